@@ -1,0 +1,28 @@
+"""Who speaks: the account, the person and the role, as the credential says; never from an argument."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+
+class Role(StrEnum):
+    """What a person is to an account."""
+
+    CUSTOMER = "customer"
+    REPRESENTATIVE = "representative"
+    MANAGER = "manager"
+    SERVICE = "service"
+
+
+@attrs.define(frozen=True)
+class Identity:
+    """One signed-in person."""
+
+    account: str
+    person: str
+    """Of a customer: the visitor id, ``v_`` and a token. Of the others: a slug."""
+    role: Role
+    portal: str | None = None
+    """Of a customer: the portal it came through."""

@@ -1,0 +1,32 @@
+"""How things are named: slugs chosen by managers, and tokens drawn from a command's entropy.
+
+A request's token names everything that grows out of it, so one draw per command is enough:
+request ``r_<token>``, its session ``s_<token>``, its offers ``o_<token>.<n>``.
+"""
+
+import re
+from typing import Final
+
+SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?")
+"""Names that people choose (accounts, portals, teams, representatives): safe in addresses and file names."""
+
+ENTROPY_BYTES: Final = 16
+"""What each command is given: 80 bits for one token, 48 to spare."""
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no letter that reads like another
+_TOKEN_CHARS: Final = 16  # 80 bits: a guess or a collision is out of reach at 10^9 requests an account
+
+
+def is_slug(text: str) -> bool:
+    """Whether ``text`` may name an account, a portal, a team or a person."""
+    return SLUG.fullmatch(text) is not None
+
+
+def token(entropy: bytes) -> str:
+    """16 characters (80 bits) from the first 10 bytes of a command's entropy.
+
+    >>> token(bytes(16))
+    '0000000000000000'
+    """
+    number = int.from_bytes(entropy[:10], "big")
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(75, -1, -5))

@@ -1,0 +1,92 @@
+"""Every bound in one place: a name, a unit, a reason.
+
+``docs/explanation/memory.md`` adds them up to bytes per connection.
+"""
+
+from typing import Final
+
+from broker.units import DAYS, HOURS, KIB, MIB, SECONDS
+
+# --- msgpack and frames (protocol) -------------------------------------------------------------
+
+MAX_DEPTH: Final = 8  # nesting; our own deepest frame has 5 levels
+MAX_VALUES: Final = 4096  # values a frame; a walk of that many takes under a millisecond
+MAX_FRAME_BYTES: Final = 64 * KIB  # from a client; a chat text is 16 KiB, an SDP offer about 10
+MAX_MESSAGE_BYTES: Final = 256 * KIB  # a WebSocket message from a client: several frames, bounded memory
+MAX_MESSAGE_FRAMES: Final = 64  # a batch of this size gives 4.4 times the frames/s; more gives no more
+MAX_SERVICE_BYTES: Final = 1 * MIB  # frame and message from a service, which may provision in bulk
+MAX_STR_BYTES: Final = 16 * KIB  # one string
+MAX_BIN_BYTES: Final = 64 * KIB  # one bin; the frame's own bound is reached first
+MAX_INT: Final = 2**53 - 1  # what a double, and so JavaScript, holds exactly
+MAX_KEY_BYTES: Final = 64  # an idempotency key: a UUID in text takes 36
+MAX_ID_BYTES: Final = 64  # any id on the wire
+MAX_SIGNAL_BYTES: Final = 16 * KIB  # one SIGNAL's data: the largest SDP seen is about 10 KiB
+
+# --- before sign-in -----------------------------------------------------------------------------
+
+HELLO_TIMEOUT: Final = 5 * SECONDS  # three round trips on the worst mobile link, and one lost packet
+HELLO_BYTES: Final = 8 * KIB  # a token is under 1 KiB
+HTTP_HEAD_BYTES: Final = 16 * KIB  # request line and headers, as other servers allow
+MAX_CONNECTIONS: Final = 50_000  # open sockets; the process's own file limit is checked at start
+MAX_HANDSHAKES: Final = 4096  # sockets that have not signed in: what a flood may hold for 5 s
+
+# --- a signed-in connection ---------------------------------------------------------------------
+
+HEARTBEAT_REPRESENTATIVE: Final = 4 * SECONDS  # 2.5 x this: a representative is gone after 10 s
+HEARTBEAT_SERVICE: Final = 15 * SECONDS  # below the idle time-outs of common proxies (60 s)
+HEARTBEAT_CUSTOMER: Final = 25 * SECONDS  # phones pay for each wake-up
+DEAD_AFTER_HEARTBEATS: Final = 2.5  # two pings lost in a row, and half a period of grace
+INFLIGHT_CUSTOMER: Final = 8  # unanswered requests
+INFLIGHT_REPRESENTATIVE: Final = 32
+INFLIGHT_SERVICE: Final = 256
+MAX_SUBSCRIPTIONS: Final = 64  # cursors a connection; a console needs about 20
+OUTBOX_BYTES: Final = 64 * KIB  # unsent bytes past which a cursor stops writing and falls behind
+RING_EVENTS: Final = 256  # recent events of a stream kept packed: about 5 s of a busy desk
+RING_BYTES: Final = 128 * KIB  # and their bytes
+STALLED_AFTER: Final = 10 * SECONDS  # no progress in writing: the socket is closed, the client comes back
+HISTORY_PAGE_EVENTS: Final = 256  # what the reader feeds a cursor at a time
+MAX_NOTICE_KEYS: Final = 256  # ephemeral notices held for one connection, the latest per key
+
+# --- rates ---------------------------------------------------------------------------------------
+
+RATE_CUSTOMER: Final = (5, 20)  # commands a second, burst: a person clicks, a loop doesn't
+RATE_REPRESENTATIVE: Final = (20, 60)
+RATE_SERVICE: Final = (2000, 4000)
+WRONG_PINS_MINUTE: Final = 5  # per visitor and per address: 9 digits would take 380 years
+WRONG_PINS_HOUR: Final = 20
+MAX_TRACKED_ADDRESSES: Final = 10_000  # the oldest is forgotten first
+
+# --- the desk ------------------------------------------------------------------------------------
+
+OFFER_TIMEOUT: Final = 20 * SECONDS  # a representative looks up, reads, clicks
+ROUND_PAUSE: Final = 10 * SECONDS  # between rounds of offers nobody wanted
+LEASE: Final = 10 * SECONDS  # silence after which a representative is gone: 2.5 heartbeats of 4 s
+HOLD: Final = 60 * SECONDS  # how long a lost representative's sessions wait for the return
+ABANDON_GRACE: Final = 120 * SECONDS  # how long a lost customer's request or session waits for the return
+PIN_LIFE: Final = 4 * HOURS  # a phone call with breaks; the sister product's keys live as long
+CONSENT_TIMEOUT: Final = 60 * SECONDS  # silence is refusal
+VISITOR_MEMORY: Final = 24 * HOURS  # how long a visitor token, and so its stream, lives after the last use
+KEY_MEMORY: Final = 24 * HOURS  # idempotency keys in the journal
+RECENT_OFFERS: Final = 4096  # ended offers remembered, so that a late accept learns why
+MAX_WAITING: Final = 100_000  # requests waiting in one sub-portal's line
+MAX_PINS: Final = 64  # live pins of one representative
+MAX_CAPACITY: Final = 1000  # sessions of one representative: bots may be representatives
+MAX_PORTALS: Final = 1000
+MAX_SUBPORTALS: Final = 1000
+MAX_TEAMS: Final = 1000
+MAX_REPRESENTATIVES: Final = 20_000
+
+# --- the runtime ---------------------------------------------------------------------------------
+
+TICK_SOCKETS: Final = 64  # sockets read in one tick: about 1 ms, so that nobody waits long for the hub
+READ_BYTES: Final = 64 * KIB  # read once from a ready socket
+TICK_DEADLINES: Final = 64  # due deadlines handled in one tick; the rest in the next
+BATCH_RECORDS: Final = 2048  # records in one commit; more gives no more throughput
+OPEN_BATCH_RECORDS: Final = 65_536  # records decided ahead of the journal; beyond it writes get OVERLOADED
+POSITION_PERIOD: Final = 2 * SECONDS  # places in the line are told at most this often
+POSITIONS_EXACT: Final = 100  # exact so far, in tens beyond
+POSITIONS_PER_PERIOD: Final = 2048  # notices made in one period, all lines together
+SHUTDOWN_GRACE: Final = 5 * SECONDS  # to flush what is committed and say goodbye
+COME_BACK: Final = 2 * SECONDS  # told in GOODBYE at shutdown; clients add jitter
+SNAPSHOT_RECORDS: Final = 20_000  # records since the last snapshot after which the follower makes one
+STORE_RETENTION: Final = 400 * DAYS  # events kept before retention may drop them

@@ -1,0 +1,1 @@
+"""Clients of the broker's protocol."""
