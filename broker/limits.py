@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from broker.units import DAYS, HOURS, KIB, MIB, SECONDS
+from broker.units import DAYS, HOURS, KIB, MIB, MILLISECONDS, SECONDS
 
 # --- msgpack and frames (protocol) -------------------------------------------------------------
 
@@ -15,6 +15,9 @@ MAX_FRAME_BYTES: Final = 64 * KIB  # from a client; a chat text is 16 KiB, an SD
 MAX_MESSAGE_BYTES: Final = 256 * KIB  # a WebSocket message from a client: several frames, bounded memory
 MAX_MESSAGE_FRAMES: Final = 64  # a batch of this size gives 4.4 times the frames/s; more gives no more
 MAX_SERVICE_BYTES: Final = 1 * MIB  # frame and message from a service, which may provision in bulk
+MAX_BROKER_BYTES: Final = 8 * MIB  # frame and message from the broker: the largest account's configuration
+MAX_BROKER_VALUES: Final = 1_000_000  # of such a frame
+MAX_BROKER_STR_BYTES: Final = 64 * KIB  # the schema, as meta.schema answers it
 MAX_STR_BYTES: Final = 16 * KIB  # one string
 MAX_BIN_BYTES: Final = 64 * KIB  # one bin; the frame's own bound is reached first
 MAX_INT: Final = 2**53 - 1  # what a double, and so JavaScript, holds exactly
@@ -66,10 +69,13 @@ ABANDON_GRACE: Final = 120 * SECONDS  # how long a lost customer's request or se
 PIN_LIFE: Final = 4 * HOURS  # a phone call with breaks; the sister product's keys live as long
 CONSENT_TIMEOUT: Final = 60 * SECONDS  # silence is refusal
 VISITOR_MEMORY: Final = 24 * HOURS  # how long a visitor token, and so its stream, lives after the last use
+FORGET_PERIOD: Final = 1 * HOURS  # visitors are forgotten in batches this far apart: one event for many
 KEY_MEMORY: Final = 24 * HOURS  # idempotency keys in the journal
+RECENT_SESSIONS: Final = 4096  # ended sessions whose streams their parties may still read to the end
 RECENT_OFFERS: Final = 4096  # ended offers remembered, so that a late accept learns why
 MAX_WAITING: Final = 100_000  # requests waiting in one sub-portal's line
 MAX_PINS: Final = 64  # live pins of one representative
+LISTED_PINS: Final = 256  # pins of one representative that pin.list remembers, ended ones included
 MAX_CAPACITY: Final = 1000  # sessions of one representative: bots may be representatives
 MAX_PORTALS: Final = 1000
 MAX_SUBPORTALS: Final = 1000
@@ -80,6 +86,15 @@ MAX_REPRESENTATIVES: Final = 20_000
 
 TICK_SOCKETS: Final = 64  # sockets read in one tick: about 1 ms, so that nobody waits long for the hub
 READ_BYTES: Final = 64 * KIB  # read once from a ready socket
+TICK_BYTES: Final = 512 * KIB  # read in one tick, all sockets together; the others are served in the next
+MESSAGE_COST: Final = 256  # bytes of that a message counts beside its own: handling it costs more than reading it
+LINK_MESSAGES: Final = 256  # messages of one link handed on in one tick: a client may send 9,000 tiny ones in a read
+TICK_ACCEPTS: Final = 64  # connections accepted in one tick
+TICK_TLS_HANDSHAKES: Final = 4  # steps of TLS handshakes in one tick: an RSA signature takes about 1 ms
+ACCEPT_PAUSE: Final = 250 * MILLISECONDS  # no accepting after the process ran out of descriptors or memory
+CLOSE_TIMEOUT: Final = 5 * SECONDS  # from our close frame to the peer's answer, what was pending included
+LINGER: Final = 2 * SECONDS  # after our end of the stream, for the peer's: closing at once could cut off our last bytes
+LISTEN_BACKLOG: Final = 4096  # connections the kernel holds for us: a reconnect storm; cut to net.core.somaxconn
 TICK_DEADLINES: Final = 64  # due deadlines handled in one tick; the rest in the next
 BATCH_RECORDS: Final = 2048  # records in one commit; more gives no more throughput
 OPEN_BATCH_RECORDS: Final = 65_536  # records decided ahead of the journal; beyond it writes get OVERLOADED

@@ -1,0 +1,1 @@
+"""One account, whole: commands in, events out, plain Python."""

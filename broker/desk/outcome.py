@@ -34,6 +34,17 @@ class Handled:
 
 
 @attrs.define(frozen=True)
+class Decision:
+    """What a rule decided, before anything is applied."""
+
+    events: Sequence[Event] = ()
+    value: Mapping[str, object] = attrs.field(factory=dict)
+    secret: Mapping[str, object] = attrs.field(factory=dict)
+    state_of: str | None = None
+    """A request whose state after matching belongs into the value."""
+
+
+@attrs.define(frozen=True)
 class Refusal:
     """The command was refused; nothing has changed."""
 
@@ -41,4 +52,24 @@ class Refusal:
     text: str
     """For a developer's eyes: names the field and what was expected."""
     detail: Mapping[str, object] | None = None
+    """A personal value in it is a content ref, as in ``Handled.value``."""
     retry_ms: int | None = None
+
+
+def wrong_state(state: str, *allowed: str) -> Refusal:
+    """2410: not in this state, and what may be done instead."""
+    return Refusal(
+        Code.WRONG_STATE,
+        f"this can't be done while the state is {state}",
+        {"state": state, "allowed": list(allowed)},
+    )
+
+
+def bad_args(path: str, expected: str) -> Refusal:
+    """2400: this argument isn't what was expected."""
+    return Refusal(Code.BAD_ARGS, f"{path}: expected {expected}", {"path": path, "expected": expected})
+
+
+def no_such(what: str) -> Refusal:
+    """2404: there is none, or none that this identity may know of."""
+    return Refusal(Code.NO_SUCH, f"no such {what}")

@@ -1,0 +1,1 @@
+"""Who is offered what: lines, pools, matching and pins, plain Python."""

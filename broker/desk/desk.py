@@ -1,0 +1,296 @@
+"""The desk: one account, whole. Commands in, events out; no clock, no I/O, no chance of its own.
+
+Theory of operation. ``handle`` lets one rule decide (``decide``: pure, reads the state), applies the
+events (``evolve``: the only thing that changes the state, and the only thing that runs on replay) and
+then lets ``routing.matching`` make the offers that have become possible, one event at a time, until
+there is none. ``fire`` does the same for the earliest deadline. Each event is published in the streams
+that ``publish.audiences`` names, at the next offset of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import attrs
+
+from broker.codes import Code
+from broker.desk import commands as c
+from broker.desk import configuration, offers, pins, presence, requests, rights, sessions, shares
+from broker.desk import events as e
+from broker.desk.identity import Identity, Role
+from broker.desk.outcome import Decision, Entry, Handled, Recorded, Refusal
+from broker.desk.publish import audiences
+from broker.desk.state import Context, State
+from broker.protocol import ops
+from broker.routing.matching import next_match
+from broker.routing.pins import PinSpace
+from broker.routing.router import Statistics as RoutingStatistics
+
+Rule = Callable[..., Decision | Refusal]  # type: ignore[explicit-any]  # each takes its own class
+"""(state, the command, context)."""
+Apply = Callable[..., None]  # type: ignore[explicit-any]  # each takes its own class
+"""(state, the event, time ms)."""
+Due = Callable[[State, str, int], list[e.Event]]
+
+RULES: dict[type, Rule] = {
+    ops.PortalPut: configuration.put_portal,
+    ops.TeamPut: configuration.put_team,
+    ops.RepresentativePut: configuration.put_representative,
+    ops.AccountGet: configuration.get_account,
+    ops.PortalOpen: configuration.open_portal,
+    ops.PresenceSet: presence.set_presence,
+    c.ConnectionLost: presence.connection_lost,
+    c.ConnectionBack: presence.connection_back,
+    c.BrokerStart: presence.broker_start,
+    ops.RequestCreate: requests.create,
+    ops.RequestPick: requests.pick,
+    ops.RequestWithdraw: requests.withdraw,
+    ops.OfferAccept: offers.accept,
+    ops.OfferDecline: offers.decline,
+    ops.SessionEnd: sessions.end,
+    ops.SessionLeave: sessions.leave,
+    ops.SessionTransfer: sessions.transfer,
+    ops.PinCreate: pins.create,
+    ops.PinRevoke: pins.revoke,
+    ops.PinList: pins.listed,
+    ops.PinRedeem: pins.redeem,
+    c.PinGuessing: pins.guessing,
+    ops.ShareRequest: shares.request,
+    ops.ShareAccept: shares.accept,
+    ops.ShareConfirm: shares.confirm,
+    ops.ShareDecline: shares.decline,
+    ops.ShareStop: shares.stop,
+}
+"""What decides each command. Operations that are missing here (subscribe and the like) are the hub's."""
+
+EVOLVE: dict[type, Apply] = {
+    e.BrokerStarted: presence.broker_started,
+    e.OfferRenewed: offers.offer_renewed,
+    e.LoadChanged: sessions.load_changed,
+    e.PortalPut: configuration.portal_put,
+    e.TeamPut: configuration.team_put,
+    e.RepresentativePut: configuration.representative_put,
+    e.PresenceChanged: presence.presence_changed,
+    e.RepresentativeLost: presence.representative_lost,
+    e.RepresentativeBack: presence.representative_back,
+    e.CustomerLost: presence.customer_lost,
+    e.CustomerBack: presence.customer_back,
+    e.VisitorsForgotten: presence.visitors_forgotten,
+    e.RequestCreated: requests.request_created,
+    e.RequestPicked: requests.request_picked,
+    e.RequestUnplaced: requests.request_unplaced,
+    e.RequestRequeued: requests.request_requeued,
+    e.RequestEnded: requests.request_ended,
+    e.OfferMade: offers.offer_made,
+    e.OfferEnded: offers.offer_ended,
+    e.BroadcastDeclined: offers.broadcast_declined,
+    e.RoundPaused: offers.round_paused,
+    e.RoundStarted: offers.round_started,
+    e.RequestAssigned: sessions.request_assigned,
+    e.SessionTransferred: sessions.session_transferred,
+    e.SessionEnded: sessions.session_ended,
+    e.PinCreated: pins.pin_created,
+    e.PinEnded: pins.pin_ended,
+    e.PinGuessed: pins.pin_guessed,
+    e.ShareRequested: shares.share_requested,
+    e.ShareAccepted: shares.share_accepted,
+    e.ShareConfirmed: shares.share_confirmed,
+    e.ShareEnded: shares.share_ended,
+}
+"""What each event changes."""
+
+DUE: dict[str, Due] = {
+    "offer": offers.expire,
+    "round": requests.round_over,
+    "lease": presence.lease_over,
+    "hold": presence.hold_over,
+    "abandon": presence.abandon,
+    "pin": pins.expire,
+    "consent": shares.silence,
+    "visitors": presence.forget_visitors,
+}
+"""What happens when a deadline of this kind has come."""
+
+
+@attrs.frozen
+class Statistics:
+    """Counts of one account."""
+
+    requests: int
+    sessions: int
+    offers: int
+    visitors: int
+    pins: int
+    streams: int
+    deadlines: int
+    routing: RoutingStatistics
+
+
+class Desk:
+    """One account: its state, and the only ways to change it."""
+
+    def __init__(self, account: str, slot: int, pinspace: PinSpace) -> None:
+        self.state = State(account, slot, pinspace)
+        self.seq = 0
+        """Records applied so far: the seq of the last one."""
+        self.last_t = 0
+        """Time of the last record (ms); ``now`` never goes below it."""
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.state.account
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def handle(self, command: object, identity: Identity | None, now: int, entropy: bytes) -> Handled | Refusal:
+        """Carry out one command.
+
+        ``command`` is an operation of ``protocol.ops`` (with the asker's identity) or one of ``desk.commands``
+        (with None). ``now`` in ms, never below an earlier one; ``entropy`` 16 fresh random bytes. The returned
+        events are applied; a Refusal has changed nothing."""
+        if identity is not None and (reason := rights.may(identity, type(command).OP)) is not None:  # type: ignore[attr-defined]
+            return Refusal(Code.NOT_ALLOWED, reason)
+        decision = RULES[type(command)](self.state, command, Context(now, entropy, identity))
+        if isinstance(decision, Refusal):
+            return decision
+        records = self._carry_out(decision.events, now)
+        value = decision.value
+        if decision.state_of is not None:
+            value = {**value, "state": self.state.requests[decision.state_of].state}
+        return Handled(records, value, decision.secret)
+
+    def fire(self, now: int) -> Handled | None:
+        """Carry out the earliest deadline that is due at ``now``; None when none is. Call until None."""
+        first = self.state.deadlines.first()
+        if first is None or first[0] > now:
+            return None
+        _, kind, name = first
+        return Handled(self._carry_out(DUE[kind](self.state, name, now), now), {})
+
+    def next_deadline(self) -> int | None:
+        """When ``fire`` wants to be called next (ms)."""
+        first = self.state.deadlines.first()
+        return None if first is None else first[0]
+
+    def _carry_out(self, happened: Sequence[e.Event], now: int) -> list[Recorded]:
+        records = [self._record(event, now) for event in happened]
+        if happened:
+            while (match := next_match(self.state.router)) is not None:
+                records.append(self._record(offers.from_match(self.state, match, now), now))
+        return records
+
+    def _record(self, event: e.Event, now: int) -> Recorded:
+        streams = self.state.streams
+        entries: list[Entry] = []
+        for stream, wire_type in audiences(event):
+            offset = streams.get(stream, 0) + 1
+            streams[stream] = offset
+            entries.append((stream, offset, wire_type))
+        EVOLVE[type(event)](self.state, event, now)
+        self.seq += 1
+        self.last_t = now
+        return Recorded(event, now, tuple(entries))
+
+    # --- replay ----------------------------------------------------------------------------------
+
+    def evolve(self, event: e.Event, t: int, entries: Sequence[Entry]) -> None:
+        """Apply one stored record. Nothing is decided: not even where it was published."""
+        for stream, offset, _ in entries:
+            self.state.streams[stream] = offset
+        EVOLVE[type(event)](self.state, event, t)
+        self.seq += 1
+        self.last_t = t
+
+    def settle(self) -> None:
+        """After a replay: what matching had looked at before the stop needs no second look."""
+        router = self.state.router
+        router.dirty.clear()
+        router.dirty_members.clear()
+
+    # --- questions -------------------------------------------------------------------------------
+
+    def may(self, identity: Identity, op: str) -> str | None:
+        """None if this identity may ask for this operation, else why not."""
+        return rights.may(identity, op)
+
+    def may_read(self, identity: Identity, stream: str) -> bool:
+        """Whether this identity may follow this stream (internal name: ``me:<person>``) now."""
+        return rights.may_read(self.state, identity, stream)
+
+    def knows(self, identity: Identity) -> bool:
+        """Whether a valid credential still names somebody: a configured representative, an existing portal."""
+        match identity.role:
+            case Role.REPRESENTATIVE:
+                return identity.person in self.state.representatives
+            case Role.CUSTOMER:
+                if identity.portal is None:
+                    return configuration.pin_portal(self.state) is not None
+                return identity.portal in self.state.portals
+            case _:
+                return True
+
+    def knows_visitor(self, visitor: str) -> bool:
+        """Whether this visitor has asked within ``VISITOR_MEMORY``."""
+        return visitor in self.state.visitors
+
+    def stream_head(self, stream: str) -> int:
+        """The last offset of a stream; 0 for one that has none (or that the desk has forgotten)."""
+        return self.state.streams.get(stream, 0)
+
+    def lines(self) -> Iterator[tuple[str, int]]:
+        """(sub-portal, requests in its line) of every line that isn't empty."""
+        for name, line in self.state.router.lines.items():
+            if line.order:
+                yield name, len(line.order)
+
+    def positions(self, subportal: str, first: int, count: int) -> list[tuple[str, str, int]]:
+        """(request, customer, place) of ``count`` requests in line from place ``first`` (from 1) on."""
+        return [
+            (request, self.state.requests[request].visitor, place)
+            for place, request in self.state.router.in_line(subportal, first, count)
+        ]
+
+    def shares(self) -> Iterator[tuple[str, str, str]]:
+        """(share, customer, representative) of the shares with full consent."""
+        for share in self.state.shares.values():
+            if share.state == "active":
+                session = self.state.sessions[share.session]
+                yield share.share, session.visitor, session.representative
+
+    def held_contents(self) -> set[str]:
+        """Ids of the contents that live things refer to."""
+        state = self.state
+        refs = [portal.title for portal in state.portals.values()]
+        refs += [team.title for team in state.teams.values()]
+        refs += [person.name for person in state.representatives.values()]
+        for request in state.requests.values():
+            refs += [request.text, request.name, request.email]
+        return {ref[0] for ref in refs if ref is not None}
+
+    def drain_released(self) -> list[str]:
+        """Ids of contents that nothing live refers to any more, since the last call."""
+        released, self.state.released = self.state.released, []
+        return released
+
+    def statistics(self) -> Statistics:
+        """Counts, for metrics and tests."""
+        state = self.state
+        return Statistics(
+            requests=len(state.requests),
+            sessions=len(state.sessions),
+            offers=len(state.offers),
+            visitors=len(state.visitors),
+            pins=len(state.serials),
+            streams=len(state.streams),
+            deadlines=len(state.deadlines),
+            routing=state.router.statistics(),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Desk {self.account}: seq {self.seq}, {len(self.state.requests)} open requests>"
+
+
+def value_of(handled: Handled, *, first: bool) -> Mapping[str, object]:
+    """What the asker gets: with the secrets the first time, without ever after."""
+    return {**handled.value, **handled.secret} if first else handled.value

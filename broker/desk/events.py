@@ -1,0 +1,493 @@
+"""What happened, past tense: the closed family of events that a desk's journal keeps.
+
+An event carries all that its audiences need (streams are decided from the event alone, see
+``audiences``), ids and content refs, never a text. A body is the tuple of its fields; a change of
+fields is a new VERSION with an upcast in ``unpack_body``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import ClassVar, get_args
+
+import attrs
+
+from broker.content import Ref
+
+
+@attrs.define(frozen=True)
+class BrokerStarted:
+    """The broker is up again: everyone who waits for a person gets the full period anew."""
+
+    TYPE: ClassVar[str] = "broker.started"
+    VERSION: ClassVar[int] = 1
+    t: int
+    """When (ms): leases, holds, graces and consents run anew from here."""
+
+
+@attrs.define(frozen=True)
+class OfferRenewed:
+    """A pending offer has its full time again, because the broker was away."""
+
+    TYPE: ClassVar[str] = "offer.renewed"
+    VERSION: ClassVar[int] = 1
+    offer: str
+    representative: str
+    deadline: int
+
+
+@attrs.define(frozen=True)
+class LoadChanged:
+    """Told to a team about the former representative of a transferred session; nothing else follows from it."""
+
+    TYPE: ClassVar[str] = "load.changed"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    team: str
+    load: int
+    capacity: int
+
+
+@attrs.define(frozen=True)
+class PortalPut:
+    """A portal was created or changed."""
+
+    TYPE: ClassVar[str] = "portal.put"
+    VERSION: ClassVar[int] = 1
+    portal: str
+    title: Ref | None
+    kind: str
+    mode: str
+    subportals: tuple[str, ...]
+    offer_ms: int
+    pick_fallback: str
+    by: str
+
+
+@attrs.define(frozen=True)
+class TeamPut:
+    """A team was created or changed."""
+
+    TYPE: ClassVar[str] = "team.put"
+    VERSION: ClassVar[int] = 1
+    team: str
+    title: Ref | None
+    subportals: tuple[str, ...]
+    by: str
+
+
+@attrs.define(frozen=True)
+class RepresentativePut:
+    """A representative was created or changed."""
+
+    TYPE: ClassVar[str] = "representative.put"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    name: Ref
+    team: str
+    capacity: int
+    by: str
+
+
+@attrs.define(frozen=True)
+class PresenceChanged:
+    """A representative chose a presence, or the broker ended a lost one's."""
+
+    TYPE: ClassVar[str] = "presence.changed"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    team: str
+    presence: str
+    by: str
+    reason: str | None
+
+
+@attrs.define(frozen=True)
+class RepresentativeLost:
+    """The last connection of a representative is gone; its sessions are held until ``until``."""
+
+    TYPE: ClassVar[str] = "representative.lost"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    team: str
+    until: int
+    sessions: tuple[str, ...]
+
+
+@attrs.define(frozen=True)
+class RepresentativeBack:
+    """A representative has a connection again."""
+
+    TYPE: ClassVar[str] = "representative.back"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    team: str
+    presence: str
+    sessions: tuple[str, ...]
+
+
+@attrs.define(frozen=True)
+class CustomerLost:
+    """The last connection of a customer with an open request is gone."""
+
+    TYPE: ClassVar[str] = "customer.lost"
+    VERSION: ClassVar[int] = 1
+    visitor: str
+    until: int
+    sessions: tuple[str, ...]
+
+
+@attrs.define(frozen=True)
+class CustomerBack:
+    """A lost customer has a connection again."""
+
+    TYPE: ClassVar[str] = "customer.back"
+    VERSION: ClassVar[int] = 1
+    visitor: str
+    sessions: tuple[str, ...]
+
+
+@attrs.define(frozen=True)
+class VisitorsForgotten:
+    """Visitors without an open request whose last one ended before ``before`` are forgotten."""
+
+    TYPE: ClassVar[str] = "visitors.forgotten"
+    VERSION: ClassVar[int] = 1
+    before: int
+
+
+@attrs.define(frozen=True)
+class RequestCreated:
+    """A customer asked; ``number`` is its place in the account's order of arrival."""
+
+    TYPE: ClassVar[str] = "request.created"
+    VERSION: ClassVar[int] = 1
+    request: str
+    session: str
+    portal: str
+    subportal: str
+    visitor: str
+    number: int
+    kind: str
+    mode: str
+    text: Ref | None
+    name: Ref | None
+    email: Ref | None
+    target: str | None
+
+
+@attrs.define(frozen=True)
+class RequestPicked:
+    """The customer chose another representative."""
+
+    TYPE: ClassVar[str] = "request.picked"
+    VERSION: ClassVar[int] = 1
+    request: str
+    visitor: str
+    target: str
+
+
+@attrs.define(frozen=True)
+class RequestUnplaced:
+    """The picked representative won't come."""
+
+    TYPE: ClassVar[str] = "request.unplaced"
+    VERSION: ClassVar[int] = 1
+    request: str
+    visitor: str
+    representative: str
+    reason: str
+    broadcast: bool
+
+
+@attrs.define(frozen=True)
+class RequestRequeued:
+    """An assigned request went back to waiting, at its original age."""
+
+    TYPE: ClassVar[str] = "request.requeued"
+    VERSION: ClassVar[int] = 1
+    request: str
+    visitor: str
+    representative: str
+    """Who had it: counts as having refused it in the round that begins."""
+    reason: str
+
+
+@attrs.define(frozen=True)
+class RequestEnded:
+    """A request reached a final state."""
+
+    TYPE: ClassVar[str] = "request.ended"
+    VERSION: ClassVar[int] = 1
+    request: str
+    visitor: str
+    state: str
+
+
+@attrs.define(frozen=True)
+class OfferMade:
+    """A request is proposed: to one representative until ``deadline``, or (broadcast) to a sub-portal."""
+
+    TYPE: ClassVar[str] = "offer.made"
+    VERSION: ClassVar[int] = 1
+    offer: str
+    request: str
+    subportal: str
+    kind: str
+    representative: str | None
+    deadline: int | None
+    arrived: int
+    text: Ref | None
+    name: Ref | None
+    by: str | None
+
+
+@attrs.define(frozen=True)
+class OfferEnded:
+    """An offer ended without an assignment: declined, expired, revoked or gone."""
+
+    TYPE: ClassVar[str] = "offer.ended"
+    VERSION: ClassVar[int] = 1
+    offer: str
+    request: str
+    subportal: str
+    kind: str
+    representative: str | None
+    reason: str
+    code: str | None
+    by: str | None
+
+
+@attrs.define(frozen=True)
+class BroadcastDeclined:
+    """One representative doesn't want a broadcast request; it stays open for the others."""
+
+    TYPE: ClassVar[str] = "broadcast.declined"
+    VERSION: ClassVar[int] = 1
+    offer: str
+    request: str
+    representative: str
+    code: str
+
+
+@attrs.define(frozen=True)
+class RoundPaused:
+    """Every eligible representative has refused the request; it is offered again from ``until`` on."""
+
+    TYPE: ClassVar[str] = "round.paused"
+    VERSION: ClassVar[int] = 1
+    request: str
+    until: int
+
+
+@attrs.define(frozen=True)
+class RoundStarted:
+    """The pause is over."""
+
+    TYPE: ClassVar[str] = "round.started"
+    VERSION: ClassVar[int] = 1
+    request: str
+
+
+@attrs.define(frozen=True)
+class RequestAssigned:
+    """A representative has the request (an offer was accepted, or its pin was typed): the session is open."""
+
+    TYPE: ClassVar[str] = "request.assigned"
+    VERSION: ClassVar[int] = 1
+    request: str
+    session: str
+    subportal: str
+    visitor: str
+    representative: str
+    team: str
+    offer: str | None
+    kind: str
+    """Of the offer: queue, direct, broadcast; or pin."""
+    pin: str | None
+    pin_expires: int | None
+    text: Ref | None
+    customer_name: Ref | None
+    representative_name: Ref
+    load: int
+    capacity: int
+
+
+@attrs.define(frozen=True)
+class SessionTransferred:
+    """Another representative accepted to take a session over."""
+
+    TYPE: ClassVar[str] = "session.transferred"
+    VERSION: ClassVar[int] = 1
+    offer: str
+    session: str
+    request: str
+    visitor: str
+    representative: str
+    team: str
+    former: str
+    representative_name: Ref
+    load: int
+    capacity: int
+
+
+@attrs.define(frozen=True)
+class SessionEnded:
+    """A conversation is over; what becomes of its request is an event of its own."""
+
+    TYPE: ClassVar[str] = "session.ended"
+    VERSION: ClassVar[int] = 1
+    session: str
+    request: str
+    visitor: str
+    representative: str
+    team: str
+    reason: str
+    load: int
+    capacity: int
+
+
+@attrs.define(frozen=True)
+class PinCreated:
+    """A representative made a pin; ``serial`` and the installation's key give its nine digits."""
+
+    TYPE: ClassVar[str] = "pin.created"
+    VERSION: ClassVar[int] = 1
+    pin: str
+    serial: int
+    representative: str
+    expires: int
+
+
+@attrs.define(frozen=True)
+class PinEnded:
+    """A pin expired or was revoked. (One that was used ends with its RequestAssigned.)"""
+
+    TYPE: ClassVar[str] = "pin.ended"
+    VERSION: ClassVar[int] = 1
+    pin: str
+    representative: str
+    state: str
+    expires: int
+
+
+@attrs.define(frozen=True)
+class PinGuessed:
+    """Wrong pins from one place passed the limit."""
+
+    TYPE: ClassVar[str] = "pin.guessed"
+    VERSION: ClassVar[int] = 1
+    portal: str | None
+    source: str
+    wrong: int
+
+
+@attrs.define(frozen=True)
+class ShareRequested:
+    """The representative asked for the screen; the customer has until ``until`` to accept."""
+
+    TYPE: ClassVar[str] = "share.requested"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    until: int
+
+
+@attrs.define(frozen=True)
+class ShareAccepted:
+    """The customer took the first step of consent; it has until ``until`` for the second."""
+
+    TYPE: ClassVar[str] = "share.accepted"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    until: int
+
+
+@attrs.define(frozen=True)
+class ShareConfirmed:
+    """The customer said yes: SIGNAL is relayed between these two from the commit of this on."""
+
+    TYPE: ClassVar[str] = "share.confirmed"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    customer: str
+    representative: str
+
+
+@attrs.define(frozen=True)
+class ShareEnded:
+    """The share was refused, or is over."""
+
+    TYPE: ClassVar[str] = "share.ended"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    state: str
+    by: str
+
+
+Event = (
+    BrokerStarted
+    | OfferRenewed
+    | LoadChanged
+    | PortalPut
+    | TeamPut
+    | RepresentativePut
+    | PresenceChanged
+    | RepresentativeLost
+    | RepresentativeBack
+    | CustomerLost
+    | CustomerBack
+    | VisitorsForgotten
+    | RequestCreated
+    | RequestPicked
+    | RequestUnplaced
+    | RequestRequeued
+    | RequestEnded
+    | OfferMade
+    | OfferEnded
+    | BroadcastDeclined
+    | RoundPaused
+    | RoundStarted
+    | RequestAssigned
+    | SessionTransferred
+    | SessionEnded
+    | PinCreated
+    | PinEnded
+    | PinGuessed
+    | ShareRequested
+    | ShareAccepted
+    | ShareConfirmed
+    | ShareEnded
+)
+
+_FAMILY: tuple[type[Event], ...] = get_args(Event)
+
+EVENTS: dict[str, type[Event]] = {cls.TYPE: cls for cls in _FAMILY}
+"""Every event class by its type."""
+
+
+def _reader(cls: type[Event]) -> Callable[[Event], tuple[object, ...]]:
+    names = [field.name for field in attrs.fields(cls)]
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda event: (get(event),)
+
+
+_READERS = {cls: _reader(cls) for cls in _FAMILY}
+
+
+def pack_body(event: Event) -> tuple[object, ...]:
+    """The event's fields, in the order of its class: what the journal packs."""
+    return _READERS[type(event)](event)
+
+
+def unpack_body(type_: str, version: int, values: Sequence[object]) -> Event:
+    """The event of a stored body. Raises ValueError for a type or version this release doesn't know."""
+    cls = EVENTS.get(type_)
+    if cls is None or version != cls.VERSION:
+        raise ValueError(f"event {type_!r} version {version} is unknown to this release")
+    build: Callable[..., Event] = cls  # type: ignore[explicit-any]  # each takes its own class
+    return build(*values)

@@ -1,0 +1,256 @@
+"""Offers: from a match to an event, accepted once, declined, timed out, or taken back.
+
+An offer never loses its request's place: whatever ends it without an assignment puts the request back
+where it was, with its age, and whoever had it behind everyone else in this round.
+"""
+
+from __future__ import annotations
+
+from broker import limits
+from broker.codes import Code
+from broker.desk import events as e
+from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
+from broker.desk.state import Context, Offer, Representative, Request, Session, State
+from broker.desk.transitions import OFFER, REQUEST, move
+from broker.protocol import ops
+from broker.routing.model import Match, RoundOver
+
+# --- decide ----------------------------------------------------------------------------------------
+
+
+def from_match(state: State, match: Match | RoundOver, now: int) -> e.Event:
+    """The event that carries out what ``routing.matching`` found."""
+    request = state.requests[match.request]
+    if isinstance(match, RoundOver):
+        return e.RoundPaused(request.request, now + limits.ROUND_PAUSE)
+    deadline = None
+    if match.member is not None:
+        deadline = now + state.portals[request.portal].offer_ms
+    return _made(request, match.discipline, match.member, deadline, None)
+
+
+def transfer(state: State, session: Session, to: Representative, now: int) -> e.OfferMade:
+    """The offer that would move a session: it names its representative, so there is nothing to match."""
+    request = state.requests[session.request]
+    deadline = now + state.portals[request.portal].offer_ms
+    return _made(request, "transfer", to.representative, deadline, session.representative)
+
+
+def _made(request: Request, kind: str, who: str | None, deadline: int | None, by: str | None) -> e.OfferMade:
+    return e.OfferMade(
+        offer=f"o_{request.request[2:]}.{request.offers + 1}",
+        request=request.request,
+        subportal=request.subportal,
+        kind=kind,
+        representative=who,
+        deadline=deadline,
+        arrived=request.arrived,
+        text=request.text,
+        name=request.name,
+        by=by,
+    )
+
+
+def accept(state: State, command: ops.OfferAccept, context: Context) -> Decision | Refusal:
+    """Take an offered request, or a session offered for transfer."""
+    assert context.identity is not None
+    person = state.representatives.get(context.identity.person)
+    offer = state.offers.get(command.offer)
+    if person is None or offer is None:
+        return _gone(state, command.offer)
+    if (refusal := _not_for(state, offer, person)) is not None:
+        return refusal
+    request = state.requests[offer.request]
+    value = {"request": request.request, "session": request.session}
+    if offer.kind == "transfer":
+        return Decision(_transferred(state, state.sessions[request.session], offer, person), value)
+    if offer.deadline is not None and offer.deadline <= context.now:
+        return Refusal(Code.OFFER_GONE, "the offer has expired", {"reason": "expired"})
+    if offer.kind == "broadcast":
+        member = state.router.members[person.representative]
+        if not member.takes_offers:
+            return wrong_state("full" if person.available else person.presence, "session.end", "presence.set")
+    return Decision([assigned(state, request, person, offer.kind, offer.offer)], value)
+
+
+def assigned(state: State, request: Request, person: Representative, kind: str, offer: str | None) -> e.RequestAssigned:
+    """The event of an assignment."""
+    return e.RequestAssigned(
+        request=request.request,
+        session=request.session,
+        subportal=request.subportal,
+        visitor=request.visitor,
+        representative=person.representative,
+        team=person.team,
+        offer=offer,
+        kind=kind,
+        pin=None,
+        pin_expires=None,
+        text=request.text,
+        customer_name=request.name,
+        representative_name=person.name,
+        load=len(person.sessions) + 1,
+        capacity=person.capacity,
+    )
+
+
+def decline(state: State, command: ops.OfferDecline, context: Context) -> Decision | Refusal:
+    """Refuse an offer; it goes to the next."""
+    assert context.identity is not None
+    person = state.representatives.get(context.identity.person)
+    offer = state.offers.get(command.offer)
+    if person is None or offer is None:
+        return _gone(state, command.offer)
+    if (refusal := _not_for(state, offer, person)) is not None:
+        return refusal
+    value = {"offer": offer.offer}
+    if offer.representative is None:
+        declined = e.BroadcastDeclined(offer.offer, offer.request, person.representative, command.reason)
+        return Decision([declined], value)
+    return Decision(end(state, offer, "declined", command.reason), value)
+
+
+def expire(state: State, name: str, now: int) -> list[e.Event]:
+    """The offer's deadline has come."""
+    return end(state, state.offers[name], "expired")
+
+
+def end(state: State, offer: Offer, reason: str, code: str | None = None) -> list[e.Event]:
+    """End an offer without an assignment; a picked representative's refusal leaves the request unplaced."""
+    request = state.requests[offer.request]
+    ended = e.OfferEnded(
+        offer.offer, offer.request, request.subportal, offer.kind, offer.representative, reason, code, offer.by
+    )
+    if offer.kind != "direct" or reason == "revoked":
+        return [ended]
+    return [ended, unplaced(state, request, reason)]
+
+
+def unplaced(state: State, request: Request, reason: str) -> e.RequestUnplaced:
+    """The picked representative won't come: the portal says whether everyone is asked instead."""
+    fallback = state.portals[request.portal].pick_fallback == "broadcast"
+    return e.RequestUnplaced(
+        request.request, request.visitor, request.target or request.representative or "", reason, fallback
+    )
+
+
+def revoke(state: State, request: Request) -> list[e.Event]:
+    """Take back the pending offer of a request that is about to end."""
+    return [] if request.offer is None else end(state, state.offers[request.offer], "revoked")
+
+
+def withdraw_all(state: State, person: Representative) -> list[e.Event]:
+    """A representative is no longer there for offers: its own go back, and those who picked it are told."""
+    happened: list[e.Event] = []
+    for name in list(person.offers):
+        happened += end(state, state.offers[name], "gone")
+    waiting = state.router.members[person.representative].direct
+    happened += [unplaced(state, state.requests[key[2]], "gone") for key in waiting]
+    return happened
+
+
+def _not_for(state: State, offer: Offer, person: Representative) -> Refusal | None:
+    if offer.representative is not None:
+        return None if offer.representative == person.representative else no_such("offer")
+    subportal = state.requests[offer.request].subportal
+    if person.chosen == "offline" or subportal not in state.teams[person.team].subportals:
+        return no_such("offer")
+    return None
+
+
+def _gone(state: State, name: str) -> Refusal:
+    ended = state.ended_offers.get(name)
+    if ended is None:
+        return no_such("offer")
+    detail: dict[str, object] = {"reason": ended.reason}
+    if ended.reason == "taken" and ended.representative in state.representatives:
+        detail["representative"] = ended.representative
+        detail["name"] = state.representatives[ended.representative].name
+    return Refusal(Code.OFFER_GONE, f"the offer has ended: {ended.reason}", detail)
+
+
+def _transferred(state: State, session: Session, offer: Offer, person: Representative) -> list[e.Event]:
+    former = state.representatives[session.representative]
+    happened: list[e.Event] = []
+    if session.share is not None:  # its consent was given to the former one
+        happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
+    happened.append(
+        e.SessionTransferred(
+            offer=offer.offer,
+            session=session.session,
+            request=session.request,
+            visitor=session.visitor,
+            representative=person.representative,
+            team=person.team,
+            former=former.representative,
+            representative_name=person.name,
+            load=len(person.sessions) + 1,
+            capacity=person.capacity,
+        )
+    )
+    happened.append(e.LoadChanged(former.representative, former.team, len(former.sessions) - 1, former.capacity))
+    return happened
+
+
+# --- evolve ----------------------------------------------------------------------------------------
+
+
+def offer_made(state: State, event: e.OfferMade, t: int) -> None:
+    """Apply ``OfferMade``."""
+    offer = Offer(event.offer, event.request, event.kind, event.representative, event.deadline, t, event.by)
+    request = state.requests[event.request]
+    request.offers += 1
+    state.offers[offer.offer] = offer
+    state.deadlines.set("offer", offer.offer, offer.deadline)
+    if offer.kind == "transfer":
+        state.sessions[request.session].transfer = offer.offer
+    else:
+        request.offer, request.state = offer.offer, move(REQUEST, request.state, event.TYPE)
+        state.router.offered(request.request)
+    if offer.representative is not None:
+        state.representatives[offer.representative].offers[offer.offer] = None
+        state.router.add_offers(offer.representative, 1)
+
+
+def offer_renewed(state: State, event: e.OfferRenewed, t: int) -> None:
+    """Apply ``OfferRenewed``."""
+    state.offers[event.offer].deadline = event.deadline
+    state.deadlines.set("offer", event.offer, event.deadline)
+
+
+def offer_ended(state: State, event: e.OfferEnded, t: int) -> None:
+    """Apply ``OfferEnded``: the request is where it was."""
+    close(state, event.offer, move(OFFER, "pending", event.TYPE, event.reason), event.representative)
+    request = state.requests[event.request]
+    if event.kind == "transfer":
+        state.sessions[request.session].transfer = None
+        return
+    request.offer, request.state = None, move(REQUEST, request.state, event.TYPE)
+    refused_by = event.representative if event.reason in ("declined", "expired", "gone") else None
+    state.router.returned(request.request, refused_by)
+
+
+def close(state: State, name: str, reason: str, who: str | None) -> None:
+    """An offer is over, one way or the other."""
+    offer = state.offers.pop(name)
+    state.deadlines.set("offer", name, None)
+    state.remember_offer(name, reason, who)
+    if offer.representative is not None:
+        del state.representatives[offer.representative].offers[name]
+        state.router.add_offers(offer.representative, -1)
+
+
+def round_paused(state: State, event: e.RoundPaused, t: int) -> None:
+    """Apply ``RoundPaused``."""
+    state.router.pause(event.request)
+    state.deadlines.set("round", event.request, event.until)
+
+
+def round_started(state: State, event: e.RoundStarted, t: int) -> None:
+    """Apply ``RoundStarted``."""
+    state.deadlines.set("round", event.request, None)
+    state.router.next_round(event.request)
+
+
+def broadcast_declined(state: State, event: e.BroadcastDeclined, t: int) -> None:
+    """Apply ``BroadcastDeclined``: it is still open for the others."""

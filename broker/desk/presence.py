@@ -1,0 +1,214 @@
+"""Who is there: what representatives choose, what their connections say, and what follows from either.
+
+Presence is a lease. A representative that vanishes loses its offers at once and its sessions after a
+hold; a customer that vanishes loses what it has open after a grace.
+"""
+
+from __future__ import annotations
+
+from broker import limits
+from broker.desk import events as e
+from broker.desk import offers, sessions
+from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
+from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
+from broker.desk.state import Context, Representative, State, Visitor
+from broker.protocol import ops
+
+# --- decide ----------------------------------------------------------------------------------------
+
+
+def set_presence(state: State, command: ops.PresenceSet, context: Context) -> Decision | Refusal:
+    """A representative says whether offers are welcome; offline signs out."""
+    assert context.identity is not None
+    person = state.representatives.get(context.identity.person)
+    if person is None:
+        return no_such("representative")
+    wanted = command.presence
+    if wanted == "offline" and person.sessions and command.sessions != "hand_back":
+        refusal = wrong_state(
+            "in_session", "session.end", "session.leave", "session.transfer", "presence.set with sessions = hand_back"
+        )
+        detail = {**(refusal.detail or {}), "sessions": list(person.sessions)}
+        return Refusal(refusal.code, "sessions are open: finish, hand back or transfer them", detail)
+    value = {"presence": wanted}
+    if wanted == person.chosen and person.connected:
+        return Decision(value=value)
+    happened: list[e.Event] = [
+        e.PresenceChanged(person.representative, person.team, wanted, "representative", command.reason)
+    ]
+    if wanted != "available":
+        happened += offers.withdraw_all(state, person)
+    if wanted == "offline":
+        for name in list(person.sessions):
+            happened += sessions.give_back(state, state.sessions[name], "signed_out")
+    return Decision(happened, value)
+
+
+def connection_lost(state: State, command: ConnectionLost, context: Context) -> Decision:
+    """A person's last connection is gone."""
+    person = state.representatives.get(command.person)
+    if person is not None:
+        return Decision(_lose(state, person, context.now) if person.connected else ())
+    visitor = state.visitors.get(command.person)
+    if visitor is None or not visitor.requests or visitor.lost_until is not None:
+        return Decision()
+    until = context.now + limits.ABANDON_GRACE
+    return Decision([e.CustomerLost(visitor.visitor, until, _sessions_of(state, visitor))])
+
+
+def connection_back(state: State, command: ConnectionBack, context: Context) -> Decision:
+    """A person that had no connection has one."""
+    person = state.representatives.get(command.person)
+    if person is not None:
+        if person.chosen == "offline" or person.connected:
+            return Decision()
+        held = tuple(person.sessions) if person.hold_until is not None else ()
+        return Decision([e.RepresentativeBack(person.representative, person.team, person.chosen, held)])
+    visitor = state.visitors.get(command.person)
+    if visitor is None or visitor.lost_until is None:
+        return Decision()
+    return Decision([e.CustomerBack(visitor.visitor, _sessions_of(state, visitor))])
+
+
+def broker_start(state: State, command: BrokerStart, context: Context) -> Decision:
+    """Everyone who waits for a person gets the full period anew."""
+    happened: list[e.Event] = [e.BrokerStarted(context.now)]
+    for offer in state.offers.values():
+        if offer.representative is not None:
+            portal = state.portals[state.requests[offer.request].portal]
+            happened.append(e.OfferRenewed(offer.offer, offer.representative, context.now + portal.offer_ms))
+    return Decision(happened)
+
+
+# --- due -------------------------------------------------------------------------------------------
+
+
+def lease_over(state: State, name: str, now: int) -> list[e.Event]:
+    """After a restart, this representative did not come back in time."""
+    return _lose(state, state.representatives[name], now)
+
+
+def hold_over(state: State, name: str, now: int) -> list[e.Event]:
+    """A lost representative did not come back: its sessions go back to the line, and it is signed out."""
+    person = state.representatives[name]
+    happened: list[e.Event] = [e.PresenceChanged(name, person.team, "offline", "broker", None)]
+    for session in list(person.sessions):
+        happened += sessions.give_back(state, state.sessions[session], "representative_lost")
+    return happened
+
+
+def abandon(state: State, name: str, now: int) -> list[e.Event]:
+    """A lost customer did not come back."""
+    happened: list[e.Event] = []
+    for request in [state.requests[request] for request in state.visitors[name].requests.values()]:
+        if request.state == "assigned":
+            happened += sessions.finish(state, state.sessions[request.session], "abandoned")
+        else:
+            happened += offers.revoke(state, request)
+            happened.append(e.RequestEnded(request.request, name, "abandoned"))
+    return happened
+
+
+def forget_visitors(state: State, name: str, now: int) -> list[e.Event]:
+    """Visitors whose token has run out are forgotten, an hour's worth at a time."""
+    return [e.VisitorsForgotten(now - limits.VISITOR_MEMORY)]
+
+
+def _lose(state: State, person: Representative, now: int) -> list[e.Event]:
+    lost = e.RepresentativeLost(person.representative, person.team, now + limits.HOLD, tuple(person.sessions))
+    return [lost, *offers.withdraw_all(state, person)]
+
+
+def _sessions_of(state: State, visitor: Visitor) -> tuple[str, ...]:
+    found = (state.requests[request] for request in visitor.requests.values())
+    return tuple(request.session for request in found if request.state == "assigned")
+
+
+# --- evolve ----------------------------------------------------------------------------------------
+
+
+def presence_changed(state: State, event: e.PresenceChanged, t: int) -> None:
+    """Apply ``PresenceChanged``."""
+    person = state.representatives[event.representative]
+    rested = person.chosen != "available"
+    team = state.teams[person.team]
+    team.signed_in += (event.presence != "offline") - (person.chosen != "offline")
+    person.chosen = event.presence
+    person.connected = event.presence != "offline"
+    _set_waits(state, person, lease=None, hold=None)
+    state.router.set_available(person.representative, t, available=person.available, rested=rested and person.available)
+
+
+def representative_lost(state: State, event: e.RepresentativeLost, t: int) -> None:
+    """Apply ``RepresentativeLost``."""
+    person = state.representatives[event.representative]
+    person.connected = False
+    _set_waits(state, person, lease=None, hold=event.until)
+    state.router.set_available(person.representative, t, available=False, rested=False)
+
+
+def representative_back(state: State, event: e.RepresentativeBack, t: int) -> None:
+    """Apply ``RepresentativeBack``: its idle time is what it was."""
+    person = state.representatives[event.representative]
+    person.connected = True
+    _set_waits(state, person, lease=None, hold=None)
+    state.router.set_available(person.representative, t, available=person.available, rested=False)
+
+
+def customer_lost(state: State, event: e.CustomerLost, t: int) -> None:
+    """Apply ``CustomerLost``."""
+    state.visitors[event.visitor].lost_until = event.until
+    state.deadlines.set("abandon", event.visitor, event.until)
+
+
+def customer_back(state: State, event: e.CustomerBack, t: int) -> None:
+    """Apply ``CustomerBack``."""
+    state.visitors[event.visitor].lost_until = None
+    state.deadlines.set("abandon", event.visitor, None)
+
+
+def broker_started(state: State, event: e.BrokerStarted, t: int) -> None:
+    """Apply ``BrokerStarted``: nobody is connected yet, and everybody has time to come back."""
+    for person in state.representatives.values():
+        if person.chosen == "offline":
+            continue
+        person.connected = False
+        if person.hold_until is None:
+            _set_waits(state, person, lease=event.t + limits.LEASE, hold=None)
+        else:
+            _set_waits(state, person, lease=None, hold=event.t + limits.HOLD)
+        state.router.set_available(person.representative, t, available=False, rested=False)
+    for visitor in state.visitors.values():
+        if visitor.requests:
+            visitor.lost_until = event.t + limits.ABANDON_GRACE
+            state.deadlines.set("abandon", visitor.visitor, visitor.lost_until)
+    for share in state.shares.values():
+        if share.until is not None:
+            share.until = event.t + limits.CONSENT_TIMEOUT
+            state.deadlines.set("consent", share.share, share.until)
+
+
+def visitors_forgotten(state: State, event: e.VisitorsForgotten, t: int) -> None:
+    """Apply ``VisitorsForgotten``."""
+    while state.idle_visitors:
+        name = next(iter(state.idle_visitors))
+        if state.visitors[name].ended > event.before:
+            break
+        del state.idle_visitors[name], state.visitors[name]
+        state.streams.pop(f"me:{name}", None)
+    wake_for_visitors(state)
+
+
+def wake_for_visitors(state: State) -> None:
+    """Wake once the oldest idle visitor's time is over, at full hours only: one event for many."""
+    if not state.idle_visitors:
+        state.deadlines.set("visitors", "", None)
+        return
+    due = state.visitors[next(iter(state.idle_visitors))].ended + limits.VISITOR_MEMORY
+    state.deadlines.set("visitors", "", due - due % limits.FORGET_PERIOD + limits.FORGET_PERIOD)
+
+
+def _set_waits(state: State, person: Representative, *, lease: int | None, hold: int | None) -> None:
+    person.lease_until, person.hold_until = lease, hold
+    state.deadlines.set("lease", person.representative, lease)
+    state.deadlines.set("hold", person.representative, hold)

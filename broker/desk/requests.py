@@ -1,0 +1,226 @@
+"""Requests: how customers ask, choose again and give up; one open request per visitor and portal (F23)."""
+
+from __future__ import annotations
+
+import attrs
+
+from broker import ids, limits
+from broker.codes import Code
+from broker.desk import events as e
+from broker.desk import offers
+from broker.desk.configuration import is_open
+from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk.presence import wake_for_visitors
+from broker.desk.state import Context, Portal, Request, State, Visitor
+from broker.desk.transitions import REQUEST, move
+from broker.protocol import ops
+from broker.routing.model import Ticket
+from broker.routing.router import make_key
+
+DISCIPLINES = {"pick": "direct", "ask": "broadcast", "button": "broadcast", "pin": "pin", "global_pin": "pin"}
+"""How a portal kind hands its requests out outside of queue mode."""
+
+
+def discipline(kind: str, mode: str) -> str:
+    """queue, direct, broadcast, or pin (assigned at once, to nobody else)."""
+    return "queue" if mode == "queue" else DISCIPLINES[kind]
+
+
+# --- decide ----------------------------------------------------------------------------------------
+
+
+def create(state: State, command: ops.RequestCreate, context: Context) -> Decision | Refusal:
+    """A customer asks."""
+    assert context.identity is not None
+    portal = state.portals.get(context.identity.portal or "")
+    if portal is None:
+        return no_such("portal")
+    visitor = state.visitors.get(context.identity.person)
+    if visitor is not None and portal.portal in visitor.requests:
+        return existing(state.requests[visitor.requests[portal.portal]])
+    subportal = command.subportal or portal.subportals[0]
+    if (refusal := _refuse_form(state, portal, subportal, command)) is not None:
+        return refusal
+    if portal.mode == "queue" and len(state.router.lines[subportal].order) >= limits.MAX_WAITING:
+        return Refusal(Code.QUEUE_FULL, f"{limits.MAX_WAITING} requests are waiting", retry_ms=limits.ROUND_PAUSE)
+    event = created(state, context, portal, subportal, target=command.representative)
+    event = attrs.evolve(
+        event,
+        text=command.text.ref if command.text is not None else None,
+        name=command.name.ref if command.name is not None else None,
+        email=command.email.ref if command.email is not None else None,
+    )
+    value = {"request": event.request, "session": event.session, "state": "waiting", "existing": False}
+    return Decision([event], value, state_of=event.request)
+
+
+def existing(request: Request) -> Decision:
+    """The answer to asking twice."""
+    return Decision(
+        value={"request": request.request, "session": request.session, "state": request.state, "existing": True}
+    )
+
+
+def created(state: State, context: Context, portal: Portal, subportal: str, target: str | None) -> e.RequestCreated:
+    """The event of a new request, named from the command's entropy; texts are added by the caller."""
+    assert context.identity is not None
+    name = ids.token(context.entropy)
+    return e.RequestCreated(
+        request=f"r_{name}",
+        session=f"s_{name}",
+        portal=portal.portal,
+        subportal=subportal,
+        visitor=context.identity.person,
+        number=state.next_number,
+        kind=portal.kind,
+        mode=portal.mode,
+        text=None,
+        name=None,
+        email=None,
+        target=target,
+    )
+
+
+def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.RequestCreate) -> Refusal | None:
+    """Whether what was filled in is what this kind of portal asks for."""
+    if portal.kind in ("pin", "global_pin"):
+        return wrong_state(portal.kind, "pin.redeem")
+    if subportal not in portal.subportals:
+        return bad_args("args.subportal", f"one of {', '.join(portal.subportals)}")
+    if portal.kind == "ask" and (command.text is None or command.text.ref == ("", b"")):
+        return bad_args("args.text", "the question (1 to 4000 bytes)")
+    if portal.kind != "pick" and command.representative is not None:
+        return bad_args("args.representative", "nothing: only a pick portal lets a customer choose")
+    if not is_open(state, portal, subportal):
+        return wrong_state("closed")
+    if portal.kind == "pick":
+        if command.representative is None:
+            return bad_args("args.representative", "the representative to ask for")
+        return _refuse_pick(state, "args.representative", subportal, command.representative)
+    return None
+
+
+def _refuse_pick(state: State, path: str, subportal: str, name: str) -> Refusal | None:
+    person = state.representatives.get(name)
+    if person is None or subportal not in state.teams[person.team].subportals:
+        return bad_args(path, "a representative of this sub-portal")
+    return None if person.available else wrong_state(person.presence, "request.create with another representative")
+
+
+def pick(state: State, command: ops.RequestPick, context: Context) -> Decision | Refusal:
+    """Choose (again)."""
+    request = own(state, command.request, context)
+    if request is None:
+        return no_such("request")
+    if request.state != "waiting" or request.discipline != "direct":
+        allowed = {"assigned": ["session.end"], "offered": ["request.withdraw"]}
+        return wrong_state(request.state, *allowed.get(request.state, ["request.withdraw"]))
+    refusal = _refuse_pick(state, "args.representative", request.subportal, command.representative)
+    if refusal is not None:
+        return refusal
+    event = e.RequestPicked(request.request, request.visitor, command.representative)
+    return Decision([event], {"request": request.request, "state": "waiting"}, state_of=request.request)
+
+
+def withdraw(state: State, command: ops.RequestWithdraw, context: Context) -> Decision | Refusal:
+    """Stop waiting."""
+    request = own(state, command.request, context)
+    if request is None:
+        return no_such("request")
+    if request.state == "assigned":
+        return wrong_state("assigned", "session.end")
+    ended = e.RequestEnded(request.request, request.visitor, "withdrawn")
+    return Decision([*offers.revoke(state, request), ended], {"request": request.request})
+
+
+def own(state: State, name: str, context: Context) -> Request | None:
+    """The open request of this name, if it is the asker's."""
+    assert context.identity is not None
+    request = state.requests.get(name)
+    return request if request is not None and request.visitor == context.identity.person else None
+
+
+def round_over(state: State, name: str, now: int) -> list[e.Event]:
+    """The pause between two rounds is over."""
+    return [e.RoundStarted(name)]
+
+
+# --- evolve ----------------------------------------------------------------------------------------
+
+
+def request_created(state: State, event: e.RequestCreated, t: int) -> None:
+    """Apply ``RequestCreated``."""
+    how = discipline(event.kind, event.mode)
+    request = Request(
+        request=event.request,
+        session=event.session,
+        portal=event.portal,
+        subportal=event.subportal,
+        visitor=event.visitor,
+        number=event.number,
+        arrived=t,
+        kind=event.kind,
+        mode=event.mode,
+        text=event.text,
+        name=event.name,
+        email=event.email,
+        target=event.target,
+        discipline=how,
+    )
+    state.requests[request.request] = request
+    state.next_number = event.number + 1
+    visitor = state.visitors.get(event.visitor)
+    if visitor is None:
+        visitor = state.visitors[event.visitor] = Visitor(event.visitor)
+    visitor.requests[event.portal] = event.request
+    if state.idle_visitors.pop(event.visitor, 0) is None:
+        wake_for_visitors(state)
+    if how != "pin":
+        key = make_key(t, event.number, event.request)
+        state.router.add_ticket(Ticket(event.request, event.subportal, key, how, event.target))
+
+
+def request_picked(state: State, event: e.RequestPicked, t: int) -> None:
+    """Apply ``RequestPicked``."""
+    request = state.requests[event.request]
+    request.state = move(REQUEST, request.state, event.TYPE)
+    request.target = event.target
+    state.router.aim(event.request, "direct", event.target)
+
+
+def request_unplaced(state: State, event: e.RequestUnplaced, t: int) -> None:
+    """Apply ``RequestUnplaced``: from now on it is for everyone, or nobody until its customer chooses."""
+    request = state.requests[event.request]
+    request.state = move(REQUEST, request.state, event.TYPE)
+    request.target = None
+    request.discipline = "broadcast" if event.broadcast else "direct"
+    state.router.aim(event.request, request.discipline, None)
+
+
+def request_requeued(state: State, event: e.RequestRequeued, t: int) -> None:
+    """Apply ``RequestRequeued``: back in line with its age."""
+    request = state.requests[event.request]
+    request.state, request.target = move(REQUEST, request.state, event.TYPE), None
+    state.router.requeued(event.request, event.representative)
+
+
+def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
+    """Apply ``RequestEnded``: the desk forgets it."""
+    request = state.requests.pop(event.request)
+    move(REQUEST, request.state, event.TYPE, event.state)
+    if request.discipline != "pin":
+        state.router.remove(event.request)
+    state.deadlines.set("round", event.request, None)
+    state.release(request.text, request.name, request.email)
+    if request.session not in state.ended_sessions:  # else its stream is read to the end, for a while
+        state.streams.pop(f"session:{request.session}", None)
+    visitor = state.visitors[request.visitor]
+    del visitor.requests[request.portal]
+    if visitor.requests:
+        return
+    visitor.ended = t
+    visitor.lost_until = None
+    state.deadlines.set("abandon", visitor.visitor, None)
+    state.idle_visitors[visitor.visitor] = None
+    if len(state.idle_visitors) == 1:
+        wake_for_visitors(state)

@@ -1,0 +1,148 @@
+"""Sessions: opened by an assignment, ended by either side, handed back, transferred."""
+
+from __future__ import annotations
+
+from broker.desk import events as e
+from broker.desk import offers
+from broker.desk.identity import Role
+from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk.state import Context, Session, State
+from broker.desk.transitions import REQUEST, move
+from broker.protocol import ops
+
+# --- decide ----------------------------------------------------------------------------------------
+
+
+def end(state: State, command: ops.SessionEnd, context: Context) -> Decision | Refusal:
+    """Either side ends the conversation."""
+    session = own(state, command.session, context)
+    if session is None:
+        return no_such("session")
+    assert context.identity is not None
+    return Decision(finish(state, session, context.identity.role.value), {"session": session.session})
+
+
+def leave(state: State, command: ops.SessionLeave, context: Context) -> Decision | Refusal:
+    """Hand a session back to the line."""
+    session = own(state, command.session, context)
+    if session is None:
+        return no_such("session")
+    if state.requests[session.request].discipline == "pin":
+        return wrong_state("by_pin", "session.end", "session.transfer")
+    return Decision(give_back(state, session, "handed_back"), {"session": session.session})
+
+
+def transfer(state: State, command: ops.SessionTransfer, context: Context) -> Decision | Refusal:
+    """Offer a session to another representative."""
+    session = own(state, command.session, context)
+    if session is None:
+        return no_such("session")
+    if session.transfer is not None:
+        return wrong_state("transfer_offered", "session.end", "session.leave")
+    person = state.representatives.get(command.representative)
+    if person is None or person.representative == session.representative:
+        return bad_args("args.representative", "another representative of the account")
+    if not state.router.members[person.representative].takes_offers:
+        return wrong_state("full" if person.available else person.presence, "session.transfer to another")
+    offer = offers.transfer(state, session, person, context.now)
+    return Decision([offer], {"session": session.session, "offer": offer.offer})
+
+
+def own(state: State, name: str, context: Context) -> Session | None:
+    """The live session of this name, if the asker is in it."""
+    assert context.identity is not None
+    session = state.sessions.get(name)
+    if session is None:
+        return None
+    party = session.visitor if context.identity.role is Role.CUSTOMER else session.representative
+    return session if party == context.identity.person else None
+
+
+def finish(state: State, session: Session, reason: str) -> list[e.Event]:
+    """End a session and its request for good."""
+    return [*_over(state, session, reason), e.RequestEnded(session.request, session.visitor, "closed")]
+
+
+def give_back(state: State, session: Session, reason: str) -> list[e.Event]:
+    """End a session; its request goes back to waiting, unless nobody else may have it (a pin's)."""
+    request = state.requests[session.request]
+    if request.discipline == "pin":
+        return finish(state, session, reason)
+    happened = _over(state, session, reason)
+    happened.append(e.RequestRequeued(session.request, session.visitor, session.representative, reason))
+    if request.discipline == "direct":
+        fallback = state.portals[request.portal].pick_fallback == "broadcast"
+        happened.append(e.RequestUnplaced(session.request, session.visitor, session.representative, "gone", fallback))
+    return happened
+
+
+def _over(state: State, session: Session, reason: str) -> list[e.Event]:
+    happened: list[e.Event] = []
+    if session.share is not None:
+        happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
+    if session.transfer is not None:
+        happened += offers.end(state, state.offers[session.transfer], "revoked")
+    person = state.representatives[session.representative]
+    happened.append(
+        e.SessionEnded(
+            session=session.session,
+            request=session.request,
+            visitor=session.visitor,
+            representative=person.representative,
+            team=person.team,
+            reason=reason,
+            load=len(person.sessions) - 1,
+            capacity=person.capacity,
+        )
+    )
+    return happened
+
+
+# --- evolve ----------------------------------------------------------------------------------------
+
+
+def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
+    """Apply ``RequestAssigned``: the session is open and counts as load."""
+    request = state.requests[event.request]
+    if event.offer is not None:
+        offers.close(state, event.offer, "taken", event.representative)
+    if event.pin is not None:
+        pin = state.pins[event.pin]
+        pin.state = "used"
+        del state.serials[pin.serial]
+        state.deadlines.set("pin", pin.pin, None)
+    request.state = move(REQUEST, request.state, event.TYPE)
+    request.offer, request.representative = None, event.representative
+    if request.discipline != "pin":
+        state.router.assigned(event.request)
+    state.deadlines.set("round", event.request, None)
+    state.sessions[event.session] = Session(
+        event.session, event.request, event.subportal, event.visitor, event.representative, t
+    )
+    state.representatives[event.representative].sessions[event.session] = None
+    state.router.add_load(event.representative, 1, t)
+
+
+def session_transferred(state: State, event: e.SessionTransferred, t: int) -> None:
+    """Apply ``SessionTransferred``."""
+    offers.close(state, event.offer, "taken", event.representative)
+    session = state.sessions[event.session]
+    session.transfer, session.representative = None, event.representative
+    state.requests[event.request].representative = event.representative
+    del state.representatives[event.former].sessions[event.session]
+    state.representatives[event.representative].sessions[event.session] = None
+    state.router.add_load(event.former, -1, t)
+    state.router.add_load(event.representative, 1, t)
+
+
+def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
+    """Apply ``SessionEnded``."""
+    session = state.sessions.pop(event.session)
+    state.requests[event.request].representative = None
+    del state.representatives[event.representative].sessions[event.session]
+    state.router.add_load(event.representative, -1, t)
+    state.remember_session(event.session, session.visitor, session.representative)
+
+
+def load_changed(state: State, event: e.LoadChanged, t: int) -> None:
+    """Apply ``LoadChanged``: it only tells."""

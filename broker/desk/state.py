@@ -1,0 +1,239 @@
+"""What a desk knows: its portals, teams and people, the open requests and sessions, and who is in line.
+
+Only ``evolve`` functions change any of it. Everything here is bounded by configuration, by what is
+open, or by a named limit; what is over leaves, because history is the journal's business.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import attrs
+
+from broker import limits
+from broker.content import Ref
+from broker.desk.deadlines import Deadlines
+from broker.desk.identity import Identity
+from broker.routing.pins import PinSpace
+from broker.routing.router import Router
+
+
+@attrs.define(eq=False)
+class Portal:
+    """A public entrance."""
+
+    portal: str
+    title: Ref | None
+    kind: str
+    mode: str
+    subportals: tuple[str, ...]
+    offer_ms: int
+    pick_fallback: str
+
+
+@attrs.define(eq=False)
+class Team:
+    """Representatives managed together, and the sub-portals they serve."""
+
+    team: str
+    title: Ref | None
+    subportals: tuple[str, ...]
+    members: set[str] = attrs.field(factory=set)
+    signed_in: int = 0
+    """Members whose chosen presence isn't offline."""
+
+
+@attrs.define(eq=False)
+class Representative:
+    """A person who serves customers. Its load and offers are counted in ``Router.members``."""
+
+    representative: str
+    name: Ref
+    team: str
+    capacity: int
+    chosen: str = "offline"
+    """What it set itself: available, away or offline."""
+    connected: bool = False
+    lease_until: int | None = None
+    """After a restart of the broker: not back yet, and not yet taken for lost."""
+    hold_until: int | None = None
+    """Lost: its sessions are held until then."""
+    sessions: dict[str, None] = attrs.field(factory=dict)
+    offers: dict[str, None] = attrs.field(factory=dict)
+    pins: dict[str, None] = attrs.field(factory=dict)
+
+    @property
+    def presence(self) -> str:
+        """What others see."""
+        if self.chosen == "offline":
+            return "offline"
+        return self.chosen if self.connected else "reconnecting"
+
+    @property
+    def available(self) -> bool:
+        """Whether it welcomes offers and is there."""
+        return self.chosen == "available" and self.connected
+
+
+@attrs.define(eq=False)
+class Visitor:
+    """A customer who asked at least once within ``VISITOR_MEMORY``."""
+
+    visitor: str
+    requests: dict[str, str] = attrs.field(factory=dict)
+    """Portal to open request: at most one each."""
+    lost_until: int | None = None
+    """Its connection is gone: what it has open is given up then."""
+    ended: int = 0
+    """When its last request ended (ms)."""
+
+
+@attrs.define(eq=False)
+class Request:
+    """An open request."""
+
+    request: str
+    session: str
+    portal: str
+    subportal: str
+    visitor: str
+    number: int
+    arrived: int
+    kind: str
+    mode: str
+    text: Ref | None
+    name: Ref | None
+    email: Ref | None
+    target: str | None
+    discipline: str
+    """How it is handed out now: queue, direct, broadcast, or pin (to nobody else)."""
+    state: str = "waiting"
+    offer: str | None = None
+    offers: int = 0
+    """How many offers were made of it: numbers the next."""
+    pause_until: int | None = None
+    representative: str | None = None
+    shares: int = 0
+
+
+@attrs.define(eq=False)
+class Offer:
+    """A pending offer."""
+
+    offer: str
+    request: str
+    kind: str
+    representative: str | None
+    deadline: int | None
+    made: int
+    by: str | None
+
+
+@attrs.define(eq=False)
+class Session:
+    """A live conversation."""
+
+    session: str
+    request: str
+    subportal: str
+    visitor: str
+    representative: str
+    since: int
+    transfer: str | None = None
+    """The pending offer that would move it to another representative."""
+    share: str | None = None
+
+
+@attrs.define(eq=False)
+class Share:
+    """A screen share on its way or under way."""
+
+    share: str
+    session: str
+    state: str
+    until: int | None
+
+
+@attrs.define(eq=False)
+class Pin:
+    """A pin and what became of it; ended ones stay listed for a day."""
+
+    pin: str
+    serial: int
+    representative: str
+    created: int
+    expires: int
+    state: str = "live"
+
+
+@attrs.define(eq=False)
+class EndedOffer:
+    """What a late accept is told."""
+
+    reason: str
+    representative: str | None
+
+
+@attrs.define(eq=False)
+class State:
+    """One account, whole."""
+
+    account: str
+    slot: int
+    pinspace: PinSpace
+    portals: dict[str, Portal] = attrs.field(factory=dict)
+    subportals: dict[str, str] = attrs.field(factory=dict)
+    """Sub-portal to its portal."""
+    serving: dict[str, set[str]] = attrs.field(factory=dict)
+    """Sub-portal to the teams that serve it."""
+    teams: dict[str, Team] = attrs.field(factory=dict)
+    representatives: dict[str, Representative] = attrs.field(factory=dict)
+    visitors: dict[str, Visitor] = attrs.field(factory=dict)
+    idle_visitors: OrderedDict[str, None] = attrs.field(factory=OrderedDict)
+    """Those without an open request, the one whose last ended first."""
+    requests: dict[str, Request] = attrs.field(factory=dict)
+    offers: dict[str, Offer] = attrs.field(factory=dict)
+    sessions: dict[str, Session] = attrs.field(factory=dict)
+    shares: dict[str, Share] = attrs.field(factory=dict)
+    pins: dict[str, Pin] = attrs.field(factory=dict)
+    serials: dict[int, str] = attrs.field(factory=dict)
+    """Serial to live pin."""
+    next_serial: int = 0
+    next_number: int = 1
+    ended_offers: OrderedDict[str, EndedOffer] = attrs.field(factory=OrderedDict)
+    ended_sessions: OrderedDict[str, tuple[str, str]] = attrs.field(factory=OrderedDict)
+    """Session to (visitor, representative): they may still read its stream's end."""
+    streams: dict[str, int] = attrs.field(factory=dict)
+    """Stream to its last offset."""
+    released: list[str] = attrs.field(factory=list)
+    """Content that no open thing refers to any more; the runtime drains it."""
+    deadlines: Deadlines = attrs.field(factory=Deadlines)
+    router: Router = attrs.field(factory=Router)
+
+    def release(self, *refs: Ref | None) -> None:
+        """These texts are no longer needed in memory."""
+        self.released.extend(ref[0] for ref in refs if ref is not None)
+
+    def remember_session(self, session: str, visitor: str, representative: str) -> None:
+        """Keep an ended session's stream readable for its parties, within ``RECENT_SESSIONS``."""
+        self.ended_sessions[session] = (visitor, representative)
+        self.ended_sessions.move_to_end(session)
+        while len(self.ended_sessions) > limits.RECENT_SESSIONS:
+            oldest, _ = self.ended_sessions.popitem(last=False)
+            if f"r_{oldest[2:]}" not in self.requests:
+                self.streams.pop(f"session:{oldest}", None)
+
+    def remember_offer(self, offer: str, reason: str, representative: str | None) -> None:
+        """Keep the end of an offer for late accepts, within ``RECENT_OFFERS``."""
+        self.ended_offers[offer] = EndedOffer(reason, representative)
+        while len(self.ended_offers) > limits.RECENT_OFFERS:
+            self.ended_offers.popitem(last=False)
+
+
+@attrs.frozen
+class Context:
+    """What a decision may know beside the state: who asks, when, and 16 bytes of entropy."""
+
+    now: int
+    entropy: bytes
+    identity: Identity | None

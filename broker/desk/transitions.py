@@ -1,0 +1,80 @@
+"""The life of a request, an offer and a share, each as a table: state, event, next state.
+
+``evolve`` moves along these tables and nowhere else: a pair that isn't listed is a bug and raises
+``IllegalMove``. Docs and tests are made from the same tables. What people may ask for in a wrong state
+is refused before (2410), so no command reaches an unlisted pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from broker.desk import events as e
+
+Table = Mapping[str, Mapping[str, str]]
+"""State to (event type, or ``type:how`` where the event says how) to next state. A state without a row is final."""
+
+REQUEST: Final[Table] = {
+    "waiting": {
+        e.OfferMade.TYPE: "offered",
+        e.RequestAssigned.TYPE: "assigned",  # by a pin: nobody was asked
+        e.RequestPicked.TYPE: "waiting",
+        e.RequestUnplaced.TYPE: "waiting",
+        f"{e.RequestEnded.TYPE}:withdrawn": "withdrawn",
+        f"{e.RequestEnded.TYPE}:abandoned": "abandoned",
+    },
+    "offered": {
+        e.OfferEnded.TYPE: "waiting",
+        e.RequestAssigned.TYPE: "assigned",
+    },
+    "assigned": {
+        e.RequestRequeued.TYPE: "waiting",
+        f"{e.RequestEnded.TYPE}:closed": "closed",
+    },
+}
+
+OFFER: Final[Table] = {
+    "pending": {
+        e.RequestAssigned.TYPE: "accepted",
+        e.SessionTransferred.TYPE: "accepted",
+        e.OfferRenewed.TYPE: "pending",
+        f"{e.OfferEnded.TYPE}:declined": "declined",
+        f"{e.OfferEnded.TYPE}:expired": "expired",
+        f"{e.OfferEnded.TYPE}:gone": "gone",
+        f"{e.OfferEnded.TYPE}:revoked": "revoked",
+    },
+}
+
+SHARE: Final[Table] = {
+    "requested": {
+        e.ShareAccepted.TYPE: "accepted",
+        f"{e.ShareEnded.TYPE}:refused": "refused",
+        f"{e.ShareEnded.TYPE}:ended": "ended",
+    },
+    "accepted": {
+        e.ShareConfirmed.TYPE: "active",
+        f"{e.ShareEnded.TYPE}:refused": "refused",
+        f"{e.ShareEnded.TYPE}:ended": "ended",
+    },
+    "active": {
+        f"{e.ShareEnded.TYPE}:ended": "ended",
+    },
+}
+
+
+class IllegalMove(Exception):
+    """An event that this state has no row for: the rule that decided it has a bug."""
+
+
+def move(table: Table, state: str, event_type: str, how: str | None = None) -> str:
+    """The state after this event. ``how``: the event's own word for the way it ended.
+
+    >>> move(SHARE, "accepted", "share.confirmed")
+    'active'
+    """
+    name = event_type if how is None else f"{event_type}:{how}"
+    try:
+        return table[state][name]
+    except KeyError:
+        raise IllegalMove(f"{name} in state {state}") from None

@@ -1,0 +1,151 @@
+"""What a stream's SNAPSHOT says: the present state behind it, in bounded parts.
+
+Texts are content refs here; ``publish.resolve`` turns them into words at the last moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from broker.desk.desk import Desk
+from broker.desk.identity import Identity, Role
+from broker.desk.state import Offer, Session, State
+
+Part = dict[str, object]
+
+PART_ITEMS = 100  # list items in one SNAPSHOT frame: far below the frame's limit with the longest texts cut
+
+
+def view(desk: Desk, stream: str, identity: Identity) -> list[Part]:
+    """The parts of this stream's snapshot for this reader; at least one, perhaps empty.
+
+    A part is ``{list name: [item, …]}``. Unknown streams give one empty part."""
+    kind, _, name = stream.partition(":")
+    state = desk.state
+    match kind:
+        case "me" if identity.role is Role.REPRESENTATIVE:
+            return _parts(*_representative(state, name))
+        case "me":
+            return _parts(("requests", _requests_of(state, name)))
+        case "subportal":
+            return _parts(("offers", _broadcasts(state, name)))
+        case "session":
+            return _parts(("sessions", _session(state, name)))
+        case "team":
+            return _parts(("representatives", _team(state, name)))
+        case "account":
+            return _parts(("subportals", _lines(desk)))
+        case _:
+            return [{}]
+
+
+def _parts(*groups: tuple[str, Iterable[Part]]) -> list[Part]:
+    parts: list[Part] = []
+    for name, items in groups:
+        remaining = iter(items)
+        while chunk := list(islice(remaining, PART_ITEMS)):
+            parts.append({name: chunk})
+    return parts or [{}]
+
+
+def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]:
+    person = state.representatives.get(name)
+    if person is None:
+        return []
+    member = state.router.members[name]
+    presence: Part = {
+        "presence": person.presence,
+        "load": member.load,
+        "capacity": person.capacity,
+        "team": person.team,
+        "subportals": list(state.teams[person.team].subportals),
+    }
+    return [
+        ("presence", [presence]),
+        ("offers", [_offer(state, state.offers[offer]) for offer in person.offers]),
+        ("sessions", [_session_part(state, state.sessions[session]) for session in person.sessions]),
+    ]
+
+
+def _offer(state: State, offer: Offer) -> Part:
+    request = state.requests[offer.request]
+    return {
+        "offer": offer.offer,
+        "request": offer.request,
+        "subportal": request.subportal,
+        "kind": offer.kind,
+        "deadline": offer.deadline,
+        "arrived": request.arrived,
+        "text": request.text,
+        "name": request.name,
+        "by": offer.by,
+    }
+
+
+def _session_part(state: State, session: Session) -> Part:
+    request = state.requests[session.request]
+    share = state.shares.get(session.share or "")
+    return {
+        "session": session.session,
+        "request": session.request,
+        "subportal": session.subportal,
+        "representative": session.representative,
+        "representative_name": state.representatives[session.representative].name,
+        "name": request.name,
+        "text": request.text,
+        "since": session.since,
+        "share": None if share is None else {"share": share.share, "state": share.state},
+    }
+
+
+def _requests_of(state: State, visitor: str) -> Iterator[Part]:
+    person = state.visitors.get(visitor)
+    for name in person.requests.values() if person is not None else ():
+        request = state.requests[name]
+        who = request.representative
+        part: Part = {
+            "request": name,
+            "session": request.session,
+            "portal": request.portal,
+            "subportal": request.subportal,
+            "state": request.state,
+            "arrived": request.arrived,
+            "representative": who,
+            "representative_name": state.representatives[who].name if who is not None else None,
+        }
+        if request.discipline == "queue" and request.state != "assigned":
+            part["position"] = state.router.position(name)
+        yield part
+
+
+def _broadcasts(state: State, subportal: str) -> Iterator[Part]:
+    for offer in state.offers.values():
+        if offer.representative is None and state.requests[offer.request].subportal == subportal:
+            yield _offer(state, offer)
+
+
+def _session(state: State, name: str) -> Iterator[Part]:
+    session = state.sessions.get(name)
+    if session is not None:
+        yield _session_part(state, session)
+
+
+def _team(state: State, name: str) -> Iterator[Part]:
+    team = state.teams.get(name)
+    for member in sorted(team.members) if team is not None else ():
+        person = state.representatives[member]
+        yield {
+            "representative": member,
+            "name": person.name,
+            "presence": person.presence,
+            "load": len(person.sessions),
+            "offers": len(person.offers),
+            "capacity": person.capacity,
+        }
+
+
+def _lines(desk: Desk) -> Iterator[Part]:
+    waiting = dict(desk.lines())
+    for subportal, portal in desk.state.subportals.items():
+        yield {"subportal": subportal, "portal": portal, "waiting": waiting.get(subportal, 0)}

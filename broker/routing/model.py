@@ -1,0 +1,114 @@
+"""The things that routing moves about: tickets (open requests), members (representatives), lines, pools.
+
+A *line* is one sub-portal's requests, a *pool* all members who serve the same set of sub-portals.
+Everything ordered is a ``SortedList`` of plain keys, so that head, insertion, removal and rank cost
+a logarithm and nothing here ever scans (the cost of a decision doesn't grow with the work).
+"""
+
+from __future__ import annotations
+
+import attrs
+from sortedcontainers import SortedList
+
+from broker.routing.policies import Rank
+
+Key = tuple[int, int, str]
+"""A ticket's place: (arrival ms, number, request). It never changes while the request is open."""
+
+HeadKey = tuple[Key, str]
+"""A line's place in a pool: (key of its first ticket that can be offered, sub-portal)."""
+
+
+@attrs.define(eq=False)
+class Ticket:
+    """One open request, as routing knows it."""
+
+    request: str
+    subportal: str
+    key: Key
+    discipline: str
+    """queue, direct or broadcast."""
+    target: str | None = None
+    """Of a direct ticket: the member it is for; None while its customer has to choose."""
+    refused: set[str] = attrs.field(factory=set)
+    """Members who had it in this round and didn't take it."""
+    paused: bool = False
+    """Everyone eligible refused it: it waits for the next round."""
+    out: bool = False
+    """It is offered, or assigned: not to be offered again until it comes back."""
+    broadcast: bool = False
+    """Its broadcast offer is open."""
+
+
+@attrs.define(eq=False)
+class Member:
+    """One representative, as routing knows it."""
+
+    id: str
+    capacity: int
+    pool: Pool
+    load: int = 0
+    """Sessions."""
+    offers: int = 0
+    """Offers made to this member alone, each of which holds a place."""
+    idle_since: int = 0
+    """When its load last changed, or it last became available after a break (ms)."""
+    available: bool = False
+    """Signed in, connected, and welcoming offers."""
+    rank: Rank | None = None
+    """Its entry in ``pool.free``; None while it takes no offers."""
+    direct: SortedList[Key] = attrs.field(factory=SortedList)
+    """Requests that picked this member and wait for it."""
+
+    @property
+    def takes_offers(self) -> bool:
+        """Whether one more offer would keep load + offers within capacity."""
+        return self.available and self.load + self.offers < self.capacity
+
+
+@attrs.define(eq=False)
+class Pool:
+    """The members who serve the same set of sub-portals."""
+
+    subportals: frozenset[str]
+    members: dict[str, Member] = attrs.field(factory=dict)
+    free: SortedList[Rank] = attrs.field(factory=SortedList)
+    """Members who take offers, best first."""
+    backlog: SortedList[HeadKey] = attrs.field(factory=SortedList)
+    """Lines with a ticket to offer, the one with the oldest first ticket first."""
+    available: int = 0
+    """How many members are available, whatever their load."""
+
+
+@attrs.define(eq=False)
+class Line:
+    """One sub-portal's queue."""
+
+    subportal: str
+    order: SortedList[Key] = attrs.field(factory=SortedList)
+    """Every open queue ticket that isn't assigned, offered ones included: an offered request keeps its place."""
+    ready: SortedList[Key] = attrs.field(factory=SortedList)
+    """Tickets nobody has refused in this round."""
+    again: SortedList[Key] = attrs.field(factory=SortedList)
+    """Tickets that somebody has refused in this round, and others may still take."""
+    paused: set[str] = attrs.field(factory=set)
+    """Requests between rounds."""
+    pools: list[Pool] = attrs.field(factory=list)
+    head: Key | None = None
+    """The key under which this line stands in its pools' backlogs."""
+
+
+@attrs.define(frozen=True)
+class Match:
+    """An offer to make. ``member`` is None for a broadcast."""
+
+    request: str
+    discipline: str
+    member: str | None
+
+
+@attrs.define(frozen=True)
+class RoundOver:
+    """Everyone eligible has refused this request: pause it."""
+
+    request: str
