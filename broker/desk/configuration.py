@@ -42,7 +42,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         command.kind,
         command.mode,
         names,
-        command.offer_ms or limits.OFFER_TIMEOUT,
+        command.offer_ms or state.times.offer,
         command.pick_fallback or "choose",
         _who(context),
     )

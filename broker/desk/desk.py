@@ -20,7 +20,7 @@ from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
-from broker.desk.state import Context, State
+from broker.desk.state import Context, State, Times
 from broker.protocol import ops
 from broker.routing.matching import next_match
 from broker.routing.pins import PinSpace
@@ -129,8 +129,8 @@ class Statistics:
 class Desk:
     """One account: its state, and the only ways to change it."""
 
-    def __init__(self, account: str, slot: int, pinspace: PinSpace) -> None:
-        self.state = State(account, slot, pinspace)
+    def __init__(self, account: str, slot: int, pinspace: PinSpace, times: Times | None = None) -> None:
+        self.state = State(account, slot, pinspace, times or Times())
         self.seq = 0
         """Records applied so far: the seq of the last one."""
         self.last_t = 0
@@ -233,6 +233,12 @@ class Desk:
     def knows_visitor(self, visitor: str) -> bool:
         """Whether this visitor has asked within ``VISITOR_MEMORY``."""
         return visitor in self.state.visitors
+
+    def has_open_request(self, visitor: str) -> bool:
+        """Whether this visitor waits or talks now: then its token is renewed, else it keeps its expiry, so that a
+        visitor is never forgotten while its token is good."""
+        found = self.state.visitors.get(visitor)
+        return found is not None and bool(found.requests)
 
     def stream_head(self, stream: str) -> int:
         """The last offset of a stream; 0 for one that has none (or that the desk has forgotten)."""

@@ -2,7 +2,8 @@
 
 An event carries all that its audiences need (streams are decided from the event alone, see
 ``audiences``), ids and content refs, never a text. A body is the tuple of its fields; a change of
-fields is a new VERSION with an upcast in ``unpack_body``.
+fields is a new VERSION with an upcast in ``unpack_body``. Nobody changes an event; the classes aren't frozen
+because making a frozen one costs four times as much, and this is the hot path.
 """
 
 from __future__ import annotations
@@ -16,17 +17,23 @@ import attrs
 from broker.content import Ref
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class BrokerStarted:
     """The broker is up again: everyone who waits for a person gets the full period anew."""
 
     TYPE: ClassVar[str] = "broker.started"
     VERSION: ClassVar[int] = 1
-    t: int
-    """When (ms): leases, holds, graces and consents run anew from here."""
+    lease_until: int
+    """Until when representatives who were connected may come back before they are taken for lost (ms)."""
+    hold_until: int
+    """Until when sessions of those already lost are held."""
+    abandon_until: int
+    """Until when customers may come back to what they have open."""
+    consent_until: int
+    """Until when a screen share's consent may be given."""
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class OfferRenewed:
     """A pending offer has its full time again, because the broker was away."""
 
@@ -37,7 +44,7 @@ class OfferRenewed:
     deadline: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class LoadChanged:
     """Told to a team about the former representative of a transferred session; nothing else follows from it."""
 
@@ -49,7 +56,7 @@ class LoadChanged:
     capacity: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class PortalPut:
     """A portal was created or changed."""
 
@@ -65,7 +72,7 @@ class PortalPut:
     by: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class TeamPut:
     """A team was created or changed."""
 
@@ -77,7 +84,7 @@ class TeamPut:
     by: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RepresentativePut:
     """A representative was created or changed."""
 
@@ -90,7 +97,7 @@ class RepresentativePut:
     by: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class PresenceChanged:
     """A representative chose a presence, or the broker ended a lost one's."""
 
@@ -103,7 +110,7 @@ class PresenceChanged:
     reason: str | None
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RepresentativeLost:
     """The last connection of a representative is gone; its sessions are held until ``until``."""
 
@@ -115,7 +122,7 @@ class RepresentativeLost:
     sessions: tuple[str, ...]
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RepresentativeBack:
     """A representative has a connection again."""
 
@@ -127,7 +134,7 @@ class RepresentativeBack:
     sessions: tuple[str, ...]
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class CustomerLost:
     """The last connection of a customer with an open request is gone."""
 
@@ -138,7 +145,7 @@ class CustomerLost:
     sessions: tuple[str, ...]
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class CustomerBack:
     """A lost customer has a connection again."""
 
@@ -148,7 +155,7 @@ class CustomerBack:
     sessions: tuple[str, ...]
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class VisitorsForgotten:
     """Visitors without an open request whose last one ended before ``before`` are forgotten."""
 
@@ -157,7 +164,7 @@ class VisitorsForgotten:
     before: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RequestCreated:
     """A customer asked; ``number`` is its place in the account's order of arrival."""
 
@@ -177,7 +184,7 @@ class RequestCreated:
     target: str | None
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RequestPicked:
     """The customer chose another representative."""
 
@@ -188,7 +195,7 @@ class RequestPicked:
     target: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RequestUnplaced:
     """The picked representative won't come."""
 
@@ -201,7 +208,7 @@ class RequestUnplaced:
     broadcast: bool
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RequestRequeued:
     """An assigned request went back to waiting, at its original age."""
 
@@ -214,7 +221,7 @@ class RequestRequeued:
     reason: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RequestEnded:
     """A request reached a final state."""
 
@@ -225,7 +232,7 @@ class RequestEnded:
     state: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class OfferMade:
     """A request is proposed: to one representative until ``deadline``, or (broadcast) to a sub-portal."""
 
@@ -243,7 +250,7 @@ class OfferMade:
     by: str | None
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class OfferEnded:
     """An offer ended without an assignment: declined, expired, revoked or gone."""
 
@@ -259,7 +266,7 @@ class OfferEnded:
     by: str | None
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class BroadcastDeclined:
     """One representative doesn't want a broadcast request; it stays open for the others."""
 
@@ -271,7 +278,7 @@ class BroadcastDeclined:
     code: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RoundPaused:
     """Every eligible representative has refused the request; it is offered again from ``until`` on."""
 
@@ -281,7 +288,7 @@ class RoundPaused:
     until: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RoundStarted:
     """The pause is over."""
 
@@ -290,7 +297,7 @@ class RoundStarted:
     request: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RequestAssigned:
     """A representative has the request (an offer was accepted, or its pin was typed): the session is open."""
 
@@ -314,7 +321,7 @@ class RequestAssigned:
     capacity: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class SessionTransferred:
     """Another representative accepted to take a session over."""
 
@@ -332,7 +339,7 @@ class SessionTransferred:
     capacity: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class SessionEnded:
     """A conversation is over; what becomes of its request is an event of its own."""
 
@@ -348,7 +355,7 @@ class SessionEnded:
     capacity: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class PinCreated:
     """A representative made a pin; ``serial`` and the installation's key give its nine digits."""
 
@@ -360,7 +367,7 @@ class PinCreated:
     expires: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class PinEnded:
     """A pin expired or was revoked. (One that was used ends with its RequestAssigned.)"""
 
@@ -372,7 +379,7 @@ class PinEnded:
     expires: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class PinGuessed:
     """Wrong pins from one place passed the limit."""
 
@@ -383,7 +390,7 @@ class PinGuessed:
     wrong: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class ShareRequested:
     """The representative asked for the screen; the customer has until ``until`` to accept."""
 
@@ -394,7 +401,7 @@ class ShareRequested:
     until: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class ShareAccepted:
     """The customer took the first step of consent; it has until ``until`` for the second."""
 
@@ -405,7 +412,7 @@ class ShareAccepted:
     until: int
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class ShareConfirmed:
     """The customer said yes: SIGNAL is relayed between these two from the commit of this on."""
 
@@ -417,7 +424,7 @@ class ShareConfirmed:
     representative: str
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class ShareEnded:
     """The share was refused, or is over."""
 

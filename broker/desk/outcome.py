@@ -13,7 +13,7 @@ Entry = tuple[str, int, str]
 """(stream, offset, wire type): where a record is published."""
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Recorded:
     """An event as it goes into the journal: already applied to the desk, published at these entries."""
 
@@ -22,7 +22,7 @@ class Recorded:
     entries: tuple[Entry, ...]
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Handled:
     """The command was carried out."""
 
@@ -33,7 +33,7 @@ class Handled:
     """Fields for the first RESULT only: never stored, never repeated."""
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Decision:
     """What a rule decided, before anything is applied."""
 

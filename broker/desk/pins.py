@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from broker import ids, limits
 from broker.codes import Code
 from broker.desk import events as e
@@ -85,7 +83,7 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     if len(person.sessions) + len(person.offers) >= person.capacity:
         return wrong_state("representative_full", "pin.redeem later")
     created = requests.created(state, context, portal, portal.subportals[0], target=person.representative)
-    created = attrs.evolve(created, name=command.name.ref if command.name is not None else None)
+    created.name = requests.ref_of(command.name)
     assigned = e.RequestAssigned(
         request=created.request,
         session=created.session,

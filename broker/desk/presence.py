@@ -52,7 +52,7 @@ def connection_lost(state: State, command: ConnectionLost, context: Context) -> 
     visitor = state.visitors.get(command.person)
     if visitor is None or not visitor.requests or visitor.lost_until is not None:
         return Decision()
-    until = context.now + limits.ABANDON_GRACE
+    until = context.now + state.times.abandon
     return Decision([e.CustomerLost(visitor.visitor, until, _sessions_of(state, visitor))])
 
 
@@ -72,7 +72,10 @@ def connection_back(state: State, command: ConnectionBack, context: Context) -> 
 
 def broker_start(state: State, command: BrokerStart, context: Context) -> Decision:
     """Everyone who waits for a person gets the full period anew."""
-    happened: list[e.Event] = [e.BrokerStarted(context.now)]
+    now, times = context.now, state.times
+    happened: list[e.Event] = [
+        e.BrokerStarted(now + times.lease, now + times.hold, now + times.abandon, now + limits.CONSENT_TIMEOUT)
+    ]
     for offer in state.offers.values():
         if offer.representative is not None:
             portal = state.portals[state.requests[offer.request].portal]
@@ -115,7 +118,7 @@ def forget_visitors(state: State, name: str, now: int) -> list[e.Event]:
 
 
 def _lose(state: State, person: Representative, now: int) -> list[e.Event]:
-    lost = e.RepresentativeLost(person.representative, person.team, now + limits.HOLD, tuple(person.sessions))
+    lost = e.RepresentativeLost(person.representative, person.team, now + state.times.hold, tuple(person.sessions))
     return [lost, *offers.withdraw_all(state, person)]
 
 
@@ -174,17 +177,17 @@ def broker_started(state: State, event: e.BrokerStarted, t: int) -> None:
             continue
         person.connected = False
         if person.hold_until is None:
-            _set_waits(state, person, lease=event.t + limits.LEASE, hold=None)
+            _set_waits(state, person, lease=event.lease_until, hold=None)
         else:
-            _set_waits(state, person, lease=None, hold=event.t + limits.HOLD)
+            _set_waits(state, person, lease=None, hold=event.hold_until)
         state.router.set_available(person.representative, t, available=False, rested=False)
     for visitor in state.visitors.values():
         if visitor.requests:
-            visitor.lost_until = event.t + limits.ABANDON_GRACE
+            visitor.lost_until = event.abandon_until
             state.deadlines.set("abandon", visitor.visitor, visitor.lost_until)
     for share in state.shares.values():
         if share.until is not None:
-            share.until = event.t + limits.CONSENT_TIMEOUT
+            share.until = event.consent_until
             state.deadlines.set("consent", share.share, share.until)
 
 

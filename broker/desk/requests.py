@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import attrs
-
 from broker import ids, limits
 from broker.codes import Code
+from broker.content import Personal, Ref
 from broker.desk import events as e
 from broker.desk import offers
 from broker.desk.configuration import is_open
@@ -44,14 +43,16 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     if portal.mode == "queue" and len(state.router.lines[subportal].order) >= limits.MAX_WAITING:
         return Refusal(Code.QUEUE_FULL, f"{limits.MAX_WAITING} requests are waiting", retry_ms=limits.ROUND_PAUSE)
     event = created(state, context, portal, subportal, target=command.representative)
-    event = attrs.evolve(
-        event,
-        text=command.text.ref if command.text is not None else None,
-        name=command.name.ref if command.name is not None else None,
-        email=command.email.ref if command.email is not None else None,
-    )
+    event.text = ref_of(command.text)
+    event.name = ref_of(command.name)
+    event.email = ref_of(command.email)
     value = {"request": event.request, "session": event.session, "state": "waiting", "existing": False}
     return Decision([event], value, state_of=event.request)
+
+
+def ref_of(personal: Personal | None) -> Ref | None:
+    """The reference that stands for a personal field."""
+    return None if personal is None else personal.ref
 
 
 def existing(request: Request) -> Decision:

@@ -23,6 +23,7 @@ from broker.desk.state import (
     Share,
     State,
     Team,
+    Times,
     Visitor,
 )
 from broker.routing.model import Ticket
@@ -112,9 +113,9 @@ def _routing_of(ticket: Ticket | None) -> Row:
     return ((), False) if ticket is None else (tuple(sorted(ticket.refused)), ticket.paused)
 
 
-def load(account: str, slot: int, pinspace: PinSpace, data: Dump) -> Desk:
+def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times | None = None) -> Desk:
     """The desk that ``dump`` was made of."""
-    desk = Desk(account, slot, pinspace)
+    desk = Desk(account, slot, pinspace, times)
     desk.seq, desk.last_t = data["seq"], data["last_t"]
     state = desk.state
     state.next_serial, state.next_number = data["next_serial"], data["next_number"]

@@ -174,6 +174,16 @@ class EndedOffer:
     representative: str | None
 
 
+@attrs.frozen
+class Times:
+    """How long a desk waits for people (ms): what an operator may set."""
+
+    lease: int = limits.LEASE
+    hold: int = limits.HOLD
+    abandon: int = limits.ABANDON_GRACE
+    offer: int = limits.OFFER_TIMEOUT
+
+
 @attrs.define(eq=False)
 class State:
     """One account, whole."""
@@ -181,6 +191,7 @@ class State:
     account: str
     slot: int
     pinspace: PinSpace
+    times: Times
     portals: dict[str, Portal] = attrs.field(factory=dict)
     subportals: dict[str, str] = attrs.field(factory=dict)
     """Sub-portal to its portal."""
@@ -230,7 +241,7 @@ class State:
             self.ended_offers.popitem(last=False)
 
 
-@attrs.frozen
+@attrs.define
 class Context:
     """What a decision may know beside the state: who asks, when, and 16 bytes of entropy."""
 

@@ -98,7 +98,7 @@ class Line:
     """The key under which this line stands in its pools' backlogs."""
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Match:
     """An offer to make. ``member`` is None for a broadcast."""
 
@@ -107,7 +107,7 @@ class Match:
     member: str | None
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class RoundOver:
     """Everyone eligible has refused this request: pause it."""
 

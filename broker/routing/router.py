@@ -243,17 +243,22 @@ class Router:
                 self.members[ticket.target].direct.discard(ticket.key)
         else:
             line = self.lines[ticket.subportal]
-            line.ready.discard(ticket.key)
-            line.again.discard(ticket.key)
-            line.paused.discard(ticket.request)
-            if not line.again and not line.paused:
-                self.lines_again.pop(line.subportal, None)
+            if ticket.out:
+                return
+            if not ticket.refused:
+                line.ready.discard(ticket.key)
+            else:
+                line.again.discard(ticket.key)
+                line.paused.discard(ticket.request)
+                if not line.again and not line.paused:
+                    self.lines_again.pop(line.subportal, None)
             self._rehead(line)
         ticket.paused = False
 
     def _rehead(self, line: Line) -> None:
-        heads = [group[0] for group in (line.ready, line.again) if group]
-        head = min(heads) if heads else None
+        head = line.ready[0] if line.ready else None
+        if line.again and (head is None or line.again[0] < head):
+            head = line.again[0]
         if head == line.head:
             return
         for pool in line.pools:
