@@ -1,0 +1,214 @@
+"""A schema field compiled into a closure that checks one value: shared by frames, operations and events.
+
+A check returns the value (converted where the schema says so) or raises ``Wrong`` with the path below it.
+Unknown map keys are dropped, nil stands for a missing optional, an unknown enum value falls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+from broker.content import Personal
+from broker.ids import SLUG
+from broker.limits import MAX_BIN_BYTES, MAX_ID_BYTES, MAX_INT, MAX_STR_BYTES, MAX_VALUES
+from broker.protocol import schema
+
+Check = Callable[[object], object]
+Spec = Mapping[str, object]
+"""A field of the schema, as the TOML file has it."""
+
+ERASED: Final[dict[str, object]] = {"erased": True}
+"""What a personal field reads as once its content is erased."""
+
+
+class Wrong(Exception):
+    """A value is not as the schema wants it. ``path`` is relative: ``""``, ``.text``, ``[2].id``."""
+
+    def __init__(self, path: str, expected: str) -> None:
+        super().__init__(path, expected)
+        self.path = path
+        self.expected = expected
+
+
+def compile_field(spec: Spec, *, wrap: bool = False) -> Check:
+    """The check for one field. ``wrap``: a personal text becomes ``Personal`` (arguments); otherwise it stays
+    a str, and an erased one is accepted (results and events)."""
+    kind = cast("str", spec["type"])
+    if kind == "list":
+        return _list(spec, wrap=wrap)
+    if kind == "map":
+        return _map(spec, wrap=wrap)
+    check = _PLAIN[kind](spec)
+    if not spec.get("personal"):
+        return check
+    if wrap:
+        return lambda value: Personal(cast("str", check(value)))
+    return lambda value: value if value == ERASED else check(value)
+
+
+def compile_map(fields: Mapping[str, Spec], *, wrap: bool = False) -> Callable[[object], dict[str, object]]:
+    """The check for a map with these fields: returns the known ones that are there."""
+    entries = [(name, compile_field(spec, wrap=wrap), bool(spec.get("optional"))) for name, spec in fields.items()]
+
+    def check(value: object) -> dict[str, object]:
+        if type(value) is not dict:
+            raise Wrong("", "a map")
+        known: dict[str, object] = {}
+        for name, entry, optional in entries:
+            item = value.get(name)
+            if item is None and (optional or name not in value):
+                if not optional:
+                    raise Wrong(f".{name}", "a value: it is required")
+                continue
+            try:
+                known[name] = entry(item)
+            except Wrong as wrong:
+                raise Wrong(f".{name}{wrong.path}", wrong.expected) from None
+        return known
+
+    return check
+
+
+def named_map(name: str) -> Mapping[str, Spec]:
+    """The fields of a map that the schema names in its ``maps`` table."""
+    maps = cast("Mapping[str, Mapping[str, Spec]]", schema.load()["maps"])
+    return maps[name]
+
+
+def _int(spec: Spec) -> Check:
+    low = cast("int", spec.get("min", -MAX_INT))
+    high = cast("int", spec.get("max", MAX_INT))
+    expected = f"an int from {low} to {high}"
+
+    def check(value: object) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise Wrong("", expected)
+        return value
+
+    return check
+
+
+def _time(_spec: Spec) -> Check:
+    return _int({"min": 0})
+
+
+def _str(spec: Spec) -> Check:
+    low = cast("int", spec.get("min", 0))
+    high = cast("int", spec.get("max", MAX_STR_BYTES))
+    expected = f"a string of {low} to {high} bytes"
+
+    def check(value: object) -> str:
+        if type(value) is not str or not low <= len(value) <= high:  # each character is at least a byte
+            raise Wrong("", expected)
+        if not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > high:
+            raise Wrong("", expected)
+        return value
+
+    return check
+
+
+def _id(_spec: Spec) -> Check:
+    return _str({"min": 1, "max": MAX_ID_BYTES})
+
+
+def _slug(_spec: Spec) -> Check:
+    fullmatch = SLUG.fullmatch
+
+    def check(value: object) -> str:
+        if type(value) is not str or fullmatch(value) is None:
+            raise Wrong("", "a name of 1 to 64 characters a-z 0-9 _ . - that starts and ends with a letter or digit")
+        return value
+
+    return check
+
+
+def _bool(_spec: Spec) -> Check:
+    def check(value: object) -> bool:
+        if type(value) is not bool:
+            raise Wrong("", "true or false")
+        return value
+
+    return check
+
+
+def _bin(spec: Spec) -> Check:
+    low = cast("int", spec.get("min", 0))
+    high = cast("int", spec.get("max", MAX_BIN_BYTES))
+    expected = f"a bin of {low} to {high} bytes"
+
+    def check(value: object) -> bytes:
+        if type(value) is not bytes or not low <= len(value) <= high:
+            raise Wrong("", expected)
+        return value
+
+    return check
+
+
+def _enum(spec: Spec) -> Check:
+    values = cast("list[str]", spec["values"])
+    known = frozenset(values)
+    fallback = cast("str | None", spec.get("fallback"))
+    expected = "one of " + ", ".join(values)
+
+    def check(value: object) -> str:
+        if type(value) is not str:
+            raise Wrong("", expected)
+        if value in known:
+            return value
+        if fallback is None:
+            raise Wrong("", expected)
+        return fallback
+
+    return check
+
+
+def _list(spec: Spec, *, wrap: bool) -> Check:
+    low = cast("int", spec.get("min", 0))
+    high = cast("int", spec.get("max", MAX_VALUES))
+    expected = f"a list of {low} to {high}"
+    element = compile_field(cast("Spec", spec["of"]), wrap=wrap)
+
+    def check(value: object) -> list[object]:
+        if type(value) is not list or not low <= len(value) <= high:
+            raise Wrong("", expected)
+        checked: list[object] = []
+        try:
+            for item in value:
+                checked.append(element(item))  # noqa: PERF401 (its length is the index of a wrong one)
+        except Wrong as wrong:
+            raise Wrong(f"[{len(checked)}]{wrong.path}", wrong.expected) from None
+        return checked
+
+    return check
+
+
+def _map(spec: Spec, *, wrap: bool) -> Check:
+    fields = spec.get("fields")
+    if fields is not None:
+        inner = named_map(fields) if isinstance(fields, str) else cast("Mapping[str, Spec]", fields)
+        return compile_map(inner, wrap=wrap)
+
+    def check(value: object) -> object:
+        if type(value) is not dict:
+            raise Wrong("", "a map")
+        return value
+
+    return check
+
+
+def _doc(_spec: Spec) -> Check:
+    return lambda value: value
+
+
+_PLAIN: Final[dict[str, Callable[[Spec], Check]]] = {
+    "id": _id,
+    "slug": _slug,
+    "str": _str,
+    "int": _int,
+    "bool": _bool,
+    "time": _time,
+    "bin": _bin,
+    "enum": _enum,
+    "doc": _doc,
+}

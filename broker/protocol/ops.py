@@ -1,0 +1,319 @@
+"""The operations of protocol v1: one class each, with its arguments as fields.
+
+Made by ``check.parse`` from a REQUEST, and read by the desk. Required arguments come first, then the
+optional ones (None where missing), each group in the schema's order; ``from`` is ``from_`` here. A test
+holds this file against ``schema/v1.toml``. Personal fields arrive as ``Personal``, enums as str.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+import attrs
+
+from broker.content import Personal
+
+
+@attrs.define
+class PortalOpen:
+    """The portal this customer came through, as its page needs it; on a pick portal, who can be picked now."""
+
+    OP: ClassVar[str] = "portal.open"
+
+
+@attrs.define
+class RequestCreate:
+    """Ask for help. A second one while one is open at the same portal returns the open one, marked existing."""
+
+    OP: ClassVar[str] = "request.create"
+    subportal: str | None = None
+    text: Personal | None = None
+    name: Personal | None = None
+    email: Personal | None = None
+    representative: str | None = None
+
+
+@attrs.define
+class RequestPick:
+    """Choose (again) who should help, after the one picked before was lost or said no; the time of arrival stays."""
+
+    OP: ClassVar[str] = "request.pick"
+    request: str
+    representative: str
+
+
+@attrs.define
+class RequestWithdraw:
+    """Stop waiting."""
+
+    OP: ClassVar[str] = "request.withdraw"
+    request: str
+
+
+@attrs.define
+class PinRedeem:
+    """Connect to the representative who made this pin. Wrong, used, expired and revoked pins fail alike (2406)."""
+
+    OP: ClassVar[str] = "pin.redeem"
+    pin: str = attrs.field(repr=False)
+    name: Personal | None = None
+
+
+@attrs.define
+class PresenceSet:
+    """Say whether offers are welcome. offline signs out of the line; with sessions open it is refused unless they
+    are handed back."""
+
+    OP: ClassVar[str] = "presence.set"
+    presence: str
+    reason: str | None = None
+    sessions: str | None = None
+
+
+@attrs.define
+class OfferAccept:
+    """Take an offered request. Exactly one accept of an offer succeeds; the others get 2405 with the reason."""
+
+    OP: ClassVar[str] = "offer.accept"
+    offer: str
+
+
+@attrs.define
+class OfferDecline:
+    """Refuse an offered request, with a reason code; it goes to the next."""
+
+    OP: ClassVar[str] = "offer.decline"
+    offer: str
+    reason: str
+
+
+@attrs.define
+class PinCreate:
+    """A 9-digit code that connects one customer to this representative, once."""
+
+    OP: ClassVar[str] = "pin.create"
+
+
+@attrs.define
+class PinRevoke:
+    """Make a pin worthless."""
+
+    OP: ClassVar[str] = "pin.revoke"
+    id: str
+
+
+@attrs.define
+class PinList:
+    """This representative's pins and what became of each, newest first; ended ones for a day."""
+
+    OP: ClassVar[str] = "pin.list"
+
+
+@attrs.define
+class SessionEnd:
+    """End the conversation, for both sides."""
+
+    OP: ClassVar[str] = "session.end"
+    session: str
+
+
+@attrs.define
+class SessionLeave:
+    """Hand a session back: its request goes back to the line at its original age."""
+
+    OP: ClassVar[str] = "session.leave"
+    session: str
+
+
+@attrs.define
+class SessionTransfer:
+    """Offer a session to another representative; the present one keeps it until the other accepts."""
+
+    OP: ClassVar[str] = "session.transfer"
+    session: str
+    representative: str
+
+
+@attrs.define
+class ShareRequest:
+    """Ask the customer to share the screen."""
+
+    OP: ClassVar[str] = "share.request"
+    session: str
+
+
+@attrs.define
+class ShareAccept:
+    """First step of consent: share my screen."""
+
+    OP: ClassVar[str] = "share.accept"
+    share: str
+
+
+@attrs.define
+class ShareConfirm:
+    """Second step of consent: yes. From now on SIGNAL frames of this share are relayed."""
+
+    OP: ClassVar[str] = "share.confirm"
+    share: str
+
+
+@attrs.define
+class ShareDecline:
+    """Refuse the screen share. Saying nothing for 60 s refuses too."""
+
+    OP: ClassVar[str] = "share.decline"
+    share: str
+
+
+@attrs.define
+class ShareStop:
+    """End the screen share; the session goes on."""
+
+    OP: ClassVar[str] = "share.stop"
+    share: str
+
+
+@attrs.define
+class AccountGet:
+    """The account's configuration as it stands."""
+
+    OP: ClassVar[str] = "account.get"
+
+
+@attrs.define
+class PortalPut:
+    """Create a portal or change it to be as given. kind and mode must fit: web has pick, ask, button; phone has pin,
+    global_pin; queue has ask, button."""
+
+    OP: ClassVar[str] = "portal.put"
+    portal: str
+    kind: str
+    mode: str
+    subportals: Sequence[str]
+    title: Personal | None = None
+    offer_ms: int | None = None
+    pick_fallback: str | None = None
+
+
+@attrs.define
+class TeamPut:
+    """Create a team or change it to be as given; subportals are those its representatives serve."""
+
+    OP: ClassVar[str] = "team.put"
+    team: str
+    subportals: Sequence[str]
+    title: Personal | None = None
+
+
+@attrs.define
+class RepresentativePut:
+    """Create a representative or change one to be as given. Each is in exactly one team."""
+
+    OP: ClassVar[str] = "representative.put"
+    representative: str
+    name: Personal
+    team: str
+    capacity: int
+
+
+@attrs.define
+class AuthRefresh:
+    """Present a fresh token of the same account, person and role: the connection lives on to its expiry."""
+
+    OP: ClassVar[str] = "auth.refresh"
+    token: str = attrs.field(repr=False)
+
+
+@attrs.define
+class Subscribe:
+    """Follow a stream from now, from a snapshot of it, after an offset, or from a time on."""
+
+    OP: ClassVar[str] = "subscribe"
+    stream: str
+    from_: str
+    offset: int | None = None
+    time: int | None = None
+    types: Sequence[str] | None = None
+
+
+@attrs.define
+class Unsubscribe:
+    """Stop following a stream."""
+
+    OP: ClassVar[str] = "unsubscribe"
+    stream: str
+
+
+@attrs.define
+class MetaSchema:
+    """This file, as the broker runs it."""
+
+    OP: ClassVar[str] = "meta.schema"
+
+
+Command = (
+    PortalOpen
+    | RequestCreate
+    | RequestPick
+    | RequestWithdraw
+    | PinRedeem
+    | PresenceSet
+    | OfferAccept
+    | OfferDecline
+    | PinCreate
+    | PinRevoke
+    | PinList
+    | SessionEnd
+    | SessionLeave
+    | SessionTransfer
+    | ShareRequest
+    | ShareAccept
+    | ShareConfirm
+    | ShareDecline
+    | ShareStop
+    | AccountGet
+    | PortalPut
+    | TeamPut
+    | RepresentativePut
+    | AuthRefresh
+    | Subscribe
+    | Unsubscribe
+    | MetaSchema
+)
+"""Any operation asked for."""
+
+OPS: Final[dict[str, type[Command]]] = {
+    command.OP: command
+    for command in (
+        PortalOpen,
+        RequestCreate,
+        RequestPick,
+        RequestWithdraw,
+        PinRedeem,
+        PresenceSet,
+        OfferAccept,
+        OfferDecline,
+        PinCreate,
+        PinRevoke,
+        PinList,
+        SessionEnd,
+        SessionLeave,
+        SessionTransfer,
+        ShareRequest,
+        ShareAccept,
+        ShareConfirm,
+        ShareDecline,
+        ShareStop,
+        AccountGet,
+        PortalPut,
+        TeamPut,
+        RepresentativePut,
+        AuthRefresh,
+        Subscribe,
+        Unsubscribe,
+        MetaSchema,
+    )
+}
+"""Op name to class."""
