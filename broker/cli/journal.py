@@ -1,0 +1,160 @@
+"""``huntgroup journal``: looks into a journal's file, and copies it. The work is ``broker.journal.inspect``'s."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from broker.cli import common
+from broker.cli.common import CheckError, Exit, UsageError, add_config, add_json, config_of, print_json
+from broker.journal.base import Head
+
+T = TypeVar("T")
+
+
+def add(commands: common.Commands) -> None:
+    """Put the command on the command line."""
+    parser = commands.add_parser(
+        "journal",
+        help="verify, print or copy the journal",
+        description="Look into the journal of a data folder. Reads only, so it may run beside the broker.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    verify = actions.add_parser(
+        "verify",
+        help="recompute the hash chains",
+        description="Recompute every account's hash chain and say where it ends. Exits 1, naming account and record,"
+        " when a record was altered, is missing or was forked off. A lost tail looks like an earlier end: note where"
+        " the chain ended, and give it to --against later.",
+    )
+    verify.add_argument("--account", help="this account alone")
+    verify.add_argument(
+        "--against",
+        metavar="SEQ:HASH",
+        type=noted,
+        help="fail unless the account's record SEQ has this hash (as verify printed it); needs --account",
+    )
+    add_config(verify)
+    add_json(verify, "where each chain ends")
+    verify.set_defaults(run=run_verify)
+
+    dump = actions.add_parser(
+        "dump",
+        help="print records",
+        description="Print an account's records, one JSON object a line. They hold no personal content, only references"
+        " to it.",
+    )
+    dump.add_argument("account", help="the account")
+    dump.add_argument("--after", metavar="SEQ", type=count, default=0, help="begin after this record")
+    dump.add_argument("--limit", metavar="N", type=count, help="print at most so many")
+    dump.add_argument("--content", action="store_true", help="show names and texts in the place of references")
+    add_config(dump)
+    dump.set_defaults(run=run_dump)
+
+    backup = actions.add_parser(
+        "backup",
+        help="copy the journal while it runs",
+        description="Write a whole and consistent copy of the journal to a new file. secret.key is not in it: keep a"
+        " copy of that apart.",
+    )
+    backup.add_argument("target", type=Path, help="the file to make")
+    add_config(backup)
+    backup.set_defaults(run=run_backup)
+
+
+def count(text: str) -> int:
+    """A number from 0."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0")
+    return int(text)
+
+
+def noted(text: str) -> Head:
+    """An end of a chain, as ``verify`` prints it."""
+    from broker.journal import inspect
+
+    try:
+        return inspect.parse_noted(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def journal_of(args: argparse.Namespace) -> Path:
+    """The journal's file. Raises ``UsageError`` where there is none."""
+    data = config_of(args).data
+    if data.journal != "sqlite":
+        raise UsageError(f"a journal in {data.journal} can't be looked into: it ended with its broker")
+    if not data.journal_file.is_file():
+        raise UsageError(f"there is no journal in {data.path}: --data names another folder")
+    return data.journal_file
+
+
+def reading(path: Path, found: Iterator[T]) -> Iterator[T]:
+    """The same, with a ``UsageError`` where the file can't be read and a ``CheckError`` where it is no journal."""
+    from broker.journal.base import CorruptJournal, JournalUnavailable
+
+    try:
+        yield from found
+    except JournalUnavailable as error:
+        raise UsageError(f"{path} can't be read: {error}") from None
+    except CorruptJournal as error:
+        raise CheckError(str(error)) from None
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Verify and print."""
+    if args.against is not None and args.account is None:
+        raise UsageError("--against needs --account: each account has a chain of its own")
+    path = journal_of(args)
+    from broker.journal import inspect
+
+    good = True
+    ends = {}
+    for verdict in reading(path, inspect.verify(path, args.account, args.against)):
+        if verdict.head is not None and verdict.head.seq == 0:
+            raise UsageError(f"{path} has no account {verdict.account}")
+        if verdict.head is None:
+            good = False
+            ends[verdict.account] = {"good": False, "fault": verdict.fault}
+            said = f"{verdict.account}: the chain doesn't hold: {verdict.fault}"
+        else:
+            end = inspect.format_noted(verdict.head)
+            ends[verdict.account] = {"good": True, "end": end}
+            said = f"{verdict.account}: the chain holds; it ends at {end}"
+        if not args.json:
+            print(said)
+    if args.json:
+        print_json({"good": good, "accounts": ends})
+    return Exit.OK if good else Exit.FAILED
+
+
+def run_dump(args: argparse.Namespace) -> int:
+    """Print records."""
+    path = journal_of(args)
+    from broker.journal import inspect
+
+    records = inspect.dump(path, args.account, after=args.after, with_content=args.content)
+    for record in itertools.islice(reading(path, records), args.limit):
+        print_json(record)
+    return Exit.OK
+
+
+def run_backup(args: argparse.Namespace) -> int:
+    """Copy."""
+    path = journal_of(args)
+    from broker.journal import inspect
+    from broker.journal.base import JournalError
+
+    try:
+        verdicts = inspect.backup(path, args.target)
+    except JournalError as error:
+        raise UsageError(str(error)) from None
+    faults = [verdict for verdict in verdicts if verdict.fault is not None]
+    for verdict in faults:
+        print(f"{verdict.account}: the chain doesn't hold: {verdict.fault}")
+    print(f"the journal is copied to {args.target}{', with its faults' if faults else ' and the copy verified'}")
+    return Exit.FAILED if faults else Exit.OK

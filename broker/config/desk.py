@@ -1,0 +1,96 @@
+"""Reads an account's desk file: its portals, teams and representatives, as the manager ops that put them there.
+
+Every table is checked as the arguments of its op would be on the wire; the desk's own rules (a team that
+doesn't exist, a kind that doesn't fit the mode) are the desk's, and its refusal is what the start then tells.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from broker.config.kinds import nearest, toml
+from broker.config.load import ConfigError
+from broker.protocol import check
+from broker.protocol.ops import OPS
+
+TABLES: Final = {"portal": "portal.put", "team": "team.put", "representative": "representative.put"}
+"""Table and op, in the order in which a desk can take them: later ones name earlier ones."""
+
+
+@attrs.frozen
+class Put:
+    """One manager op."""
+
+    op: str
+    args: Mapping[str, Any]
+    """As a client would send them."""
+    where: str
+    """Its table in the file, as ``portal[2]``: for messages."""
+
+
+def load_desk(path: Path) -> tuple[Put, ...]:
+    """The ops that make an account as the file has it: portals, then teams, then representatives.
+
+    Raises ``ConfigError`` naming the file and every wrong table, field and expectation.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"can't be read: {error.strerror}"], str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"is not TOML: {error}"], str(path)) from None
+    problems = [f"{name}: there is no such table{nearest(name, TABLES)}" for name in tables if name not in TABLES]
+    puts: list[Put] = []
+    for name, op in TABLES.items():
+        listed = tables.get(name, [])
+        if not isinstance(listed, list) or not all(isinstance(args, dict) for args in listed):
+            problems.append(f"{name}: expected [[{name}]] tables")
+            continue
+        for number, args in enumerate(listed):
+            put = Put(op, args, f"{name}[{number}]")
+            wrong = _wrong(put)
+            problems += wrong
+            if not wrong:
+                puts.append(put)
+    problems += _repeated(puts)
+    if problems:
+        raise ConfigError(problems, str(path))
+    return tuple(puts)
+
+
+def _wrong(put: Put) -> list[str]:
+    """Problems of one table by itself."""
+    # On the wire unknown keys are for later versions; in a file that a person wrote they are mistakes.
+    known = {field.name for field in attrs.fields(OPS[put.op])}
+    unknown = [
+        f"{put.where}.{key}: there is no such field{nearest(key, known)}" for key in put.args if key not in known
+    ]
+    try:
+        check.parse(put.op, put.args)
+    except check.BadArgs as bad:
+        unknown.append(f"{bad.path.replace('args', put.where, 1)}: expected {bad.expected}")
+    return unknown
+
+
+def _repeated(puts: list[Put]) -> list[str]:
+    """A name that two tables have: the second would silently change the first."""
+    seen: dict[tuple[str, str], str] = {}
+    problems = []
+    for put in puts:
+        kind = put.op.partition(".")[0]
+        names = [(kind, put.args[kind], f"{put.where}.{kind}")]
+        if kind == "portal":
+            names += [
+                ("sub-portal", name, f"{put.where}.subportals[{number}]")
+                for number, name in enumerate(put.args["subportals"])
+            ]
+        for what, name, where in names:
+            if (what, name) in seen:
+                problems.append(f"{where}: expected a {what} that {seen[what, name]} isn't, got {toml(name)}")
+            seen.setdefault((what, name), where)
+    return problems

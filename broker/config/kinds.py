@@ -1,0 +1,139 @@
+"""The kinds of values a setting may have: each says what it expects, reads TOML values and environment texts."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+
+class Unfit(ValueError):
+    """The value isn't what was expected."""
+
+
+@attrs.frozen(kw_only=True)
+class Kind(Generic[T]):
+    """One kind of value."""
+
+    expected: str
+    """Completes "expected …"."""
+    read: Callable[[object, Path], T] = attrs.field(repr=False)
+    """From a TOML value; relative paths count from the given folder. Raises ``Unfit``."""
+    parse: Callable[[str], object] = attrs.field(repr=False)
+    """From an environment variable's text to what TOML would have given. Raises ``Unfit``."""
+    optional: bool = False
+    """Whether it may be left unset (None)."""
+
+
+def text(expected: str, pattern: str = r"[^\x00-\x1f]+") -> Kind[str]:
+    """A string that ``pattern`` matches whole."""
+
+    def read(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+            raise Unfit
+        return value
+
+    return Kind(expected=expected, read=read, parse=str)
+
+
+def whole(low: int, high: int, unit: str = "") -> Kind[int]:
+    """An integer from ``low`` to ``high``, both included."""
+
+    def read(value: object, folder: Path) -> int:
+        if type(value) is not int or not low <= value <= high:  # `type`: a bool is an int to isinstance
+            raise Unfit
+        return value
+
+    def parse(written: str) -> object:
+        if re.fullmatch(r"-?[0-9]{1,18}", written, re.ASCII) is None:
+            raise Unfit
+        return int(written)
+
+    unit = f" ({unit})" if unit else ""
+    return Kind(expected=f"a whole number from {low} to {high}{unit}", read=read, parse=parse)
+
+
+def milliseconds(low: int, high: int) -> Kind[int]:
+    """A duration."""
+    return whole(low, high, "milliseconds")
+
+
+def switch() -> Kind[bool]:
+    """True or false."""
+
+    def read(value: object, folder: Path) -> bool:
+        if not isinstance(value, bool):
+            raise Unfit
+        return value
+
+    def parse(written: str) -> object:
+        if written not in ("true", "false"):
+            raise Unfit
+        return written == "true"
+
+    return Kind(expected="true or false", read=read, parse=parse)
+
+
+def choice(*values: str) -> Kind[str]:
+    """One of a few words."""
+
+    def read(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or value not in values:
+            raise Unfit
+        return value
+
+    return Kind(expected=" or ".join(values), read=read, parse=str)
+
+
+def place(expected: str) -> Kind[Path]:
+    """A file or folder; a relative one counts from the folder of the file that names it."""
+
+    def read(value: object, folder: Path) -> Path:
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise Unfit
+        return folder / Path(value).expanduser()
+
+    return Kind(expected=expected, read=read, parse=str)
+
+
+def perhaps(kind: Kind[T]) -> Kind[T | None]:
+    """The same, or unset. TOML has no nil: unset is written by leaving the line out."""
+    return Kind(expected=kind.expected, read=kind.read, parse=kind.parse, optional=True)
+
+
+def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:
+    """A list; in an environment variable, divided by commas."""
+
+    def read(value: object, folder: Path) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise Unfit
+        return tuple(kind.read(element, folder) for element in value)
+
+    def parse(written: str) -> object:
+        return [kind.parse(part.strip()) for part in written.split(",") if part.strip()]
+
+    return Kind(expected=f"a list, each {kind.expected}", read=read, parse=parse)
+
+
+def toml(value: object) -> str:
+    """How a setting's value is written in TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(toml(element) for element in value)}]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean …?`` where a known name is near, else nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -1,0 +1,137 @@
+"""``huntgroup journal`` on a real file: what it prints, and what its exit codes say."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from broker.cli import main
+from broker.cli.common import Exit
+from broker.journal.base import Append, Record
+from broker.journal.sqlite import SqliteStore
+from broker.protocol.codec import pack_value
+
+T = 1_700_000_000_000
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder whose journal has three records of one account."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with closing(SqliteStore(folder / "journal.sqlite")) as store:
+        body = pack_value(("x", 1))
+        records = [Record(seq, "thing.happened", 1, T + seq, body, (("account", seq, "thing"),)) for seq in (1, 2, 3)]
+        store.append(store.open_epoch(), [Append("acme", 0, records)])
+    return folder
+
+
+def alter(folder: Path) -> None:
+    """Change the second record behind the chain's back."""
+    with closing(sqlite3.connect(folder / "journal.sqlite")) as file, file:
+        file.execute("UPDATE records SET t = t + 1 WHERE seq = 2")
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
+    """Exit code and output of ``huntgroup journal … --data data``."""
+    code = main(["journal", *argv, "--data", "data"])
+    return code, capsys.readouterr().out
+
+
+def end(capsys: pytest.CaptureFixture[str]) -> str:
+    """SEQ:HASH of the account's last record."""
+    code, out = run(capsys, "verify", "--json")
+    assert code == Exit.OK
+    found = json.loads(out)
+    assert found["good"] is True
+    noted: str = found["accounts"]["acme"]["end"]
+    return noted
+
+
+@pytest.mark.usefixtures("data")
+def test_a_chain_that_holds_is_said_to_with_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    noted = end(capsys)
+    assert noted.startswith("3:")
+    assert run(capsys, "verify") == (Exit.OK, f"acme: the chain holds; it ends at {noted}\n")
+
+
+def test_an_altered_record_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alter(data)
+    code, out = run(capsys, "verify")
+    assert code == Exit.FAILED
+    assert "acme: the chain doesn't hold: account acme: record 2" in out
+    code, out = run(capsys, "verify", "--json")
+    assert code == Exit.FAILED
+    assert json.loads(out)["good"] is False
+
+
+def test_a_lost_tail_shows_against_a_noted_end(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noted = end(capsys)
+    assert run(capsys, "verify", "--account", "acme", "--against", noted)[0] == Exit.OK
+    later = f"4:{noted.partition(':')[2]}"
+    assert run(capsys, "verify", "--account", "acme", "--against", later)[0] == Exit.FAILED
+
+
+@pytest.mark.usefixtures("data")
+def test_an_account_that_is_not_there_is_no_good_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", "verify", "--account", "other", "--data", "data"]) == Exit.USAGE
+    assert "has no account other" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("data")
+def test_records_are_dumped_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = run(capsys, "dump", "acme", "--after", "1", "--limit", "1")
+    assert code == Exit.OK
+    (line,) = out.splitlines()
+    record = json.loads(line)
+    assert (record["seq"], record["type"], record["body"]) == (2, "thing.happened", ["x", 1])
+    assert len(run(capsys, "dump", "acme")[1].splitlines()) == 3
+
+
+def test_a_backup_is_a_journal(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noted = end(capsys)
+    code, out = run(capsys, "backup", "copy")
+    assert (code, out) == (Exit.OK, "the journal is copied to copy and the copy verified\n")
+    (data / "journal.sqlite").write_bytes(Path("copy").read_bytes())
+    assert end(capsys) == noted
+
+
+@pytest.mark.usefixtures("data")
+def test_a_backup_never_replaces_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("copy").write_text("precious")
+    assert main(["journal", "backup", "copy", "--data", "data"]) == Exit.USAGE
+    assert "copy exists already" in capsys.readouterr().err
+    assert Path("copy").read_text() == "precious"
+
+
+def test_a_backup_of_a_faulty_journal_says_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alter(data)
+    code, out = run(capsys, "backup", "copy")
+    assert code == Exit.FAILED
+    assert "record 2" in out
+
+
+def test_a_file_that_is_no_journal_is_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "journal.sqlite").write_bytes(b"not a database, and long enough to be taken for one" * 100)
+    assert main(["journal", "verify", "--data", "data"]) == Exit.FAILED
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "not a database" in captured.err
+
+
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize("number", ["-1", "x", "²"])
+def test_a_number_that_is_none_is_refused(number: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["journal", "dump", "acme", f"--after={number}", "--data", "data"])
+
+
+def test_a_journal_in_memory_cannot_be_looked_into(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HUNTGROUP_DATA_JOURNAL", "memory")
+    assert main(["journal", "verify", "--data", "data"]) == Exit.USAGE
+    assert "memory" in capsys.readouterr().err

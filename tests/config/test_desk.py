@@ -1,0 +1,100 @@
+"""Desk files: the ops they become, in the order a desk can take them, and how their mistakes are named."""
+
+from pathlib import Path
+
+import pytest
+
+from broker.config import ConfigError
+from broker.config.desk import load_desk
+
+GOOD = """
+[[representative]]
+representative = "ann"
+name = "Ann Alder"
+team = "first"
+capacity = 2
+
+[[team]]
+team = "first"
+title = "First line"
+subportals = ["billing"]
+
+[[portal]]
+portal = "help"
+title = "Help"
+kind = "ask"
+mode = "queue"
+subportals = ["billing", "orders"]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "desk.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_desk(write(folder, text))
+    return caught.value.problems
+
+
+def test_a_file_becomes_the_manager_ops_that_make_it(tmp_path: Path) -> None:
+    puts = load_desk(write(tmp_path, GOOD))
+    assert [(put.op, put.where) for put in puts] == [
+        ("portal.put", "portal[0]"),
+        ("team.put", "team[0]"),
+        ("representative.put", "representative[0]"),
+    ]
+    assert puts[0].args == {
+        "portal": "help",
+        "title": "Help",
+        "kind": "ask",
+        "mode": "queue",
+        "subportals": ["billing", "orders"],
+    }
+
+
+def test_an_empty_file_is_an_empty_account(tmp_path: Path) -> None:
+    assert load_desk(write(tmp_path, "")) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('kind = "ask"', 'kind = "chat"', "portal[0].kind: expected "),
+        ('mode = "queue"', "", "portal[0].mode: expected "),
+        ('["billing", "orders"]', '["billing", "Orders"]', "portal[0].subportals[1]: expected "),
+        ('["billing", "orders"]', "[]", "portal[0].subportals: expected "),
+        ("capacity = 2", "capacity = 0", "representative[0].capacity: expected "),
+        ("capacity = 2", "capacity = 2\ncolour = 1", "representative[0].colour: there is no such field"),
+        ("capacity = 2", "capacty = 2", "representative[0].capacty: there is no such field; did you mean capacity?"),
+        ("[[portal]]", "[[portals]]", "portals: there is no such table; did you mean portal?"),
+        ("[[team]]", "[team]", "team: expected [[team]] tables"),
+        (
+            '["billing", "orders"]',
+            '["billing", "billing"]',
+            'portal[0].subportals[1]: expected a sub-portal that portal[0].subportals[0] isn\'t, got "billing"',
+        ),
+    ],
+)
+def test_a_mistake_is_named_by_table_and_field(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in GOOD
+    assert problems(tmp_path, GOOD.replace(old, new, 1))[0].startswith(expected)
+
+
+def test_a_name_given_twice_is_a_mistake(tmp_path: Path) -> None:
+    again = '\n[[team]]\nteam = "first"\nsubportals = []\n'
+    assert problems(tmp_path, GOOD + again) == ['team[1].team: expected a team that team[0].team isn\'t, got "first"']
+
+
+def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: can't be read"):
+        load_desk(tmp_path / "none.toml")
+    assert problems(tmp_path, "[[portal]")[0].startswith("is not TOML")
+
+
+@pytest.mark.parametrize("path", ["broker/demo/desk.toml", "broker/protocol/vectors/desk.toml"])
+def test_the_desk_files_that_ship_are_right(path: str) -> None:
+    assert load_desk(Path(__file__).parents[2] / path)
