@@ -18,7 +18,11 @@ Entry = tuple[str, int, str]
 """Where a record is published: (stream, offset, wire type). The offset is dense per (account, stream), from 1."""
 
 
-@attrs.define(frozen=True)
+# Record, Content, Answer and Append are values: nobody changes one. They aren't frozen as they are made in tens of
+# thousands a second, at both ends of the writer, and a frozen class takes three times as long to make.
+
+
+@attrs.define
 class Record:
     """One thing that happened to one account."""
 
@@ -32,7 +36,7 @@ class Record:
     entries: tuple[Entry, ...]
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Content:
     """A piece of personal content, stored apart from the records that name it, and deletable."""
 
@@ -42,7 +46,7 @@ class Content:
     data: bytes
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Answer:
     """The stored result of a committed command, by its idempotency key."""
 
@@ -54,14 +58,14 @@ class Answer:
     result: bytes
 
 
-@attrs.define(frozen=True)
+@attrs.define
 class Append:
     """One account's part of a commit."""
 
     account: str
     expected_seq: int
     """The seq of the last record this writer knows of (0 for none)."""
-    records: Sequence[Record]
+    records: Sequence[Record] = ()
     contents: Sequence[Content] = ()
     answers: Sequence[Answer] = ()
     erase: Sequence[str] = ()
@@ -119,14 +123,19 @@ class Store(Protocol):
     Commits are all or nothing, over all accounts in them, and on disk when ``append`` returns.
     """
 
-    def open_epoch(self) -> int:
-        """Claim the shard: every writer with an earlier epoch is refused from now on."""
+    def open_epoch(self, owner: bytes = b"", *, renew: bool = False) -> int:
+        """Claim the shard: every writer with an earlier epoch is refused from now on. Also what makes a store
+        usable again after a failed commit. ``owner`` is what one broker process calls itself (16 random bytes);
+        with ``renew`` the claim is refused (``StaleWriter``) unless the newest one is this owner's too, so that two
+        brokers on one shard don't take it from each other for ever."""
 
     def append(self, epoch: int, appends: Sequence[Append]) -> list[Head]:
         """Store everything in one transaction and return each account's new head, in order.
 
-        Raises ``StaleWriter`` (epoch or expected_seq), ``JournalUnavailable``, or ``ValueError`` for records
-        that aren't dense or whose time goes back."""
+        Raises ``StaleWriter`` (epoch or expected_seq), ``JournalUnavailable``, or ``ValueError`` for records or
+        offsets that aren't dense, a time that goes back, an account named twice, a content id used before; after
+        any of these nothing is stored, save for a ``JournalUnavailable`` that says otherwise. Erased content is
+        gone from the files when this returns, or as soon as nobody else reads them (``tidy``)."""
 
     def accounts(self) -> list[str]:
         """Names of the accounts that have a record, sorted."""
@@ -156,7 +165,8 @@ class Store(Protocol):
         """A person's newest answers, oldest first, at most ``limit``."""
 
     def forget_answers(self, before: int, limit: int) -> int:
-        """Drop answers older than time ``before``, at most ``limit``; how many were dropped."""
+        """Drop answers older than time ``before``, those stored first, up to the first that isn't older and at most
+        ``limit``; how many were dropped."""
 
     def save_snapshot(self, account: str, snapshot: Snapshot) -> None:
         """Keep this snapshot in place of the account's earlier ones. Refuses (ValueError) one whose hash isn't
@@ -169,6 +179,9 @@ class Store(Protocol):
         """Recompute the chain from ``after`` (whose hash must be ``expected``, or the stored one when None) to the
         end and return the head, or raise ``CorruptJournal`` naming the first bad record. Also finds stream
         entries that are not dense."""
+
+    def tidy(self) -> bool:
+        """Housekeeping for a quiet moment, at most a few milliseconds of it: whether there is more."""
 
     def close(self) -> None:
         """Release the files."""
@@ -215,7 +228,13 @@ class Journal(Protocol):
 
     def ask(self, question: str, *args: object) -> int:
         """Ask the writer's side (see ``worker.Questions``); the answer comes as a ``Reply`` with this number.
-        Arguments and answers are what msgpack can carry."""
+        Arguments and answers are what msgpack can carry, arrays coming out as tuples. The answer knows of every
+        commit submitted before the question, and may know of later ones."""
+
+    def recover(self) -> int:
+        """Make commits possible again after a ``Failed``: start a new writer if it died, claim the shard anew. The
+        answer is a ``Reply`` with this number, whose value is the epoch, or whose error says why not (ask again
+        later). Accounts of failed commits must be reloaded after it."""
 
     def poll(self) -> list[Outcome]:
         """What came back since the last time, in order."""
