@@ -1,6 +1,7 @@
 """The seam between the hub and its sockets: synchronous, but for one await.
 
-The hub owns a transport and calls it from one task only::
+The hub owns a transport and calls ``ready`` and ``poll`` from one task only (the rest may be called from
+any task of its thread, as an HTTP task does)::
 
     while True:
         await transport.ready(timeout)
@@ -56,7 +57,7 @@ class Opened:
     link: Link
 
 
-@attrs.define(eq=False, frozen=True)
+@attrs.define(eq=False)  # not frozen: made for every read, and frozen costs three times as much
 class Messages:
     """Whole binary WebSocket messages, in order (``Kind.WEBSOCKET`` only)."""
 
@@ -146,6 +147,10 @@ class Transport(Protocol):
 
     def resume(self, link: Link) -> None:
         """Undo ``pause``."""
+
+    def set_limit(self, link: Link, max_message_bytes: int) -> None:
+        """From the next frame on, take messages of up to that many bytes from this WebSocket: services may
+        send larger ones. What is larger ends the link with 1009."""
 
     def close(self, link: Link, code: int = 1000, reason: str = "") -> None:
         """Write what is pending, then the close frame (a WebSocket) and the end of the stream; wait for the
