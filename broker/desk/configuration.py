@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from broker import ids, limits
 from broker.codes import Code
 from broker.desk import events as e
+from broker.desk import offers
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, Portal, Representative, State, Team
 from broker.protocol import ops
@@ -80,7 +81,11 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
     title = command.title.ref if command.title is not None else None
     if now is not None and title is None and now.subportals == names:
         return Decision(value={"team": command.team, "changed": False})
-    return Decision([e.TeamPut(command.team, title, names, _who(context))], {"team": command.team, "changed": True})
+    happened: list[e.Event] = [e.TeamPut(command.team, title, names, _who(context))]
+    if now is not None and (lost := set(now.subportals) - set(names)):
+        for member in sorted(now.members):
+            happened += offers.take_away(state, state.representatives[member], lost)
+    return Decision(happened, {"team": command.team, "changed": True})
 
 
 def put_representative(state: State, command: ops.RepresentativePut, context: Context) -> Decision | Refusal:
@@ -90,8 +95,13 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
     now = state.representatives.get(command.representative)
     if now is None and len(state.representatives) >= limits.MAX_REPRESENTATIVES:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_REPRESENTATIVES} representatives")
-    event = e.RepresentativePut(command.representative, command.name.ref, command.team, command.capacity, _who(context))
-    return Decision([event], {"representative": command.representative, "changed": True})
+    happened: list[e.Event] = [
+        e.RepresentativePut(command.representative, command.name.ref, command.team, command.capacity, _who(context))
+    ]
+    if now is not None:
+        lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)
+        happened += offers.take_away(state, now, lost)
+    return Decision(happened, {"representative": command.representative, "changed": True})
 
 
 def get_account(state: State, command: ops.AccountGet, context: Context) -> Decision | Refusal:

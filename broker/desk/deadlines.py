@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sortedcontainers import SortedList
 
 Due = tuple[int, str, str]
@@ -31,6 +33,10 @@ class Deadlines:
     def first(self) -> Due | None:
         """The earliest."""
         return self._due[0] if self._due else None
+
+    def __iter__(self) -> Iterator[Due]:
+        """All of them, the earliest first."""
+        return iter(self._due)
 
     def __len__(self) -> int:
         return len(self._due)

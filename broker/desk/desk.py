@@ -204,9 +204,7 @@ class Desk:
 
     def settle(self) -> None:
         """After a replay: what matching had looked at before the stop needs no second look."""
-        router = self.state.router
-        router.dirty.clear()
-        router.dirty_members.clear()
+        self.state.router.settle()
 
     # --- questions -------------------------------------------------------------------------------
 

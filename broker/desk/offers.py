@@ -6,6 +6,8 @@ where it was, with its age, and whoever had it behind everyone else in this roun
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
@@ -62,10 +64,10 @@ def accept(state: State, command: ops.OfferAccept, context: Context) -> Decision
         return refusal
     request = state.requests[offer.request]
     value = {"request": request.request, "session": request.session}
-    if offer.kind == "transfer":
-        return Decision(_transferred(state, state.sessions[request.session], offer, person), value)
     if offer.deadline is not None and offer.deadline <= context.now:
         return Refusal(Code.OFFER_GONE, "the offer has expired", {"reason": "expired"})
+    if offer.kind == "transfer":
+        return Decision(_transferred(state, state.sessions[request.session], offer, person), value)
     if offer.kind == "broadcast":
         member = state.router.members[person.representative]
         if not member.takes_offers:
@@ -137,6 +139,19 @@ def unplaced(state: State, request: Request, reason: str) -> e.RequestUnplaced:
 def revoke(state: State, request: Request) -> list[e.Event]:
     """Take back the pending offer of a request that is about to end."""
     return [] if request.offer is None else end(state, state.offers[request.offer], "revoked")
+
+
+def take_away(state: State, person: Representative, subportals: Collection[str]) -> list[e.Event]:
+    """A representative no longer serves these: what came from there goes to others, its sessions stay."""
+    happened: list[e.Event] = []
+    for name in person.offers:
+        offer = state.offers[name]
+        if offer.kind != "transfer" and state.requests[offer.request].subportal in subportals:
+            happened += end(state, offer, "gone")
+    for key in state.router.members[person.representative].direct:
+        if state.requests[key[2]].subportal in subportals:
+            happened.append(unplaced(state, state.requests[key[2]], "gone"))
+    return happened
 
 
 def withdraw_all(state: State, person: Representative) -> list[e.Event]:

@@ -27,6 +27,8 @@ def create(state: State, command: ops.PinCreate, context: Context) -> Decision |
         return no_such("representative")
     if sum(state.pins[name].state == "live" for name in person.pins) >= limits.MAX_PINS:
         return Refusal(Code.QUOTA, f"a representative has at most {limits.MAX_PINS} live pins")
+    if len(state.serials) >= state.pinspace.block:
+        return Refusal(Code.QUOTA, f"an account has at most {state.pinspace.block} live pins")
     serial = state.next_serial
     while serial in state.serials:  # only after the whole block has gone round
         serial = (serial + 1) % state.pinspace.block

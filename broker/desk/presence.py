@@ -39,8 +39,7 @@ def set_presence(state: State, command: ops.PresenceSet, context: Context) -> De
     if wanted != "available":
         happened += offers.withdraw_all(state, person)
     if wanted == "offline":
-        for name in list(person.sessions):
-            happened += sessions.give_back(state, state.sessions[name], "signed_out")
+        happened += sessions.give_back_all(state, person, "signed_out")
     return Decision(happened, value)
 
 
@@ -94,18 +93,20 @@ def lease_over(state: State, name: str, now: int) -> list[e.Event]:
 def hold_over(state: State, name: str, now: int) -> list[e.Event]:
     """A lost representative did not come back: its sessions go back to the line, and it is signed out."""
     person = state.representatives[name]
-    happened: list[e.Event] = [e.PresenceChanged(name, person.team, "offline", "broker", None)]
-    for session in list(person.sessions):
-        happened += sessions.give_back(state, state.sessions[session], "representative_lost")
-    return happened
+    offline = e.PresenceChanged(name, person.team, "offline", "broker", None)
+    return [offline, *sessions.give_back_all(state, person, "representative_lost")]
 
 
 def abandon(state: State, name: str, now: int) -> list[e.Event]:
     """A lost customer did not come back."""
     happened: list[e.Event] = []
-    for request in [state.requests[request] for request in state.visitors[name].requests.values()]:
+    loads: dict[str, int] = {}
+    for request in (state.requests[request] for request in state.visitors[name].requests.values()):
         if request.state == "assigned":
-            happened += sessions.finish(state, state.sessions[request.session], "abandoned")
+            session = state.sessions[request.session]
+            who = session.representative
+            loads[who] = loads.get(who, len(state.representatives[who].sessions)) - 1
+            happened += sessions.finish(state, session, "abandoned", loads[who])
         else:
             happened += offers.revoke(state, request)
             happened.append(e.RequestEnded(request.request, name, "abandoned"))

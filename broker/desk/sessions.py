@@ -6,7 +6,7 @@ from broker.desk import events as e
 from broker.desk import offers
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
-from broker.desk.state import Context, Session, State
+from broker.desk.state import Context, Representative, Session, State
 from broker.desk.transitions import REQUEST, move
 from broker.protocol import ops
 
@@ -58,17 +58,18 @@ def own(state: State, name: str, context: Context) -> Session | None:
     return session if party == context.identity.person else None
 
 
-def finish(state: State, session: Session, reason: str) -> list[e.Event]:
-    """End a session and its request for good."""
-    return [*_over(state, session, reason), e.RequestEnded(session.request, session.visitor, "closed")]
+def finish(state: State, session: Session, reason: str, load: int | None = None) -> list[e.Event]:
+    """End a session and its request for good. ``load``: the representative's after it, if not one less than now
+    (several end at once)."""
+    return [*_over(state, session, reason, load), e.RequestEnded(session.request, session.visitor, "closed")]
 
 
-def give_back(state: State, session: Session, reason: str) -> list[e.Event]:
+def give_back(state: State, session: Session, reason: str, load: int | None = None) -> list[e.Event]:
     """End a session; its request goes back to waiting, unless nobody else may have it (a pin's)."""
     request = state.requests[session.request]
     if request.discipline == "pin":
-        return finish(state, session, reason)
-    happened = _over(state, session, reason)
+        return finish(state, session, reason, load)
+    happened = _over(state, session, reason, load)
     happened.append(e.RequestRequeued(session.request, session.visitor, session.representative, reason))
     if request.discipline == "direct":
         fallback = state.portals[request.portal].pick_fallback == "broadcast"
@@ -76,7 +77,15 @@ def give_back(state: State, session: Session, reason: str) -> list[e.Event]:
     return happened
 
 
-def _over(state: State, session: Session, reason: str) -> list[e.Event]:
+def give_back_all(state: State, person: Representative, reason: str) -> list[e.Event]:
+    """End all of a representative's sessions."""
+    happened: list[e.Event] = []
+    for load, name in zip(reversed(range(len(person.sessions))), person.sessions, strict=True):
+        happened += give_back(state, state.sessions[name], reason, load)
+    return happened
+
+
+def _over(state: State, session: Session, reason: str, load: int | None) -> list[e.Event]:
     happened: list[e.Event] = []
     if session.share is not None:
         happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
@@ -91,7 +100,7 @@ def _over(state: State, session: Session, reason: str) -> list[e.Event]:
             representative=person.representative,
             team=person.team,
             reason=reason,
-            load=len(person.sessions) - 1,
+            load=len(person.sessions) - 1 if load is None else load,
             capacity=person.capacity,
         )
     )

@@ -182,7 +182,7 @@ def _load_open(state: State, data: Dump) -> None:
         state.requests[request.request] = request
         state.deadlines.set("round", request.request, round_until)
         if request.discipline != "pin":
-            _load_ticket(state, request, set(refused), paused=paused)
+            _load_ticket(state, request, frozenset(refused), paused=paused)
     for row in _rows(data["offers"]):
         offer = Offer(*row)
         state.offers[offer.offer] = offer
@@ -196,7 +196,7 @@ def _load_open(state: State, data: Dump) -> None:
         state.deadlines.set("consent", share.share, share.until)
 
 
-def _load_ticket(state: State, request: Request, refused: set[str], *, paused: bool) -> None:
+def _load_ticket(state: State, request: Request, refused: frozenset[str], *, paused: bool) -> None:
     key = make_key(request.arrived, request.number, request.request)
     ticket = Ticket(request.request, request.subportal, key, request.discipline, request.target, refused)
     router = state.router

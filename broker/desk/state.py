@@ -111,7 +111,6 @@ class Request:
     offer: str | None = None
     offers: int = 0
     """How many offers were made of it: numbers the next."""
-    pause_until: int | None = None
     representative: str | None = None
     shares: int = 0
 

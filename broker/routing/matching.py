@@ -6,17 +6,21 @@ the desk turns the match into an event, and the event into facts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
-from broker.routing.model import Key, Line, Match, Pool, RoundOver, Ticket
+from broker.routing.model import Key, Line, Match, Pool, RoundOver
 from broker.routing.policies import Rank
-from broker.routing.router import Router
+from broker.routing.router import NOBODY, Router
+
+Found = tuple[Key, str]
+"""A ticket that can be offered, and the member it goes to."""
 
 
 def next_match(router: Router) -> Match | RoundOver | None:
     """The next offer to make (or round to end), or None: every request that can be offered is.
 
-    Order: what is for everyone, then each member's own line, then the lines, oldest first ticket first.
+    Order: what is for everyone, then each member's own line, then rounds that are over, then the lines: of all
+    tickets that somebody free may take, the oldest first.
     """
     for request in router.to_broadcast:
         return Match(request, "broadcast", None)
@@ -26,49 +30,68 @@ def next_match(router: Router) -> Match | RoundOver | None:
         if member.takes_offers and member.direct:
             return Match(member.direct[0][2], "direct", name)
         del router.dirty_members[name]
-    while router.dirty:
-        pool = next(iter(router.dirty))
+    while router.rounds:
+        subportal = next(iter(router.rounds))
+        for refused, keys in router.lines[subportal].groups.items():
+            if round_is_over(router.lines[subportal], refused):
+                return RoundOver(keys[0][2])
+        del router.rounds[subportal]
+    found = _oldest(router) if router.dirty else None
+    return None if found is None else Match(found[0][2], "queue", found[1])
+
+
+def _oldest(router: Router) -> Found | None:
+    """Over all pools that changed. A pool in which nothing can be offered is unmarked."""
+    best: Found | None = None
+    for pool in _by_age(router):
+        if best is not None and best[0] < pool.backlog[0][0]:
+            break
         found = _match_pool(router, pool)
-        if found is not None:
-            return found
-        del router.dirty[pool]
-    return None
+        if found is None:
+            del router.dirty[pool]
+        elif best is None or found[0] < best[0]:
+            best = found
+    return best
 
 
-def _match_pool(router: Router, pool: Pool) -> Match | RoundOver | None:
-    if not pool.free:
-        return None
-    for _, subportal in pool.backlog:  # past the first only where everyone free has refused all of it
-        found = _match_line(router, router.lines[subportal])
-        if found is not None:
-            return found
-    return None
+def _by_age(router: Router) -> list[Pool]:
+    """The marked pools that have both a free member and a ticket, the one with the oldest first."""
+    pools = []
+    for pool in list(router.dirty):
+        if pool.free and pool.backlog:
+            pools.append(pool)
+        else:
+            del router.dirty[pool]
+    if len(pools) > 1:
+        pools.sort(key=lambda pool: pool.backlog[0])
+    return pools
 
 
-def _match_line(router: Router, line: Line) -> Match | RoundOver | None:
-    for key in _in_order(line):
-        ticket = router.tickets[key[2]]
-        member = best_member(line, ticket.refused)
+def _match_pool(router: Router, pool: Pool) -> Found | None:
+    best: Found | None = None
+    for head, subportal in pool.backlog:  # past the first only where everyone free has refused what is first
+        if best is not None and best[0] < head:
+            break
+        found = _match_line(router.lines[subportal])
+        if found is not None and (best is None or found[0] < best[0]):
+            best = found
+    return best
+
+
+def _match_line(line: Line) -> Found | None:
+    """The first ticket that a free member hasn't refused. Of tickets refused by the same, only the first is tried."""
+    heads = [(keys[0], refused) for refused, keys in line.groups.items()]
+    if line.ready:
+        heads.append((line.ready[0], NOBODY))
+    if len(heads) > 1:
+        heads.sort(key=lambda head: head[0])
+    for key, refused in heads:
+        member = best_member(line, refused)
         if member is not None:
-            return Match(ticket.request, "queue", member)
-        if not ticket.refused:
+            return key, member
+        if not refused:
             return None  # nobody at all is free in this line
-        if round_is_over(line, ticket):
-            return RoundOver(ticket.request)
     return None
-
-
-def _in_order(line: Line) -> Iterator[Key]:
-    """The refused tickets in their places around the first untouched one; those behind that can't be served
-    before it."""
-    first = line.ready[0] if line.ready else None
-    for key in line.again:
-        if first is not None and first < key:
-            yield first
-            first = None
-        yield key
-    if first is not None:
-        yield first
 
 
 def best_member(line: Line, refused: Collection[str]) -> str | None:
@@ -83,15 +106,14 @@ def best_member(line: Line, refused: Collection[str]) -> str | None:
     return None if best is None else best[2]
 
 
-def round_is_over(line: Line, ticket: Ticket) -> bool:
-    """Whether every eligible (available) member has refused this ticket, and there is at least one."""
+def round_is_over(line: Line, refused: Collection[str]) -> bool:
+    """Whether every eligible (available) member is among ``refused``. With nobody there it is over too, so that
+    whoever comes first begins a new one."""
     eligible = sum(pool.available for pool in line.pools)
-    if eligible == 0:
-        return False
-    refused = sum(
+    had_it = sum(
         1
         for pool in line.pools
-        for name in ticket.refused
+        for name in refused
         if (member := pool.members.get(name)) is not None and member.available
     )
-    return refused >= eligible
+    return had_it >= eligible

@@ -30,14 +30,12 @@ class Ticket:
     """queue, direct or broadcast."""
     target: str | None = None
     """Of a direct ticket: the member it is for; None while its customer has to choose."""
-    refused: set[str] = attrs.field(factory=set)
+    refused: frozenset[str] = frozenset()
     """Members who had it in this round and didn't take it."""
     paused: bool = False
     """Everyone eligible refused it: it waits for the next round."""
     out: bool = False
     """It is offered, or assigned: not to be offered again until it comes back."""
-    broadcast: bool = False
-    """Its broadcast offer is open."""
 
 
 @attrs.define(eq=False)
@@ -91,6 +89,8 @@ class Line:
     """Tickets nobody has refused in this round."""
     again: SortedList[Key] = attrs.field(factory=SortedList)
     """Tickets that somebody has refused in this round, and others may still take."""
+    groups: dict[frozenset[str], SortedList[Key]] = attrs.field(factory=dict)
+    """The same tickets by who has refused them: of each group only the first is worth a look."""
     paused: set[str] = attrs.field(factory=set)
     """Requests between rounds."""
     pools: list[Pool] = attrs.field(factory=list)

@@ -13,11 +13,15 @@ while it is out. A member is in ``pool.free`` exactly while it takes offers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import attrs
+from sortedcontainers import SortedList
 
 from broker.routing.model import Key, Line, Member, Pool, Ticket
 from broker.routing.policies import least_occupied
+
+NOBODY: Final[frozenset[str]] = frozenset()
 
 
 @attrs.frozen
@@ -44,6 +48,7 @@ class Router:
         self.dirty_members: dict[str, None] = {}  # whose direct line may be served
         self.to_broadcast: dict[str, None] = {}  # broadcast tickets whose offer isn't open
         self.lines_again: dict[str, None] = {}  # lines with a refused or paused ticket: few
+        self.rounds: dict[str, None] = {}  # lines in which a round may be over
 
     # --- configuration ---------------------------------------------------------------------------
 
@@ -158,7 +163,7 @@ class Router:
         ticket = self.tickets[request]
         self._unwait(ticket)
         ticket.discipline, ticket.target = discipline, target
-        ticket.refused.clear()
+        ticket.refused = NOBODY
         if not ticket.out:
             self._wait(ticket)
 
@@ -167,14 +172,13 @@ class Router:
         ticket = self.tickets[request]
         self._unwait(ticket)
         ticket.out = True
-        ticket.broadcast = ticket.discipline == "broadcast"
 
     def returned(self, request: str, refused_by: str | None) -> None:
         """The offer ended and nobody took it: the ticket is where it was, its age kept."""
         ticket = self.tickets[request]
-        ticket.out = ticket.broadcast = False
+        ticket.out = False
         if refused_by is not None:
-            ticket.refused.add(refused_by)
+            ticket.refused |= {refused_by}
         self._wait(ticket)
 
     def assigned(self, request: str) -> None:
@@ -182,15 +186,15 @@ class Router:
         ticket = self.tickets[request]
         self._unwait(ticket)
         self.lines[ticket.subportal].order.discard(ticket.key)
-        ticket.out, ticket.broadcast = True, False
+        ticket.out = True
 
     def requeued(self, request: str, refused_by: str) -> None:
         """The assignment was undone: back in line at the original age. Whoever had it comes last in the new round;
         a direct ticket has no target until ``aim``."""
         ticket = self.tickets[request]
-        ticket.out = ticket.broadcast = ticket.paused = False
+        ticket.out = ticket.paused = False
         ticket.target = None
-        ticket.refused = {refused_by}
+        ticket.refused = frozenset({refused_by})
         if ticket.discipline == "queue":
             self.lines[ticket.subportal].order.add(ticket.key)
         self._wait(ticket)
@@ -215,7 +219,7 @@ class Router:
         ticket = self.tickets[request]
         if ticket.paused:
             self._unwait(ticket)
-            ticket.refused.clear()
+            ticket.refused = NOBODY
             self._wait(ticket)
 
     def _wait(self, ticket: Ticket) -> None:
@@ -229,9 +233,10 @@ class Router:
                     self.dirty_members[member.id] = None
             case _:
                 line = self.lines[ticket.subportal]
-                (line.again if ticket.refused else line.ready).add(ticket.key)
                 if ticket.refused:
-                    self.lines_again[line.subportal] = None
+                    self._group(line, ticket)
+                else:
+                    line.ready.add(ticket.key)
                 self._rehead(line)
                 self._mark(line)
 
@@ -248,12 +253,30 @@ class Router:
             if not ticket.refused:
                 line.ready.discard(ticket.key)
             else:
-                line.again.discard(ticket.key)
-                line.paused.discard(ticket.request)
-                if not line.again and not line.paused:
-                    self.lines_again.pop(line.subportal, None)
+                self._ungroup(line, ticket)
             self._rehead(line)
         ticket.paused = False
+
+    def _group(self, line: Line, ticket: Ticket) -> None:
+        """Somebody has refused it: it stands with those that the same members refused."""
+        line.again.add(ticket.key)
+        group = line.groups.get(ticket.refused)
+        if group is None:
+            group = line.groups[ticket.refused] = SortedList()
+        group.add(ticket.key)
+        self.lines_again[line.subportal] = self.rounds[line.subportal] = None
+
+    def _ungroup(self, line: Line, ticket: Ticket) -> None:
+        if ticket.paused:
+            line.paused.discard(ticket.request)
+        else:
+            line.again.discard(ticket.key)
+            group = line.groups[ticket.refused]
+            group.discard(ticket.key)
+            if not group:
+                del line.groups[ticket.refused]
+        if not line.again and not line.paused:
+            self.lines_again.pop(line.subportal, None)
 
     def _rehead(self, line: Line) -> None:
         head = line.ready[0] if line.ready else None
@@ -283,8 +306,15 @@ class Router:
 
     def _recheck_rounds(self, pool: Pool) -> None:
         """A member left: a round in which only that one was missing is over now."""
-        for subportal in [name for name in self.lines_again if name in pool.subportals]:
-            self._mark(self.lines[subportal])
+        for subportal in self.lines_again:
+            if subportal in pool.subportals:
+                self.rounds[subportal] = None
+
+    def settle(self) -> None:
+        """What is marked needs no look: the facts are of a time when everything had been looked at."""
+        self.dirty.clear()
+        self.dirty_members.clear()
+        self.rounds.clear()
 
     # --- reading ---------------------------------------------------------------------------------
 

@@ -1,0 +1,310 @@
+"""What must be true of a desk between two commands, and a check that says which of it isn't.
+
+Everything is worked out again from the plain facts (requests, offers, sessions, people) and compared with what
+routing keeps; no index is trusted. It takes time in proportion to the desk, so it's for tests and tools. What can
+only be seen over time (who was first, who was told what) is no matter of one state: the tests keep a history for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from broker.desk.state import Request, State
+from broker.routing.model import Key, Line, Ticket
+from broker.routing.policies import least_occupied
+from broker.routing.router import make_key
+
+STATES = ("waiting", "offered", "assigned")
+
+
+class InvariantBroken(Exception):
+    """A desk is in a state that must not be."""
+
+    def __init__(self, invariant: str, what: str) -> None:
+        super().__init__(f"{invariant}: {what}")
+        self.invariant = invariant
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins."""
+
+
+def check(state: State, *, lowered: Collection[str] = ()) -> None:
+    """Raise InvariantBroken for the first thing that isn't as it must be.
+
+    ``lowered``: representatives whose capacity a manager put below what they carried: F4 lets them finish."""
+    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _people, _pins, _deadlines, _in_order, _working):
+        for invariant, what in part(state):
+            raise InvariantBroken(invariant, what)
+    for invariant, what in _capacity(state, lowered):
+        raise InvariantBroken(invariant, what)
+
+
+Broken = Iterator[tuple[str, str]]
+
+
+def _conserved(state: State) -> Broken:
+    """F1: each open request is in exactly one state, and what that state needs is there."""
+    numbers = Counter(request.number for request in state.requests.values())
+    for request in state.requests.values():
+        name = request.request
+        if request.state not in STATES:
+            yield "F1", f"{name} is open and {request.state}"
+        if numbers[request.number] > 1 or request.number >= state.next_number:
+            yield "F1", f"{name} has the number of another: {request.number}"
+        offer = state.offers.get(request.offer or "")
+        if (request.state == "offered") != (offer is not None and offer.request == name):
+            yield "F1", f"{name} is {request.state} with the offer {request.offer}"
+        if (request.state == "assigned") != (request.session in state.sessions):
+            yield "F1", f"{name} is {request.state}, and its session is {request.session in state.sessions}"
+    for offer in state.offers.values():
+        of = state.requests.get(offer.request)
+        if of is None or (offer.kind != "transfer" and of.offer != offer.offer):
+            yield "F1", f"{offer.offer} offers {offer.request}, which doesn't know"
+        elif offer.kind == "transfer" and state.sessions[of.session].transfer != offer.offer:
+            yield "F1", f"{offer.offer} would move {of.session}, which doesn't know"
+
+
+def _owned(state: State) -> Broken:
+    """F2: one representative per request, and both sides agree who."""
+    owners = Counter(session.request for session in state.sessions.values())
+    held = {name: who.representative for who in state.representatives.values() for name in who.sessions}
+    for session in state.sessions.values():
+        request = state.requests.get(session.request)
+        if request is None or owners[session.request] > 1 or request.session != session.session:
+            yield "F2", f"{session.session} is of {session.request}, which has {owners[session.request]} sessions"
+        elif request.representative != session.representative or request.visitor != session.visitor:
+            yield "F2", f"{session.session} has other parties than {request.request}"
+        if held.pop(session.session, None) != session.representative:
+            yield "F2", f"{session.session} is {session.representative}'s, who doesn't have it"
+        share = state.shares.get(session.share or "")
+        if session.share is not None and (share is None or share.session != session.session):
+            yield "F2", f"{session.session} knows a share {session.share} that isn't there"
+    if held or sum(len(person.sessions) for person in state.representatives.values()) != len(state.sessions):
+        yield "F2", f"sessions are held that are over, or twice: {sorted(held)}"
+    unowned = [request.request for request in state.requests.values() if request.representative and not _busy(request)]
+    if unowned:
+        yield "F2", f"{unowned[0]} has a representative but isn't assigned"
+
+
+def _busy(request: Request) -> bool:
+    return request.state == "assigned"
+
+
+def _tickets(state: State) -> Broken:
+    """F1 and F22: routing has a ticket of each request (but a pin's), with its key, in its state."""
+    tickets = state.router.tickets
+    direct: dict[str, list[Key]] = {}
+    for request in state.requests.values():
+        ticket = tickets.get(request.request)
+        if (ticket is None) != (request.discipline == "pin"):
+            yield "F1", f"{request.request} is handed out as {request.discipline} with ticket {ticket}"
+        if ticket is None:
+            continue
+        if ticket.out != (request.state != "waiting") or ticket.discipline != request.discipline:
+            yield "F1", f"{request.request} is {request.state}, its ticket something else: {ticket}"
+        if ticket.key != make_key(request.arrived, request.number, request.request):
+            yield "F22", f"{request.request} arrived at {request.arrived}, its place says {ticket.key}"
+        if ticket.discipline == "direct" and ticket.target != request.target:
+            yield "F1", f"{request.request} is for {request.target}, its ticket for {ticket.target}"
+        if ticket.discipline == "direct" and ticket.target is not None and not ticket.out:
+            direct.setdefault(ticket.target, []).append(ticket.key)
+    if len(tickets) > len(state.requests) or any(name not in state.requests for name in tickets):
+        yield "F1", "a request is over and its ticket is not"
+    for member in state.router.members.values():
+        if list(member.direct) != sorted(direct.get(member.id, [])):
+            yield "F1", f"{list(member.direct)} wait for {member.id}, not {direct.get(member.id)}"
+
+
+def _refusals(state: State) -> Broken:
+    """F16: nobody has an offer of what they refused in this round."""
+    for offer in state.offers.values():
+        ticket = state.router.tickets.get(offer.request)
+        if offer.kind == "queue" and ticket is not None and offer.representative in ticket.refused:
+            yield "F16", f"{offer.offer} goes again to {offer.representative} in one round"
+
+
+def _visitors(state: State) -> Broken:
+    """F23: at most one open request per visitor and portal."""
+    known = {
+        (visitor.visitor, portal): name
+        for visitor in state.visitors.values()
+        for portal, name in visitor.requests.items()
+    }
+    for request in state.requests.values():
+        if known.pop((request.visitor, request.portal), None) != request.request:
+            yield "F23", f"{request.visitor} has another request beside {request.request} at {request.portal}"
+    if known:
+        yield "F23", f"a visitor's request is over: {sorted(known.values())}"
+    for visitor in state.visitors.values():
+        if (not visitor.requests) != (visitor.visitor in state.idle_visitors):
+            yield "F23", f"{visitor.visitor} is taken for idle, or isn't"
+
+
+def _people(state: State) -> Broken:
+    """F17 and F18: who isn't there, or doesn't want offers, has none; routing knows who is there."""
+    for person in state.representatives.values():
+        name, member = person.representative, state.router.members[person.representative]
+        if person.chosen != "available" and (person.offers or member.direct):
+            yield "F18", f"{name} is {person.chosen} and has offers"
+        if person.hold_until is not None and (person.offers or member.direct):
+            yield "F17", f"{name} is lost and has offers"
+        if (person.lease_until, person.hold_until) != (None, None) and (person.connected or person.chosen == "offline"):
+            yield "F17", f"{name} is there, or signed out, and waited for"
+        if person.chosen != "offline" and not person.connected and None not in (person.lease_until, person.hold_until):
+            yield "F17", f"{name} is waited for twice"
+        if person.chosen != "offline" and not person.connected and person.lease_until is person.hold_until is None:
+            yield "F17", f"{name} isn't there, and nobody waits for the return"
+        if member.available != person.available:
+            yield "F18", f"{name} is {person.presence}, routing thinks otherwise"
+        if member.pool.subportals != frozenset(state.teams[person.team].subportals):
+            yield "F5", f"{name} serves other sub-portals than {person.team}"
+    for team in state.teams.values():
+        if team.signed_in != sum(state.representatives[name].chosen != "offline" for name in team.members):
+            yield "F18", f"{team.team} counts {team.signed_in} signed in"
+
+
+def _capacity(state: State, lowered: Collection[str]) -> Broken:
+    """F4: sessions and offers together stay within capacity; routing counts them right, and ranks by them."""
+    pending = Counter(offer.representative for offer in state.offers.values())
+    for person in state.representatives.values():
+        name, member = person.representative, state.router.members[person.representative]
+        load, offers = len(person.sessions), len(person.offers)
+        if (member.load, member.offers, member.capacity, pending[name]) != (load, offers, person.capacity, offers):
+            yield "F4", f"{name} has {load} sessions and {offers} offers, routing counts {member.load}, {member.offers}"
+        if load + offers > person.capacity and name not in lowered:
+            yield "F4", f"{name} has {load} sessions and {offers} offers with a capacity of {person.capacity}"
+        takes = person.available and load + offers < person.capacity
+        rank = least_occupied(load, offers, person.capacity, member.idle_since, name) if takes else None
+        if member.rank != rank:
+            yield "F4", f"{name} is ranked {member.rank}, not {rank}"
+
+
+def _pins(state: State) -> Broken:
+    """A8: each live pin has a serial of its own."""
+    live = {pin.serial: pin.pin for pin in state.pins.values() if pin.state == "live"}
+    if live != state.serials:
+        yield "A8", "live pins and serials differ"
+
+
+_OF_DEADLINE = {
+    "offer": "F16",
+    "round": "F5",
+    "lease": "F17",
+    "hold": "F17",
+    "abandon": "F17",
+    "pin": "A8",
+    "consent": "F17",
+    "visitors": "F23",
+}
+
+
+def _deadlines(state: State) -> Broken:
+    """F16, F17: who is waited for has a deadline, and nothing else has."""
+    due: dict[tuple[str, str], int | None] = {}
+    for offer in state.offers.values():
+        due["offer", offer.offer] = offer.deadline
+    for person in state.representatives.values():
+        due["lease", person.representative] = person.lease_until
+        due["hold", person.representative] = person.hold_until
+    for visitor in state.visitors.values():
+        due["abandon", visitor.visitor] = visitor.lost_until
+    for share in state.shares.values():
+        due["consent", share.share] = share.until
+    for pin in state.pins.values():
+        due["pin", pin.pin] = pin.expires if pin.state == "live" else None
+    found = {(kind, name): t for t, kind, name in state.deadlines}
+    for (kind, name), t in due.items():
+        if found.pop((kind, name), None) != t:
+            yield _OF_DEADLINE[kind], f"{name} has its {kind} deadline at another time than {t}"
+    if (found.pop(("visitors", ""), None) is None) == bool(state.idle_visitors):
+        yield "F23", "idle visitors are forgotten at no time, or nobody is idle"
+    for kind, name in found:  # of a round, the deadline may outlive its pause: then it does nothing
+        if kind != "round" or name not in state.requests:
+            yield _OF_DEADLINE[kind], f"a {kind} deadline of {name}, which isn't there"
+
+
+def _in_order(state: State) -> Broken:
+    """F1, F6: each line holds its requests, in the order of arrival, and the older was offered first."""
+    expected = _expected(state)
+    for line in state.router.lines.values():
+        keys = expected.get(line.subportal, ([], [], [], set()))
+        found = (list(line.order), list(line.ready), list(line.again), line.paused)
+        if list(line.order) != sorted(line.order):
+            yield "F6", f"{line.subportal} is out of order"
+        if found != keys:
+            yield "F1", f"{line.subportal} holds {found}, not {keys}"
+        fresh: str | None = None
+        for _, _, name in line.order:
+            if state.requests[name].offers == 0:
+                fresh = fresh or name
+            elif fresh is not None:
+                yield "F6", f"{name} was offered before the older {fresh}"
+
+
+Keys = list[Key]
+
+
+def _expected(state: State) -> dict[str, tuple[Keys, Keys, Keys, set[str]]]:
+    """Per line: all keys, those nobody refused, those somebody did, and the requests between rounds."""
+    lines: dict[str, tuple[Keys, Keys, Keys, set[str]]] = {}
+    for ticket in sorted(state.router.tickets.values(), key=lambda ticket: ticket.key):
+        if ticket.discipline != "queue" or state.requests[ticket.request].state == "assigned":
+            continue
+        every, ready, again, paused = lines.setdefault(ticket.subportal, ([], [], [], set()))
+        every.append(ticket.key)
+        if ticket.paused:
+            paused.add(ticket.request)
+        elif not ticket.out:
+            (again if ticket.refused else ready).append(ticket.key)
+    return lines
+
+
+def _working(state: State) -> Broken:
+    """F5: nobody waits while somebody who may take the request is free, and hasn't refused it in this round."""
+    router = state.router
+    free: dict[str, set[str]] = {}
+    for person in state.representatives.values():
+        if person.available and len(person.sessions) + len(person.offers) < person.capacity:
+            for subportal in state.teams[person.team].subportals:
+                free.setdefault(subportal, set()).add(person.representative)
+    for request in state.requests.values():
+        if request.state != "waiting" or request.discipline == "pin":
+            continue
+        ticket = router.tickets[request.request]
+        if request.discipline == "broadcast" or (ticket.target is not None and _takes(state, ticket.target)):
+            yield "F5", f"{request.request} waits and could be offered"
+        if ticket.paused and state.deadlines.get("round", request.request) is None:
+            yield "F5", f"{request.request} waits for a round that never begins"
+        if request.discipline == "queue" and not ticket.paused and (could := _others(free, ticket)) is not None:
+            yield "F5", f"{request.request} waits while {could} is free"
+    for line in router.lines.values():
+        yield from _indexed(state, line)
+    for pool in router.pools.values():
+        if pool.available != sum(member.available for member in pool.members.values()):
+            yield "F5", f"a pool counts {pool.available} available"
+        if list(pool.free) != sorted(member.rank for member in pool.members.values() if member.rank is not None):
+            yield "F5", f"a pool takes others for free than {list(pool.free)}"
+
+
+def _takes(state: State, name: str) -> bool:
+    person = state.representatives[name]
+    return person.available and len(person.sessions) + len(person.offers) < person.capacity
+
+
+def _others(free: dict[str, set[str]], ticket: Ticket) -> str | None:
+    """Somebody free who hasn't refused it: found after at most as many looks as there were refusals."""
+    return next((name for name in free.get(ticket.subportal, ()) if name not in ticket.refused), None)
+
+
+def _indexed(state: State, line: Line) -> Broken:
+    """F5: what matching looks at first is what is there."""
+    heads = [keys[0] for keys in (line.ready, line.again) if keys]
+    if line.head != min(heads, default=None):
+        yield "F5", f"{line.subportal} stands in its pools under {line.head}"
+    for pool in line.pools:
+        if line.head is not None and (line.head, line.subportal) not in pool.backlog:
+            yield "F5", f"{line.subportal} is missing in a pool's backlog"
+    grouped = sorted(key for keys in line.groups.values() for key in keys)
+    if grouped != list(line.again) or any(
+        state.router.tickets[key[2]].refused != refused for refused, keys in line.groups.items() for key in keys
+    ):
+        yield "F5", f"{line.subportal} groups refused requests wrongly"

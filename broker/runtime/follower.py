@@ -1,0 +1,227 @@
+"""The writer's other half: folds committed records into desks of its own, for what the hub must never do.
+
+It makes desk snapshots, SNAPSHOT frames and history pages, and answers the hub's questions when an account is
+read. It runs between commits, in chunks (a generator's ``yield`` lets the commits go first), and knows no secrets:
+a desk that only evolves needs neither its slot nor the key of the pins.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Final, cast
+
+import attrs
+
+from broker.desk import events, snapshot
+from broker.desk.desk import Desk
+from broker.desk.identity import Identity, Role
+from broker.desk.publish import render, resolve
+from broker.desk.view import view
+from broker.journal.base import Record, Snapshot, Store
+from broker.journal.worker import Questions
+from broker.limits import SNAPSHOT_RECORDS
+from broker.protocol import frames
+from broker.protocol.codec import pack, pack_event, pack_value, unpack_value
+from broker.routing.pins import PinSpace
+from broker.runtime.texts import refs
+
+CHUNK: Final = 500  # records folded at a time: about 5 ms, which is what a commit may have to wait
+MOST_DESKS: Final = 16  # kept folded; the one used longest ago is dropped, its snapshot and tail are read again
+PAGE_BYTES: Final = 128 * 1024  # of one history page: one is held for each slow reader
+_NO_PINS: Final = PinSpace(bytes(16))
+
+Chunks = Generator[None, None, object]
+
+
+@attrs.define(eq=False)
+class _Folded:
+    desk: Desk
+    saved_seq: int
+
+
+class Follower:
+    """Desks folded from the journal, up to where somebody asked for."""
+
+    def __init__(self, *, snapshot_records: int = SNAPSHOT_RECORDS) -> None:
+        self._snapshot_records = snapshot_records
+        self._desks: OrderedDict[str, _Folded] = OrderedDict()
+        self._saved: dict[str, int] = {}
+        """Account to the seq of its newest snapshot."""
+        self._round: list[str] = []
+        """Accounts that the idle hook has still to look at in this round."""
+
+    def questions(self) -> Questions:
+        """What the hub may ask; all of it answers with what msgpack can carry."""
+        return {
+            "accounts": lambda store: store.accounts(),
+            "load": self._load,
+            "tail": _tail,
+            "texts": _texts,
+            "answers": _answers,
+            "heads": _heads,
+            "place": _place,
+            "page": _page,
+            "snapshot": self._snapshot,
+            "save": self._save,
+            "forget": lambda store, before, limit: store.forget_answers(before, limit),
+        }
+
+    def idle(self, store: Store) -> bool:
+        """A few milliseconds of folding, if any account's last snapshot is old; whether there is more to do."""
+        if not self._round:
+            self._round = store.accounts()
+            if not self._round:
+                return False
+        account = self._round[-1]
+        head = store.head(account).seq
+        if account not in self._saved:
+            found = store.load_snapshot(account)
+            self._saved[account] = found.seq if found is not None and found.version == snapshot.VERSION else 0
+        if head - self._saved[account] < self._snapshot_records:
+            self._round.pop()
+            return bool(self._round)
+        folded = self._folded(store, account)
+        if not self._fold(store, folded, account):
+            self._keep(store, folded, account)
+            self._round.pop()
+        return True
+
+    # --- folding -------------------------------------------------------------------------------------
+
+    def _folded(self, store: Store, account: str) -> _Folded:
+        folded = self._desks.get(account)
+        if folded is None:
+            found = store.load_snapshot(account)
+            if found is not None and found.version == snapshot.VERSION:
+                data = cast("snapshot.Dump", unpack_value(found.data))
+                folded = _Folded(snapshot.load(account, 0, _NO_PINS, data), found.seq)
+            else:
+                folded = _Folded(Desk(account, 0, _NO_PINS), 0)
+            self._desks[account] = folded
+            if len(self._desks) > MOST_DESKS:
+                self._desks.popitem(last=False)
+        self._desks.move_to_end(account)
+        return folded
+
+    def _fold(self, store: Store, folded: _Folded, account: str) -> bool:
+        """Fold one chunk; whether there may be more."""
+        records = store.records(account, folded.desk.seq, CHUNK)
+        for record in records:
+            folded.desk.evolve(event_of(record), record.t, record.entries)
+        folded.desk.settle()
+        folded.desk.drain_released()
+        return len(records) == CHUNK
+
+    def _keep(self, store: Store, folded: _Folded, account: str) -> None:
+        """Store a snapshot of the desk as it is."""
+        seq = folded.desk.seq
+        digest = store.hash_at(account, seq)
+        if digest is None:
+            return
+        data = pack_value(snapshot.dump(folded.desk))
+        store.save_snapshot(account, Snapshot(seq, digest, snapshot.VERSION, data))
+        folded.saved_seq = self._saved[account] = seq
+
+    def _caught_up(self, store: Store, account: str) -> Generator[None, None, _Folded]:
+        folded = self._folded(store, account)
+        while self._fold(store, folded, account):
+            yield
+        return folded
+
+    # --- answers -------------------------------------------------------------------------------------
+
+    def _load(self, store: Store, account: str) -> dict[str, object]:
+        """The newest snapshot and where the chain ends, verified from the one to the other."""
+        found = store.load_snapshot(account)
+        if found is not None and found.version != snapshot.VERSION:
+            found = None
+        after, digest = (found.seq, found.hash) if found is not None else (0, None)
+        head = store.verify(account, after, digest)
+        self._saved[account] = after
+        return {"snapshot": found.data if found is not None else None, "seq": after, "head": head.seq}
+
+    def _save(self, store: Store, account: str) -> Chunks:
+        """Store a snapshot now, unless the last one is as good."""
+        folded = yield from self._caught_up(store, account)
+        if folded.desk.seq > folded.saved_seq:
+            self._keep(store, folded, account)
+        return folded.saved_seq
+
+    def _snapshot(
+        self, store: Store, account: str, stream: str, wire: str, person: tuple[str, str, str | None]
+    ) -> Chunks:
+        """(offset, packed SNAPSHOT frames): the present state behind a stream, as this person may see it."""
+        folded = yield from self._caught_up(store, account)
+        desk = folded.desk
+        identity = Identity(account, person[0], Role(person[1]), person[2])
+        parts = view(desk, stream, identity)
+        texts = _texts(store, account, refs(parts))
+        offset = desk.stream_head(stream) or store.stream_head(account, stream)
+        last = len(parts) - 1
+        return offset, [
+            pack(frames.Snapshot(wire, offset, number, number == last, resolve(part, texts.get)))
+            for number, part in enumerate(parts)
+        ]
+
+
+def event_of(record: Record) -> events.Event:
+    """The event in a record. ValueError for one that this release doesn't know."""
+    values = cast("Sequence[object]", unpack_value(record.body))
+    return events.unpack_body(record.type, record.version, values)
+
+
+def _tail(store: Store, account: str, after: int, limit: int) -> list[tuple[object, ...]]:
+    """Records after a seq, as rows of ``Record``'s fields."""
+    return [
+        (record.seq, record.type, record.version, record.t, record.body, record.entries)
+        for record in store.records(account, after, limit)
+    ]
+
+
+def _texts(store: Store, account: str, ids: Iterable[str]) -> dict[str, str]:
+    """The texts that still exist, by content id."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    return {name: content.data.decode() for name, content in store.contents(account, wanted).items()}
+
+
+def _answers(store: Store, account: str, person: str, most: int) -> list[tuple[str, bytes, bytes]]:
+    """A person's newest stored results: (key, digest, result), oldest first."""
+    return [(answer.key, answer.digest, answer.result) for answer in store.answers(account, person, most)]
+
+
+def _heads(store: Store, account: str, streams: Sequence[str]) -> Mapping[str, int]:
+    """The last offset of each stream."""
+    return {stream: store.stream_head(account, stream) for stream in streams}
+
+
+def _place(store: Store, account: str, stream: str, t: int) -> tuple[int, int]:
+    """(last offset, offset of the last entry before time ``t``)."""
+    return store.stream_head(account, stream), store.stream_at(account, stream, t)
+
+
+def _page(store: Store, account: str, stream: str, wire: str, after: int, limit: int) -> list[tuple[int, str, bytes]]:
+    """(offset, wire type, packed EVENT) of a stream's events after an offset; fewer than ``limit`` when they are
+    large. What this release can't read is left out: its reader sees a gap."""
+    found: list[tuple[int, Record, events.Event]] = []
+    ids: list[str] = []
+    size = 0
+    for offset, record in store.stream(account, stream, after, limit):
+        try:
+            event = event_of(record)
+        except ValueError:
+            continue
+        found.append((offset, record, event))
+        ids += refs(events.pack_body(event))
+        size += len(record.body)
+        if size > PAGE_BYTES:
+            break
+    texts = _texts(store, account, ids)
+    page: list[tuple[int, str, bytes]] = []
+    for offset, record, event in found:
+        wire_type = next(kind for name, at, kind in record.entries if name == stream and at == offset)
+        data = render(event, wire_type, stream, texts.get)
+        page.append((offset, wire_type, pack_event(wire, offset, wire_type, record.t, data)))
+    return page

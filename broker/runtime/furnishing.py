@@ -1,0 +1,80 @@
+"""Applies an account's configuration file through the manager operations, and only what differs from what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, cast
+
+import attrs
+
+from broker.desk.identity import Identity, Role
+from broker.desk.outcome import Refusal
+from broker.desk.publish import resolve
+from broker.protocol import check, ops
+from broker.runtime.account import Account
+from broker.runtime.conductor import Conductor
+from broker.runtime.texts import seal
+
+BY: Final = "desk-file"
+"""Who the audit names: no person has done it."""
+
+
+class Put(Protocol):
+    """One manager operation."""
+
+    @property
+    def op(self) -> str:
+        """Its name."""
+
+    @property
+    def args(self) -> Mapping[str, Any]:
+        """Its arguments, as a client would send them."""
+
+    @property
+    def where(self) -> str:
+        """Its place in the file."""
+
+
+class FurnishError(Exception):
+    """The desk refuses what its file asks for. The text names the account, the place and the reason."""
+
+
+def furnish(account: Account, puts: Sequence[Put], conductor: Conductor, entropy: Callable[[int], bytes]) -> int:
+    """Make the desk as the file has it; how many operations changed something. They are on disk when the account
+    has no uncommitted part any more. Raises FurnishError; what was done before it stays."""
+    identity = Identity(account.name, BY, Role.MANAGER)
+    changed = 0
+    for put in puts:
+        command = _needed(account, check.parse(put.op, put.args))
+        if command is None:
+            continue
+        personal = check.personal_fields(command)
+        for one in personal:
+            seal(one, entropy)
+        outcome = conductor.carry_out(account, command, identity, personal)
+        if isinstance(outcome, Refusal):
+            raise FurnishError(f"account {account.name}, {put.where}: {outcome.text}")
+        changed += bool(outcome.records)
+    return changed
+
+
+def _needed(account: Account, command: ops.Command) -> ops.Command | None:
+    """The command without a title that is there already; None where everything it says is."""
+    state, texts = account.desk.state, account.texts.get
+    if isinstance(command, ops.PortalPut):
+        portal = state.portals.get(command.portal)
+        return _without_title(command, resolve(portal.title, texts) if portal is not None else None)
+    if isinstance(command, ops.TeamPut):
+        team = state.teams.get(command.team)
+        return _without_title(command, resolve(team.title, texts) if team is not None else None)
+    if isinstance(command, ops.RepresentativePut):
+        person = state.representatives.get(command.representative)
+        there = person is not None and (person.team, person.capacity, resolve(person.name, texts))
+        return None if there == (command.team, command.capacity, command.name.text) else command
+    return command
+
+
+def _without_title(command: ops.PortalPut | ops.TeamPut, title: object) -> ops.Command:
+    if command.title is not None and command.title.text == title:
+        return cast("ops.Command", attrs.evolve(command, title=None))
+    return command

@@ -1,0 +1,338 @@
+"""The hub: one task, one await a tick, and everything that happens to connections in between.
+
+A tick takes what the transport and the journal have, runs what is due, hands the open batch to the journal and writes
+once to each connection that has something to get. The work itself is in this package's other files; here they are
+put together. See ``docs/explanation/hub.md``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Final
+
+import attrs
+
+from broker.desk.state import Times
+from broker.identity.tokens import Signer
+from broker.journal.base import Committed, Failed, Journal, Outcome
+from broker.limits import KEY_MEMORY
+from broker.protocol.handshake import State
+from broker.routing.pins import PinSpace
+from broker.runtime import (
+    account,
+    answers,
+    asks,
+    batches,
+    conductor,
+    faults,
+    notices,
+    outbox,
+    own,
+    presence,
+    publisher,
+    recovery,
+    requests,
+    signals,
+    signin,
+    subscriptions,
+    timers,
+    watch,
+)
+from broker.runtime.clock import Clock
+from broker.runtime.connection import Connection
+from broker.runtime.guesses import Guesses
+from broker.runtime.log import Tell, silent
+from broker.runtime.options import Options
+from broker.runtime.peers import Peers, Serve
+from broker.transport.base import Happening, Messages, Transport
+
+TIMERS_A_TICK: Final = 1024  # due calls made in one tick; the rest in the next
+_FORGET: Final = 1000  # stored answers dropped at a time
+
+
+@attrs.frozen(kw_only=True)
+class Secrets:
+    """The keys a hub needs."""
+
+    signer: Signer
+    pinspace: PinSpace
+    fingerprint_key: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Statistics:
+    """The hub's own and those of its parts."""
+
+    connections: int
+    signed_in: int
+    welcomed: int
+    sign_ins_refused: int
+    turned_away: int
+    """For want of room."""
+    http: int
+    ticks: int
+    faults: int
+    pings: int
+    dead: int
+    positions: int
+    timers: int
+    questions: int
+    outbox: outbox.Statistics
+    ledger: batches.Statistics
+    subscriptions: subscriptions.Statistics
+    signals: signals.Statistics
+    requests: requests.Statistics
+    recovery: recovery.Statistics
+
+
+class Hub:
+    """One process's broker over one transport and one journal."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        journal: Journal,
+        clock: Clock,
+        secrets: Secrets,
+        accounts: Iterable[tuple[str, int]],
+        options: Options | None = None,
+        times: Times | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
+        tell: Tell = silent,
+        serve_http: Serve | None = None,
+    ) -> None:
+        """``accounts``: (name, pin slot) of each account to serve. ``serve_http``: None closes such connections."""
+        self.options = options or Options()
+        self.clock = clock
+        self.accounts = {name: account.Account(name, slot) for name, slot in accounts}
+        self._transport = transport
+        self._journal = journal
+        self._tell = tell
+        self._ticks = 0
+        self._build(secrets, times, entropy)
+        self.peers = self._build_peers(serve_http)
+
+    def _build(self, secrets: Secrets, times: Times | None, entropy: Callable[[int], bytes]) -> None:
+        """Put the parts together; each is given what it needs and nothing more."""
+        options, clock = self.options, self.clock
+        self.timers = timers.Timers()
+        self.outbox = outbox.Outbox(
+            self._transport, outbox_bytes=options.outbox_bytes, most_notices=options.max_notice_keys
+        )
+        self.ledger = batches.Ledger(
+            self._journal, batch_records=options.batch_records, most_records=options.open_batch_records
+        )
+        self.answers = answers.Answers(self.outbox)
+        self.faults = faults.Faults(answers=self.answers, entropy=entropy, tell=self._tell)
+        self.asks = asks.Asks(self._journal)
+        self.conductor = conductor.Conductor(clock=clock, ledger=self.ledger, timers=self.timers, entropy=entropy)
+        self.subscriptions = subscriptions.Subscriptions(
+            outbox=self.outbox, answers=self.answers, asks=self.asks, options=options
+        )
+        self.signals = signals.Signals(
+            self.outbox, self.answers, rate=options.signal_rate, hard_outbox=options.hard_outbox
+        )
+        self.publisher = publisher.Publisher(
+            subscriptions=self.subscriptions, answers=self.answers, signals=self.signals, guard=self.faults.run
+        )
+        self.presence = presence.Presence(self.conductor, options)
+        self.watch = watch.Watch(clock=clock, timers=self.timers, outbox=self.outbox, options=options)
+        self.recovery = recovery.Recovery(
+            accounts=self.accounts,
+            journal=self._journal,
+            ledger=self.ledger,
+            asks=self.asks,
+            clock=clock,
+            timers=self.timers,
+            conductor=self.conductor,
+            publisher=self.publisher,
+            presence=self.presence,
+            subscriptions=self.subscriptions,
+            pinspace=secrets.pinspace,
+            times=times,
+            options=options,
+            tell=self._tell,
+        )
+        self._build_edges(secrets, entropy)
+
+    def _build_edges(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
+        """What clients meet, and the calls that go upwards."""
+        options, clock = self.options, self.clock
+        self.requests = requests.Requests(
+            clock=clock,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            answers=self.answers,
+            asks=self.asks,
+            conductor=self.conductor,
+            recovery=self.recovery,
+            guesses=Guesses(),
+            fingerprint_key=secrets.fingerprint_key,
+            options=options,
+            entropy=entropy,
+        )
+        self.sign_in = signin.SignIn(
+            clock=clock,
+            outbox=self.outbox,
+            transport=self._transport,
+            accounts=self.accounts,
+            signer=secrets.signer,
+            pinspace=secrets.pinspace,
+            asks=self.asks,
+            presence=self.presence,
+            watch=self.watch,
+            options=options,
+            entropy=entropy,
+        )
+        own.Own(
+            requests=self.requests,
+            answers=self.answers,
+            subscriptions=self.subscriptions,
+            sign_in=self.sign_in,
+            watch=self.watch,
+        )
+        self.notices = notices.Notices(
+            clock=clock,
+            timers=self.timers,
+            outbox=self.outbox,
+            subscriptions=self.subscriptions,
+            accounts=self.accounts,
+            options=options,
+        )
+        self.conductor.guard = self.faults.run
+        self.conductor.decided = self.publisher.decided
+        self.asks.guard = self.faults.run
+        self.timers.guard = self.faults.run
+        self.faults.touched = self.conductor.touched
+        self.faults.distrust = self.recovery.distrust
+        self.outbox.slow = self.watch.slow
+
+    def _build_peers(self, serve_http: Serve | None) -> Peers:
+        peers = Peers(
+            transport=self._transport,
+            outbox=self.outbox,
+            watch=self.watch,
+            sign_in=self.sign_in,
+            requests=self.requests,
+            signals=self.signals,
+            subscriptions=self.subscriptions,
+            presence=self.presence,
+            faults=self.faults,
+            options=self.options,
+            serve_http=serve_http,
+        )
+        self.outbox.ended = peers.leave
+        return peers
+
+    # --- running -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Watch the journal and begin to read the accounts. ``up`` says when that is done."""
+        fd = self._journal.fileno()
+        if fd is not None:
+            self._transport.watch(fd)
+        for one in self.accounts.values():
+            self.recovery.load(one)
+        self.notices.start()
+        self.timers.wake_by("forget answers", self.clock.now() + self.options.forget_period, self._forget_answers)
+
+    @property
+    def up(self) -> bool:
+        """Whether every account can be asked and the journal takes commits."""
+        return not self.recovery.down and all(one.up for one in self.accounts.values())
+
+    async def tick(self) -> None:
+        """Wait until something happens, and carry it out."""
+        due = self.timers.next()
+        await self._transport.ready(None if due is None else max(0, due - self.clock.now()) / 1000)
+        self.step()
+
+    def step(self) -> None:
+        """One tick without the waiting."""
+        self._ticks += 1
+        now = self.clock.now()
+        happenings = iter(self._transport.poll())
+        while not self.faults.run(partial(self._take, happenings, now)):
+            pass  # one of them met a bug: the others are still to be taken
+        if self.outbox.again:
+            self._go_on(now)
+        self._outcomes()
+        self.timers.run(now, TIMERS_A_TICK)
+        if not self.recovery.down and self.ledger.submit() and self._journal.fileno() is None:
+            self._outcomes()  # a journal in this very task may be done already
+        self.outbox.flush()
+        if self.outbox.again:
+            self._transport.wake()
+
+    def _take(self, happenings: Iterator[Happening], now: int) -> None:
+        peers = self.peers
+        for happening in happenings:
+            if type(happening) is Messages:
+                connection = happening.link.owner
+                if type(connection) is Connection:
+                    peers.messages(connection, happening.messages, now)
+            else:
+                peers.happened(happening, now)
+
+    def _go_on(self, now: int) -> None:
+        again, self.outbox.again = self.outbox.again, {}
+        for connection in again:
+            self.faults.run(partial(self.peers.go_on, connection, now), connection)
+
+    def _outcomes(self) -> None:
+        """What the journal has done."""
+        if not self.ledger.under_way and not len(self.asks):
+            return
+        for outcome in self._journal.poll():
+            self._outcome(outcome)
+
+    def _outcome(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Committed):
+            batch = self.ledger.committed(outcome.number)
+            if batch is not None:
+                if not self.recovery.down:
+                    self.ledger.submit()  # the next one is on its way while this one's answers are
+                self.publisher.committed(batch)
+                for one in batch.parts:
+                    if not one.up:
+                        self.recovery.settled(one)
+        elif isinstance(outcome, Failed):
+            self.recovery.failed(outcome)
+        else:
+            self.asks.replied(outcome)
+
+    def _forget_answers(self, now: int) -> int:
+        if not self.recovery.down:
+            self.asks.ask("forget", now - KEY_MEMORY, _FORGET, then=lambda reply: None)
+        return now + self.options.forget_period
+
+    # --- looking at it -------------------------------------------------------------------------------
+
+    def statistics(self) -> Statistics:
+        """Counts, for metrics and tests."""
+        connections = self.peers.connections
+        signed_in = sum(connection.machine.state is State.OPEN for connection in connections)
+        return Statistics(
+            connections=len(connections),
+            signed_in=signed_in,
+            welcomed=self.sign_in.welcomed,
+            sign_ins_refused=self.sign_in.refused,
+            turned_away=self.peers.turned_away,
+            http=len(self.peers.http),
+            ticks=self._ticks,
+            faults=self.faults.met,
+            pings=self.watch.pings,
+            dead=self.watch.dead,
+            positions=self.notices.positions,
+            timers=len(self.timers),
+            questions=len(self.asks),
+            outbox=self.outbox.statistics(),
+            ledger=self.ledger.statistics(),
+            subscriptions=self.subscriptions.statistics(),
+            signals=self.signals.statistics(),
+            requests=self.requests.statistics(),
+            recovery=self.recovery.statistics(),
+        )

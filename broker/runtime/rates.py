@@ -1,0 +1,29 @@
+"""Token buckets: how often somebody may do something, counted without a timer."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Bucket:
+    """Holds up to ``burst`` tokens and gains ``per_second`` of them; starts full."""
+
+    per_second: float
+    burst: float
+    tokens: float = attrs.field(init=False)
+    at: int = attrs.field(init=False, default=0)
+    """When ``tokens`` was true (ms)."""
+
+    def __attrs_post_init__(self) -> None:
+        self.tokens = self.burst
+
+    def take(self, now: int, cost: float = 1.0) -> int:
+        """Take ``cost`` tokens and return 0; or take nothing and return the ms until there are enough."""
+        tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second / 1000)
+        self.at = now
+        if tokens < cost:
+            self.tokens = tokens
+            return 1 + int((cost - tokens) * 1000 / self.per_second)
+        self.tokens = tokens - cost
+        return 0

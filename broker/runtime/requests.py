@@ -1,0 +1,309 @@
+"""REQUEST: may it be asked, is it new, what does the desk say, and what is the answer.
+
+A refusal is data and is never stored: a repeat is decided anew. A result is stored with its key, without secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+import attrs
+
+from broker.codes import Close, Code
+from broker.content import Personal
+from broker.desk import rights
+from broker.desk.commands import PinGuessing
+from broker.desk.identity import Identity
+from broker.desk.outcome import Handled, Refusal
+from broker.desk.publish import resolve
+from broker.journal import base as journal
+from broker.journal.base import Reply
+from broker.protocol import check, ops
+from broker.protocol.codec import pack_value, unpack_value
+from broker.protocol.frames import Fail, Request
+from broker.runtime.account import Account
+from broker.runtime.answers import Answers
+from broker.runtime.asks import Asks
+from broker.runtime.batches import Ledger
+from broker.runtime.clock import Clock
+from broker.runtime.conductor import Conductor, Entropy
+from broker.runtime.connection import Connection
+from broker.runtime.guesses import Guesses, shorten
+from broker.runtime.options import Options
+from broker.runtime.outbox import Outbox
+from broker.runtime.people import KeyEntry
+from broker.runtime.recovery import Recovery
+from broker.runtime.subscriptions import internal, wire_name
+from broker.runtime.texts import refs, seal
+
+Own = Callable[[Connection, int, Any], None]
+"""An operation of the hub itself: (connection, request id, command)."""
+
+_DIGEST_BYTES: Final = 16
+_SHED_FIRST: Final = frozenset({"request.create", "pin.create"})
+_SHED_NEVER: Final = frozenset(
+    {"offer.accept", "offer.decline", "session.end", "session.leave", "share.accept", "share.confirm", "share.decline"}
+    | {"share.stop", "request.withdraw", "presence.set"}
+)
+_RETRY_CROWDED: Final = 1000  # ms; what waits for the journal is gone by then, or the journal is
+
+
+@attrs.frozen
+class Statistics:
+    """What the requests can say of themselves."""
+
+    requests: int
+    refused: int
+    replayed: int
+    too_fast: int
+    shed: int
+
+
+@attrs.define
+class _Asked:
+    """One REQUEST on its way through."""
+
+    connection: Connection
+    account: Account
+    identity: Identity
+    number: int
+    op: str
+    key: str | None
+    now: int
+
+
+class Requests:
+    """Carries out REQUEST frames."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ledger: Ledger,
+        outbox: Outbox,
+        answers: Answers,
+        asks: Asks,
+        conductor: Conductor,
+        recovery: Recovery,
+        guesses: Guesses,
+        fingerprint_key: bytes,
+        options: Options,
+        entropy: Entropy,
+    ) -> None:
+        self._clock = clock
+        self._ledger = ledger
+        self._outbox = outbox
+        self._answers = answers
+        self._asks = asks
+        self._conductor = conductor
+        self._recovery = recovery
+        self._guesses = guesses
+        self._fingerprint_key = fingerprint_key
+        self._options = options
+        self._entropy = entropy
+        self.own: dict[type, Own] = {}
+        """Operations that are the hub's, by their class."""
+        self._requests = self._refused = self._replayed = self._too_fast = self._shed = 0
+
+    # --- the gate ------------------------------------------------------------------------------------
+
+    def request(self, connection: Connection, frame: Request, now: int) -> None:
+        """Answer this request, now or when what the answer depends on is on disk."""
+        account, identity, person, role = connection.account, connection.identity, connection.person, connection.options
+        assert account is not None
+        assert identity is not None
+        assert person is not None
+        assert role is not None
+        self._requests += 1
+        if frame.id in connection.unanswered:
+            self._outbox.end(connection, Close.PROTOCOL, "REQUEST.id: this one is not answered yet")
+            return
+        wait = person.rate.take(now) if len(connection.unanswered) < role.inflight else 1
+        if wait:
+            self._slow_down(connection, frame.id, wait, now)
+            return
+        connection.unanswered.add(frame.id)
+        connection.asking = frame.id
+        asked = _Asked(connection, account, identity, frame.id, frame.op, frame.key, now)
+        if not account.up:
+            retry = self._options.retry_most
+            self._answers.at_once(connection, frame.id, Code.JOURNAL_DOWN, "the account is being read", retry_ms=retry)
+        else:
+            self._parse(asked, frame)
+        connection.asking = 0
+
+    def _slow_down(self, connection: Connection, number: int, wait: int, now: int) -> None:
+        self._too_fast += 1
+        strikes = connection.strikes
+        if strikes is not None and strikes.take(now):
+            self._outbox.end(connection, Close.TOO_FAST, "requests faster than the limits in WELCOME, again and again")
+            return
+        self._outbox.frame(connection, Fail(number, int(Code.RATE), "too many requests at once", wait))
+
+    def _parse(self, asked: _Asked, frame: Request) -> None:
+        """Is it an operation, may this role ask for it, are its arguments right, is it still wanted?"""
+        if asked.op not in check.ROLES:
+            self._fail(asked, Code.NO_SUCH, "no such operation")
+            return
+        reason = rights.may(asked.identity, asked.op)
+        if reason is not None:
+            self._fail(asked, Code.NOT_ALLOWED, reason)
+            return
+        try:
+            command = check.parse(asked.op, frame.args)
+        except check.BadArgs as bad:
+            self._fail(asked, Code.BAD_ARGS, str(bad), {"path": bad.path})
+            return
+        if frame.deadline_ms is not None and frame.deadline_ms < asked.now:
+            self._fail(asked, Code.DEADLINE, "deadline_ms has passed")
+            return
+        own = self.own.get(type(command))
+        if own is not None:
+            own(asked.connection, asked.number, command)
+        elif asked.op not in check.WRITES:
+            self._read(asked, command)
+        elif asked.key is None:
+            self._fail(asked, Code.BAD_ARGS, "key: this operation writes, it needs one", {"path": "key"})
+        else:
+            self._write(asked, command, asked.key)
+
+    def _fail(
+        self,
+        asked: _Asked,
+        code: Code,
+        text: str,
+        detail: Mapping[str, object] | None = None,
+        retry_ms: int | None = None,
+    ) -> None:
+        self._refused += 1
+        if detail is not None:
+            detail = cast("Mapping[str, object]", resolve(detail, asked.account.texts.get))
+        self._answers.fail(asked.connection, asked.number, code, text, detail=detail, retry_ms=retry_ms)
+
+    # --- asking the desk -----------------------------------------------------------------------------
+
+    def _read(self, asked: _Asked, command: ops.Command) -> None:
+        outcome = self._conductor.carry_out(asked.account, command, asked.identity)
+        if isinstance(outcome, Refusal):
+            self._fail(asked, outcome.code, outcome.text, outcome.detail, outcome.retry_ms)
+            return
+        value = resolve(outcome.value, asked.account.texts.get)
+        self._answers.result(asked.connection, asked.number, value)
+
+    def _write(self, asked: _Asked, command: ops.Command, key: str) -> None:
+        person = asked.connection.person
+        assert person is not None
+        digest = hashlib.blake2b(
+            check.fingerprint(command), digest_size=_DIGEST_BYTES, key=self._fingerprint_key
+        ).digest()
+        entry = person.keys.entries.get(key)
+        if entry is not None:
+            if entry.digest == digest:
+                self._replay(asked, entry)
+            else:
+                self._fail(asked, Code.KEY_REUSED, "this key was used with other arguments")
+            return
+        if self._unwelcome(asked, command):
+            return
+        personal = check.personal_fields(command)
+        for one in personal:
+            seal(one, self._entropy)
+        outcome = self._conductor.carry_out(asked.account, command, asked.identity, personal)
+        if isinstance(outcome, Refusal):
+            if outcome.code is Code.PIN_INVALID:
+                self._wrong_pin(asked)
+            self._fail(asked, outcome.code, outcome.text, outcome.detail, outcome.retry_ms)
+            return
+        self._done(asked, outcome, personal, key, digest)
+
+    def _unwelcome(self, asked: _Asked, command: ops.Command) -> bool:
+        """Whether a write can't be taken now, which is then said at once."""
+        code, text, retry = Code.JOURNAL_DOWN, "the journal takes no writes now", self._options.retry_most
+        if not self._recovery.down:
+            share = 0.5 if asked.op in _SHED_FIRST else 2.0 if asked.op in _SHED_NEVER else 1.0
+            code, text, retry = Code.OVERLOADED, "too much is waiting for the journal", _RETRY_CROWDED
+            if not self._ledger.crowded(share):
+                if not isinstance(command, ops.PinRedeem):
+                    return False
+                retry = self._may_guess(asked)
+                code, text = Code.RATE, "too many wrong pins"
+                if not retry:
+                    return False
+        self._shed += code is Code.OVERLOADED
+        self._answers.at_once(asked.connection, asked.number, code, text, retry_ms=retry)
+        return True
+
+    def _done(self, asked: _Asked, handled: Handled, personal: list[Personal], key: str, digest: bytes) -> None:
+        """Store the result with its key, in the same batch as the events, and answer when that is on disk."""
+        account, connection, person = asked.account, asked.connection, asked.connection.person
+        assert person is not None
+        offsets = self._offsets(asked, handled)
+        entry = KeyEntry(digest, pack_value((handled.value, offsets)), pending=True)
+        person.keys.add(key, entry)
+        # Also where nothing had to change: the same key must give the same answer after a restart.
+        part = account.parts[-1] if handled.records else self._ledger.part(account)
+        part.answers.append(journal.Answer(person.person, key, digest, asked.now, entry.result))
+        part.keys.append((person, key, entry))
+        value = cast("dict[str, object]", resolve(handled.value, account.texts.get))
+        if handled.secret:
+            value.update(handled.secret)
+        self._answers.result(connection, asked.number, value, offsets, wrote=bool(handled.records))
+
+    def _offsets(self, asked: _Asked, handled: Handled) -> dict[str, int]:
+        """Where the asker finds the events of this command: those streams it follows, or may."""
+        offsets: dict[str, int] = {}
+        cursors = asked.connection.cursors
+        me = internal(asked.identity, "me")
+        may_read = asked.account.desk.may_read
+        for recorded in handled.records:
+            for stream, offset, _ in recorded.entries:
+                if stream == me or stream in offsets or stream in cursors or may_read(asked.identity, stream):
+                    offsets[wire_name(stream)] = offset
+        return offsets
+
+    # --- repeats -------------------------------------------------------------------------------------
+
+    def _replay(self, asked: _Asked, entry: KeyEntry) -> None:
+        """The same key and arguments again: the same result, without its secrets."""
+        self._replayed += 1
+        value, offsets = cast("tuple[dict[str, object], dict[str, int]]", unpack_value(entry.result))
+        texts = asked.account.texts
+        missing = [name for name in refs(value) if name not in texts]
+        if not missing:
+            self._answer_again(asked, resolve(value, texts.get), offsets)
+            return
+
+        def found(reply: Reply) -> None:
+            known = {**texts, **cast("Mapping[str, str]", reply.value or {})}
+            if reply.error is not None:
+                retry = self._options.retry_most
+                self._answers.at_once(asked.connection, asked.number, Code.JOURNAL_DOWN, "try again", retry_ms=retry)
+            else:
+                self._answer_again(asked, resolve(value, known.get), offsets)
+
+        self._asks.ask("texts", asked.account.name, missing, then=found)
+
+    def _answer_again(self, asked: _Asked, value: object, offsets: dict[str, int]) -> None:
+        again = {**cast("dict[str, object]", value), "replayed": True}
+        self._answers.result(asked.connection, asked.number, again, offsets)
+
+    # --- pins ----------------------------------------------------------------------------------------
+
+    def _sources(self, asked: _Asked) -> tuple[str, str]:
+        return asked.connection.link.address, f"{asked.account.name}/{asked.identity.person}"
+
+    def _may_guess(self, asked: _Asked) -> int:
+        """0, or the ms until this visitor, from this address, may try a pin again."""
+        return max(self._guesses.wait(source, asked.now) for source in self._sources(asked))
+
+    def _wrong_pin(self, asked: _Asked) -> None:
+        closed = [self._guesses.wrong(source, asked.now) for source in self._sources(asked)]
+        if any(closed):
+            source = shorten(asked.connection.link.address)
+            self._conductor.tell(asked.account, PinGuessing(asked.identity.portal, source, max(closed)))
+
+    def statistics(self) -> Statistics:
+        """Counts, for metrics and tests."""
+        return Statistics(self._requests, self._refused, self._replayed, self._too_fast, self._shed)

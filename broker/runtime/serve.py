@@ -1,0 +1,352 @@
+"""Puts a broker together from its configuration, and runs it until it is told to stop.
+
+The one file of the runtime that knows the edges: configuration, pages, logs and metrics.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+import trio
+
+from broker import __version__
+from broker.config import Config
+from broker.config.desk import Put, load_desk
+from broker.config.load import ConfigError
+from broker.desk import desk as desks
+from broker.desk.identity import Role
+from broker.desk.state import Times
+from broker.http.health import Readiness, Status
+from broker.http.pages import pages
+from broker.http.server import App
+from broker.http.server import serve as serve_http
+from broker.identity import secrets as keys
+from broker.identity.tokens import Signer
+from broker.journal.base import Journal, JournalUnavailable, Store
+from broker.journal.memory import MemoryStore
+from broker.journal.process import ProcessJournal
+from broker.journal.sqlite import SqliteStore
+from broker.journal.thread import ThreadJournal
+from broker.observe.logs import Level, Log, Stream, place
+from broker.observe.metrics import Metrics, Source
+from broker.routing.pins import PinSpace
+from broker.runtime import batches, outbox, recovery, requests, signals, subscriptions, writer
+from broker.runtime.clock import SystemClock
+from broker.runtime.follower import Follower
+from broker.runtime.furnishing import FurnishError, furnish
+from broker.runtime.hub import Hub, Secrets
+from broker.runtime.hub import Statistics as HubStatistics
+from broker.runtime.options import ROLES, Options
+from broker.runtime.shutdown import shut_down
+from broker.transport import base as transport
+from broker.transport.links import Settings
+from broker.transport.reactor import Listener, Reactor, listen
+from broker.transport.stream import HttpStream
+from broker.transport.tls import BadCertificate, server_context
+
+OK: Final = 0
+FAILED: Final = 1
+_GC_THRESHOLDS: Final = (50_000, 20, 100)  # objects of one tick die young; what stays is frozen after the start
+_SPARE_FILES: Final = 64  # descriptors that are not connections
+
+Ready = Callable[[str], None]
+
+
+class StartError(ConfigError):
+    """The broker can't start as it is configured."""
+
+
+def run(config: Config, *, ready: Ready | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. ``ready`` is called once with the address, when everything is
+    served. Raises ``ConfigError`` and ``SecretError`` for what refuses the start."""
+    furniture = {account.name: load_desk(account.desk) for account in config.accounts}
+    return trio.run(_Broker(config, furniture, ready).serve)
+
+
+class _Broker:
+    """Everything of one process."""
+
+    def __init__(self, config: Config, furniture: Mapping[str, Sequence[Put]], ready: Ready | None) -> None:
+        self._config = config
+        self._furniture = furniture
+        self._ready = ready
+        self._status = "the accounts are being read"
+        self._stopping = False
+
+    async def serve(self) -> int:
+        """All of it."""
+        config = self._config
+        clock = SystemClock()
+        self._log = Log(
+            Stream(sys.stderr.fileno(), os.write),
+            clock.now,
+            level=Level[config.logs.level.upper()],
+            as_json=config.logs.format == "json",
+        )
+        found = keys.load_or_create(config.data.path)
+        secrets = Secrets(
+            signer=Signer(found.token_key),
+            pinspace=PinSpace(found.pin_key, config.pins.slots),
+            fingerprint_key=found.fingerprint_key,
+        )
+        _raise_file_limit(config.limits.max_connections)
+        listeners = _listen(config)
+        try:
+            journal = _journal(config)
+        except JournalUnavailable as error:
+            _close(listeners)
+            raise StartError([str(error)], "journal") from None
+        self._transport = Reactor(
+            listeners,
+            Settings(
+                max_connections=config.limits.max_connections + _SPARE_FILES,
+                max_handshakes=config.limits.max_handshakes,
+            ),
+        )
+        url = _url(config, listeners)
+        async with trio.open_nursery() as nursery:
+            app = self._app()
+
+            def start_http(stream: HttpStream) -> None:
+                nursery.start_soon(serve_http, stream, app, self._report)
+
+            self._hub = Hub(
+                transport=self._transport,
+                journal=journal,
+                clock=clock,
+                secrets=secrets,
+                accounts=[(account.name, account.slot) for account in config.accounts],
+                options=_options(config, url),
+                times=_times(config),
+                tell=self._tell,
+                serve_http=start_http,
+            )
+            nursery.start_soon(self._await_signal)
+            # A nursery would wrap what is raised in it: the reason for not starting is raised out here.
+            refusal = await self._run(journal, url)
+            nursery.cancel_scope.cancel()
+        if refusal is not None:
+            raise refusal
+        return OK
+
+    async def _run(self, journal: Journal, url: str) -> StartError | None:
+        """The hub's own task, from the first tick to the last; why it could not go on, if so."""
+        hub = self._hub
+        refusal: StartError | None = None
+        hub.start()
+        await self._tick_until(lambda: hub.up)
+        try:
+            self._furnish()
+        except FurnishError as error:
+            refusal = StartError([str(error)], "desk file")
+        if refusal is None:
+            await self._tick_until(lambda: hub.ledger.empty)
+            if not self._stopping and hub.recovery.fatal is None:
+                self._started(url)
+            await self._tick_until(lambda: False)
+        if hub.recovery.fatal is not None:
+            refusal = StartError([hub.recovery.fatal], "journal")
+        if refusal is not None:
+            journal.close()
+            self._transport.dispose()
+            return refusal
+        self._status = "the broker is stopping"
+        self._log.info("broker.stopping")
+        await shut_down(hub, self._transport, journal)
+        self._log.info("broker.stopped", seq=sum(account.seq for account in hub.accounts.values()))
+        return None
+
+    async def _tick_until(self, done: Callable[[], bool]) -> None:
+        hub = self._hub
+        while not (self._stopping or done() or hub.recovery.fatal is not None):
+            await hub.tick()
+
+    def _furnish(self) -> None:
+        for name, puts in self._furniture.items():
+            account = self._hub.accounts[name]
+            if account.up:
+                changed = furnish(account, puts, self._hub.conductor, os.urandom)
+                self._log.info("account.furnished", account=name, count=changed)
+
+    def _started(self, url: str) -> None:
+        # What was made so far stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+        self._status = ""
+        self._log.info("broker.serves", url=url, version=__version__, count=len(self._hub.accounts))
+        if self._ready is not None:
+            self._ready(url)
+
+    async def _await_signal(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+            async for _ in received:
+                if self._stopping:
+                    os._exit(FAILED)  # asked twice: it must end now, and nothing acknowledged is lost by that
+                self._stopping = True
+                self._transport.wake()
+
+    # --- pages, logs, metrics ------------------------------------------------------------------------
+
+    def _app(self) -> App:
+        metrics: list[Metrics] = []
+
+        def render(accept: str) -> tuple[bytes, str]:
+            if not metrics:
+                metrics.append(Metrics(self._sources()))
+            return metrics[0].render(accept)
+
+        app = dict(pages(Status(version=__version__, ready=self._readiness, metrics=render)))
+        if not self._config.metrics.enabled:
+            app.pop("/metrics", None)
+        return app
+
+    def _readiness(self) -> Readiness:
+        if self._status:
+            return Readiness(False, self._status)
+        if self._hub.recovery.down:
+            return Readiness(False, "the journal takes no writes")
+        return Readiness(self._hub.up, "" if self._hub.up else "an account is being read")
+
+    def _report(self, error: Exception) -> None:
+        self._log.error("http.fault", error=type(error).__name__, at=place(error))
+
+    def _tell(self, level: str, event: str, **fields: str | int | float) -> None:
+        getattr(self._log, level)(event, **fields)
+
+    def _sources(self) -> Iterator[Source]:
+        """One source a part; the whole is looked at once a scrape each, which is cheap."""
+        hub = self._hub
+
+        def part(name: str, kind: type[attrs.AttrsInstance], read: Callable[[], Any], *counters: str) -> Source:
+            return Source(name=name, kind=kind, read=read, counters=counters)
+
+        counted = ("welcomed", "sign_ins_refused", "turned_away", "ticks", "faults", "pings", "dead", "positions")
+        yield part("hub", HubStatistics, hub.statistics, *counted)
+        yield part(
+            "transport",
+            transport.Statistics,
+            self._transport.statistics,
+            *("bytes_in", "bytes_out", "messages_in", "messages_out", "refused"),
+        )
+        yield part(
+            "outbox", outbox.Statistics, hub.outbox.statistics, "messages", "flushes", "paused", "replaced_notices"
+        )
+        yield part("journal", batches.Statistics, hub.ledger.statistics, "committed", "commits", "failures")
+        yield part(
+            "subscriptions",
+            subscriptions.Statistics,
+            hub.subscriptions.statistics,
+            *("deliveries", "pages", "snapshots"),
+        )
+        yield part("signals", signals.Statistics, hub.signals.statistics, "relayed", "unpacked", "refused")
+        yield part(
+            "requests",
+            requests.Statistics,
+            hub.requests.statistics,
+            *("requests", "refused", "replayed", "too_fast", "shed"),
+        )
+        yield part("recovery", recovery.Statistics, hub.recovery.statistics, "outages", "loads")
+
+        def of_desks() -> dict[str, desks.Statistics]:
+            return {name: account.desk.statistics() for name, account in hub.accounts.items() if account.up}
+
+        yield Source(name="desk", kind=desks.Statistics, read=of_desks, label="account")
+
+
+# --- from configuration to parts -----------------------------------------------------------------------
+
+
+def _options(config: Config, url: str) -> Options:
+    beats, rates = config.heartbeat, config.limits
+    customer = (rates.customer_rate, rates.customer_burst)
+    staff = (rates.representative_rate, rates.representative_burst)
+    service = (rates.service_rate, rates.service_burst)
+    roles = {
+        Role.CUSTOMER: attrs.evolve(ROLES[Role.CUSTOMER], heartbeat_ms=beats.customer_ms, rate=customer),
+        Role.REPRESENTATIVE: attrs.evolve(ROLES[Role.REPRESENTATIVE], heartbeat_ms=beats.representative_ms, rate=staff),
+        Role.MANAGER: attrs.evolve(ROLES[Role.MANAGER], heartbeat_ms=beats.representative_ms, rate=staff),
+        Role.SERVICE: attrs.evolve(ROLES[Role.SERVICE], heartbeat_ms=beats.service_ms, rate=service),
+    }
+    return Options(
+        build=__version__,
+        allowed_origins=_origins(config, url),
+        roles=roles,
+        max_connections=rates.max_connections,
+        max_handshakes=rates.max_handshakes,
+    )
+
+
+def _origins(config: Config, url: str) -> frozenset[str] | None:
+    """Pages that may connect: those named, and the broker's own. None: any."""
+    if "*" in config.server.allowed_origins:
+        return None
+    scheme, _, rest = url.partition("://")
+    host, _, port = rest.rpartition(":")
+    hosts = {host} | ({"localhost", "127.0.0.1", "[::1]"} if host in ("127.0.0.1", "[::1]", "localhost") else set())
+    own = {f"{scheme}://{name}:{port}" for name in hosts}
+    if port == {"http": "80", "https": "443"}[scheme]:
+        own |= {f"{scheme}://{name}" for name in hosts}  # browsers leave the usual port out
+    return frozenset(own | set(config.server.allowed_origins))
+
+
+def _times(config: Config) -> Times:
+    given = config.timeouts
+    return Times(lease=given.lease_ms, hold=given.hold_ms, abandon=given.abandon_ms, offer=given.offer_ms)
+
+
+def _listen(config: Config) -> list[Listener]:
+    server = config.server
+    try:
+        context = server_context(server.certificate, server.key) if server.certificate is not None else None
+    except BadCertificate as error:
+        raise StartError([f"server.certificate: {error}"]) from None
+    try:
+        return listen(server.host, server.port, context)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartError([f"server: can't listen on {server.host} port {server.port}: {reason}"]) from None
+
+
+def _close(listeners: Sequence[Listener]) -> None:
+    for listener in listeners:
+        listener.socket.close()
+
+
+def _url(config: Config, listeners: Sequence[Listener]) -> str:
+    host = config.server.host
+    scheme = "https" if config.server.tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listeners[0].port}"
+
+
+def _journal(config: Config) -> Journal:
+    follower = Follower()
+    if config.data.journal == "memory":
+        return ThreadJournal(MemoryStore, follower.questions(), idle=follower.idle)
+    file = config.data.journal_file
+    if config.data.writer == "thread":
+
+        def open_store() -> Store:
+            return SqliteStore(file)
+
+        return ThreadJournal(open_store, follower.questions(), idle=follower.idle)
+    return ProcessJournal(writer.command(sys.executable, file))
+
+
+def _raise_file_limit(connections: int) -> None:
+    """As many open files as connections may come, as far as the system lets us."""
+    try:
+        import resource
+    except ImportError:  # a platform without it has no such limit either
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

@@ -1,0 +1,189 @@
+"""SIGNAL from one end of a screen share to the other: checked against committed consent, relayed as it came.
+
+The hottest path of the hub. A message whose frames are all SIGNALs of the share that this connection used last
+is never unpacked: its bytes are compared with a kept prefix and walked with the few msgpack headers that such a
+frame can have. Anything else goes the general way, through the codec.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from broker.codes import Close, Code
+from broker.limits import MAX_MESSAGE_FRAMES, MAX_SIGNAL_BYTES
+from broker.protocol.codec import pack
+from broker.protocol.frames import Signal
+from broker.runtime.account import Account
+from broker.runtime.answers import Answers
+from broker.runtime.connection import Connection
+from broker.runtime.options import SIGNAL_COST
+from broker.runtime.outbox import Outbox
+
+_KINDS: Final = frozenset((b"\xa5offer", b"\xa6answer", b"\xa3ice", b"\xa7restart"))
+_BIN8: Final = 0xC4
+_BIN16: Final = 0xC5
+
+
+@attrs.define(eq=False)
+class Route:
+    """A share whose consent is committed: its two ends."""
+
+    share: str
+    customer: str
+    representative: str
+    active: bool = True
+    customer_at: Connection | None = None
+    """The connection that last spoke for this end; of a person with several, the one that has the share."""
+    representative_at: Connection | None = None
+
+
+@attrs.frozen
+class Statistics:
+    """What the relay can say of itself."""
+
+    relayed: int
+    """Frames passed on."""
+    unpacked: int
+    """How many of them went the general way."""
+    refused: int
+
+
+class Signals:
+    """Routes SIGNAL frames."""
+
+    def __init__(self, outbox: Outbox, answers: Answers, *, rate: tuple[float, float], hard_outbox: int) -> None:
+        self._outbox = outbox
+        self._answers = answers
+        self._per_ms = rate[0] / 1000
+        self._burst = int(rate[1])
+        self._hard = hard_outbox
+        self._relayed = 0
+        self._unpacked = 0
+        self._refused = 0
+
+    def quick(self, connection: Connection, message: bytes, now: int) -> bool:
+        """Relay a whole message without unpacking it; False where that can't be done (nothing was done then)."""
+        prefix = connection.prefix
+        if prefix is None or not message.startswith(prefix):
+            return False
+        route = connection.route
+        if route is None or not route.active:
+            connection.prefix = connection.route = None
+            return False
+        frames = _count(message, prefix)
+        if not frames:
+            return False
+        self._relay(connection, route, message, frames, now)
+        return True
+
+    def general(self, connection: Connection, signal: Signal, now: int) -> None:
+        """Relay one unpacked frame, and keep its route for the next."""
+        account, person = connection.account, connection.person
+        assert account is not None
+        assert person is not None
+        route = account.routes.get(signal.share)
+        if route is None or person.person not in (route.customer, route.representative):
+            self._refused += 1
+            self._answers.fail(connection, 0, Code.NOT_ALLOWED, "SIGNAL: no such share, or no consent to it")
+            return
+        if route.customer == person.person:
+            route.customer_at = connection
+        else:
+            route.representative_at = connection
+        payload = pack(signal)
+        connection.route = route
+        connection.prefix = pack(Signal(signal.share, "ice", b""))[:-6]  # ice as a str is 4 bytes, b"" as a bin 2
+        self._unpacked += 1
+        self._relay(connection, route, payload, 1, now)
+
+    def _relay(self, connection: Connection, route: Route, payload: bytes, frames: int, now: int) -> None:
+        size = len(payload)
+        least = frames * SIGNAL_COST
+        connection.signal_tokens -= size if size > least else least
+        if connection.signal_tokens < 0 and not self._refill(connection, now):
+            return
+        self._relayed += frames
+        account = connection.account
+        assert account is not None
+        # The other end: whichever of the two connections isn't this one.
+        at = route.customer_at if route.representative_at is connection else route.representative_at
+        if at is not None and not at.closing:
+            self._send(at, payload, frames)
+            return
+        other = route.representative if route.customer_at is connection else route.customer
+        person = account.people.get(other)
+        for target in list(person.connections) if person is not None else ():
+            self._send(target, payload, frames)
+
+    def _send(self, target: Connection, payload: bytes, frames: int) -> None:
+        if target.link.pending > self._hard:
+            self._outbox.end(target, Close.TOO_SLOW, "SIGNAL frames aren't read")
+        elif frames == 1:
+            self._outbox.signal(target, payload)
+        else:
+            self._outbox.payload(target, payload)
+
+    def _refill(self, connection: Connection, now: int) -> bool:
+        """The budget is used up: fill it by the time that passed; False: this connection is ended."""
+        gained = int((now - connection.signal_at) * self._per_ms)
+        connection.signal_at = now
+        connection.signal_tokens = min(self._burst, connection.signal_tokens + gained)
+        if connection.signal_tokens >= 0:
+            return True
+        self._outbox.end(connection, Close.TOO_FAST, "more SIGNAL bytes than the limits allow")
+        return False
+
+    def committed(self, account: Account, share: str, customer: str, representative: str) -> None:
+        """Consent is on disk: from now on this share's frames are relayed."""
+        if share not in account.ended_shares:
+            account.routes[share] = Route(share, customer, representative)
+
+    def ended(self, account: Account, share: str) -> None:
+        """A share's end is on disk. (It stopped being relayed when it was decided.)"""
+        account.ended_shares.discard(share)
+
+    def forget(self, connection: Connection) -> None:
+        """This connection is gone: its person's other connections may take its place."""
+        route = connection.route
+        if route is not None:
+            if route.customer_at is connection:
+                route.customer_at = None
+            if route.representative_at is connection:
+                route.representative_at = None
+        connection.route = connection.prefix = None
+
+    def statistics(self) -> Statistics:
+        """Counts, for metrics and tests."""
+        return Statistics(self._relayed, self._unpacked, self._refused)
+
+
+def _count(message: bytes, prefix: bytes) -> int:
+    """How many SIGNAL frames of this share, and nothing else, the message holds; 0: not such a message.
+
+    Accepts exactly what the codec would accept: shortest headers, one of four kinds, data within its bound."""
+    end = len(message)
+    start = frames = 0
+    while True:
+        at = start + len(prefix)
+        if at + 2 >= end:
+            return 0
+        kind = at + 1 + (message[at] & 0x1F)
+        if message[at:kind] not in _KINDS or kind + 2 > end:
+            return 0
+        head = message[kind]
+        if head == _BIN8:
+            start = kind + 2 + message[kind + 1]
+        elif head == _BIN16 and kind + 3 <= end:
+            size = message[kind + 1] << 8 | message[kind + 2]
+            if size > MAX_SIGNAL_BYTES:
+                return 0
+            start = kind + 3 + size
+        else:
+            return 0
+        frames += 1
+        if start == end:
+            return frames
+        if start > end or frames == MAX_MESSAGE_FRAMES or not message.startswith(prefix, start):
+            return 0

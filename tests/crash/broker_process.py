@@ -1,0 +1,153 @@
+"""A broker of its own, on a free port and a folder of its own, that may be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import trio
+
+from broker.identity.secrets import load
+from broker.identity.tokens import Signer
+from broker.runtime.clock import SystemClock
+from broker.units import HOURS
+from tests.crash.actors import ACCOUNT
+
+REPRESENTATIVES = [f"rep{number}" for number in range(6)]
+
+DESK = """
+[[portal]]
+portal = "line"
+kind = "ask"
+mode = "queue"
+subportals = ["line"]
+
+[[portal]]
+portal = "web"
+kind = "ask"
+mode = "web"
+subportals = ["web"]
+
+[[portal]]
+portal = "pin"
+kind = "pin"
+mode = "phone"
+subportals = ["pin"]
+
+[[team]]
+team = "all"
+subportals = ["line", "web", "pin"]
+""" + "".join(
+    f"""
+[[representative]]
+representative = "{name}"
+name = "{name.title()}"
+team = "all"
+capacity = 3
+"""
+    for name in REPRESENTATIVES
+)
+
+CONFIG = """
+[server]
+port = {port}
+
+[data]
+path = "data"
+
+[logs]
+level = "warning"
+
+[limits]
+customer_rate = 1000000
+customer_burst = 1000000
+representative_rate = 1000000
+representative_burst = 1000000
+
+[[accounts]]
+name = "{account}"
+slot = 7
+desk = "desk.toml"
+"""
+
+
+class Victim:
+    """Start, kill, start again: the same folder, the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        (folder / "desk.toml").write_text(DESK)
+        (folder / "huntgroup.toml").write_text(CONFIG.format(port=self.port, account=ACCOUNT))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def journal(self) -> Path:
+        """Its journal."""
+        return self.folder / "data" / "journal.sqlite"
+
+    async def start(self) -> None:
+        """Start and wait until it is ready."""
+        command = [sys.executable, "-m", "broker", "serve", "--config", str(self.folder / "huntgroup.toml")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: ASYNC220  # it outlives every task of a test, as brokers do
+                command, stdout=log, stderr=log, start_new_session=True
+            )
+        with trio.fail_after(30):
+            while not await trio.to_thread.run_sync(self._ready):
+                if self.process.poll() is not None:
+                    raise RuntimeError(f"the broker ended by itself:\n{(self.folder / 'log').read_text()[-4000:]}")
+                await trio.sleep(0.02)
+
+    def _ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
+                probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return b" 200 " in probe.recv(100)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """kill -9 the broker and its writer, in one blow: nobody gets to clean up."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def kill_hub(self) -> None:
+        """kill -9 the broker alone: its writer finds the socket closed and ends."""
+        assert self.process is not None
+        group = self.process.pid
+        self.process.kill()
+        self.process.wait()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                os.killpg(group, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.01)
+        else:
+            raise RuntimeError("the writer outlived its broker")
+        self.process = None
+
+    def stop(self) -> int:
+        """End it politely; the exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        status = self.process.wait(timeout=30)
+        self.process = None
+        return status
+
+    def tokens(self) -> dict[str, str]:
+        """Sign-ins for all representatives."""
+        signer = Signer(load(self.folder / "data").token_key)
+        expires = SystemClock().now() + 1 * HOURS
+        return {name: signer.mint(ACCOUNT, name, "representative", expires) for name in REPRESENTATIVES}

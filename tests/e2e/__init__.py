@@ -1,0 +1,1 @@
+"""Whole stories, from one person's frames to another's."""

@@ -1,0 +1,266 @@
+"""SIGNAL: between the two ends of a share, from committed consent to its end, byte for byte."""
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from broker.codes import Close, Code
+from broker.journal.memory import MemoryStore
+from broker.protocol import codec, frames
+from broker.protocol.errors import RemoteProtocolError
+from broker.runtime.options import Options
+from broker.runtime.signals import _count
+from tests.runtime.harness import Broker, Client, broker
+
+
+async def sharing(b: Broker) -> tuple[Client, Client, str]:
+    """Ann, joe and their share with full consent."""
+    ann = await b.staff("ann")
+    await ann.ask("subscribe", stream="me", from_="now")
+    await ann.write("presence.set", presence="available")
+    joe = await b.customer("acme/ask")
+    made = await joe.write("request.create", text="x")
+    await ann.ask("subscribe", stream="subportal:ask-1", from_="snapshot")
+    parts = await ann.expect(frames.Snapshot)
+    await ann.write("offer.accept", offer=parts.data["offers"][0]["offer"])
+    share = (await ann.write("share.request", session=made["session"]))["share"]
+    await joe.write("share.accept", share=share)
+    await joe.write("share.confirm", share=share)
+    ann.pump()
+    joe.pump()
+    return ann, joe, share
+
+
+def signals(client: Client) -> list[frames.Signal]:
+    """Those that came since the last look."""
+    return [frame for frame in client.pump() if isinstance(frame, frames.Signal)]
+
+
+async def test_signals_go_both_ways_as_they_came(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        sent = [frames.Signal(share, kind, b"x" * size) for kind, size in (("offer", 300), ("ice", 0), ("restart", 20))]
+        for frame in sent:
+            ann.send(frame)
+        joe.send(frames.Signal(share, "answer", b"y" * 200))
+        await b.settle()
+        assert signals(joe) == sent
+        assert signals(ann) == [frames.Signal(share, "answer", b"y" * 200)]
+        statistics = b.hub.signals.statistics()
+        assert (statistics.relayed, statistics.unpacked, statistics.refused) == (4, 2, 0)
+
+
+async def test_several_in_a_message_are_relayed_too(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        sent = [frames.Signal(share, "ice", bytes([number])) for number in range(64)]
+        ann.send(*sent)
+        ann.send(*sent)
+        await b.settle()
+        assert signals(joe) == [*sent, *sent]
+        assert b.hub.signals.statistics().unpacked == 64
+
+
+async def test_one_among_other_frames_is_found(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        one = frames.Signal(share, "ice", b"1")
+        ann.send(one)
+        ann.send(one, frames.Ping(5, 1), one, frames.Request(999, "meta.schema", {}), one)
+        await b.settle()
+        assert signals(joe) == [one] * 4
+        assert [type(frame).__name__ for frame in ann.pump()] == ["Result", "Pong"]
+
+
+async def test_nothing_is_relayed_before_consent_is_on_disk_or_after_its_end_is_decided(
+    autojump_clock: MockClock,
+) -> None:
+    async with broker() as b:
+        ann = await b.staff("ann")
+        await ann.ask("subscribe", stream="me", from_="now")
+        await ann.write("presence.set", presence="available")
+        joe = await b.customer()
+        made = await joe.write("request.create", text="x")
+        await ann.write("offer.accept", offer=(await ann.event("offer.made")).data["offer"])
+        share = (await ann.write("share.request", session=made["session"]))["share"]
+        await joe.write("share.accept", share=share)
+        one = frames.Signal(share, "ice", b"1")
+        b.journal.hold()
+        confirmed = joe.ask_nowait("share.confirm", "k1", share=share)
+        joe.send(one)
+        ann.send(one)
+        await b.settle()
+        assert signals(ann) == signals(joe) == []
+        b.journal.release()
+        await joe.answer(confirmed)
+        await b.settle()
+        joe.pump()
+        refused = [frame for frame in joe.seen if isinstance(frame, frames.Fail)]
+        assert [(frame.id, frame.code) for frame in refused] == [(0, Code.NOT_ALLOWED)]
+        joe.send(one)
+        joe.send(one)
+        await b.settle()
+        assert signals(ann) == [one, one]
+        b.journal.hold()
+        ann.ask_nowait("share.stop", "k2", share=share)
+        joe.send(one)
+        await b.settle()
+        assert signals(ann) == []
+        b.journal.release()
+        joe.send(one)
+        await b.settle()
+        assert signals(ann) == []
+        assert b.hub.accounts["acme"].routes == {}
+        assert b.hub.accounts["acme"].ended_shares == set()
+
+
+async def test_consent_that_ends_before_it_is_on_disk_never_lives(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann = await b.staff("ann")
+        await ann.ask("subscribe", stream="me", from_="now")
+        await ann.write("presence.set", presence="available")
+        joe = await b.customer()
+        made = await joe.write("request.create", text="x")
+        await ann.write("offer.accept", offer=(await ann.event("offer.made")).data["offer"])
+        share = (await ann.write("share.request", session=made["session"]))["share"]
+        await joe.write("share.accept", share=share)
+        b.journal.hold()
+        joe.ask_nowait("share.confirm", "k1", share=share)
+        await b.settle()
+        joe.ask_nowait("share.stop", "k2", share=share)
+        await b.settle()
+        b.journal.release(1)
+        await b.settle()
+        assert b.hub.accounts["acme"].routes == {}
+        b.journal.release()
+
+
+async def test_strangers_to_a_share_are_refused(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        bob = await b.staff("bob")
+        bob.send(frames.Signal(share, "ice", b"1"))
+        fail = await bob.expect(frames.Fail)
+        assert (fail.id, fail.code) == (0, Code.NOT_ALLOWED)
+        assert signals(ann) == signals(joe) == []
+
+
+async def test_the_connection_that_answers_is_the_one_that_is_spoken_to(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        other = await b.staff("ann")
+        joe.send(frames.Signal(share, "offer", b"1"))
+        await b.settle()
+        assert len(signals(ann)) == len(signals(other)) == 1
+        other.send(frames.Signal(share, "answer", b"2"))
+        joe.send(frames.Signal(share, "ice", b"3"))
+        await b.settle()
+        assert len(signals(other)) == 1
+        assert signals(ann) == []
+        other.cut()
+        await b.settle()
+        joe.send(frames.Signal(share, "ice", b"4"))
+        await b.settle()
+        assert len(signals(ann)) == 1
+
+
+async def test_a_share_goes_on_after_a_restart(autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    async with broker(store=store) as b:
+        _, joe, share = await sharing(b)
+        visitor = str(joe.welcome.identity["visitor"])  # type: ignore[union-attr]
+    async with broker(store=store, furnished=False) as b:
+        ann = await b.staff("ann")
+        joe = await b.customer("acme/ask", visitor=visitor)
+        joe.send(frames.Signal(share, "restart", b""))
+        assert (await ann.expect(frames.Signal)).kind == "restart"
+
+
+async def test_a_loop_is_stopped_and_a_set_up_is_not(autojump_clock: MockClock) -> None:
+    async with broker(Options(signal_rate=(50_000, 100_000))) as b:
+        ann, joe, share = await sharing(b)
+        for _ in range(30):
+            ann.send(frames.Signal(share, "ice", b"x" * 300))
+        await b.settle()
+        assert len(signals(joe)) == 30
+        assert ann.goodbye is None
+        for _ in range(20):
+            joe.send(frames.Signal(share, "offer", b"x" * 16_000))
+            await b.settle(0.001)
+        assert (await joe.ended()).code == Close.TOO_FAST
+
+
+async def test_who_does_not_read_signals_is_sent_away_before_memory_fills(autojump_clock: MockClock) -> None:
+    async with broker(Options(hard_outbox=200_000)) as b:
+        ann, joe, share = await sharing(b)
+        with ann.peer.pipe.stall_writes():
+            for _ in range(40):
+                joe.send(frames.Signal(share, "offer", b"x" * 16_000))
+                await b.settle(0.001)
+            connection = [c for c in b.hub.peers.connections if c.identity and c.identity.person == "ann"]
+            assert all(c.closing for c in connection)
+
+
+def _accepts(message: bytes, prefix: bytes) -> int:
+    """How many frames the codec finds, all of them SIGNALs with this beginning; else 0."""
+    try:
+        found = codec.decode(message, codec.CLIENT)
+    except RemoteProtocolError:
+        return 0
+    packed = b"".join(codec.pack(frame) for frame in found)
+    same = all(isinstance(frame, frames.Signal) and codec.pack(frame).startswith(prefix) for frame in found)
+    return len(found) if same and packed == message else 0
+
+
+_PREFIX = codec.pack(frames.Signal("sh_1", "ice", b""))[:-6]
+_FRAME = st.builds(
+    lambda kind, data: codec.pack(frames.Signal("sh_1", kind, data)),
+    st.sampled_from(["offer", "answer", "ice", "restart"]),
+    st.binary(max_size=300) | st.integers(250, 16_384).map(bytes),
+)
+
+
+@given(st.lists(_FRAME, min_size=1, max_size=6))
+def test_the_quick_way_counts_what_the_codec_counts(parts: list[bytes]) -> None:
+    message = b"".join(parts)
+    assert _count(message, _PREFIX) == _accepts(message, _PREFIX) == len(parts)
+
+
+@given(st.lists(_FRAME, min_size=1, max_size=3), st.data())
+def test_the_quick_way_takes_nothing_that_the_codec_would_refuse(parts: list[bytes], data: st.DataObject) -> None:
+    message = bytearray(b"".join(parts))
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, min(len(message) - 1, 40)))
+        message[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(message)))
+    mutated = bytes(message[:cut]) if data.draw(st.booleans()) else bytes(message)
+    quick = _count(mutated, _PREFIX) if mutated.startswith(_PREFIX) else 0
+    if quick:
+        assert quick == _accepts(mutated, _PREFIX)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        _PREFIX,
+        _PREFIX + b"\xa3ice",
+        _PREFIX + b"\xa3ice\xc4",
+        _PREFIX + b"\xa3ice\xc4\x05abcd",
+        _PREFIX + b"\xa3ice\xc5\x00",
+        _PREFIX + b"\xa3ice\xc5\x40\x01" + bytes(16_385),
+        _PREFIX + b"\xa3ice\xc6\x00\x00\x00\x01a",
+        _PREFIX + b"\xa4icee\xc4\x00",
+        _PREFIX + b"\xa3ice\xc4\x00\x00",
+        codec.pack(frames.Signal("sh_1", "ice", b"1")) * 65,
+    ],
+)
+def test_anything_unusual_goes_the_general_way(message: bytes) -> None:
+    assert _count(message, _PREFIX) == 0
+
+
+def test_a_longer_row_is_not_passed_on_as_it_is() -> None:
+    longer = msgpack.packb([34, "sh_1", "ice", b"1", "extra"])
+    assert not longer.startswith(_PREFIX)
