@@ -195,6 +195,7 @@ class SqliteStore(SqliteReader):
         self._streams.clear()
         self._known_streams = 0
         self._ids.clear()
+        self._stream_ids.clear()
 
     # --- the rest --------------------------------------------------------------------------------
 

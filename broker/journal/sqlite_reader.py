@@ -13,6 +13,7 @@ from broker.journal.sqlite_file import connect, translate
 from broker.journal.verify import verify
 
 VERIFY_CHUNK = 1024  # records read at a time: bounds memory, and no read transaction stays open for long
+VERIFY_STREAMS = 65_536  # stream numbers kept in mind meanwhile, about 10 MiB
 _CONTENTS_CHUNK = 500  # ids in one IN list; SQLite allows 32,766
 
 _RECORD = "seq, type, version, t, body, entries"
@@ -27,6 +28,8 @@ class SqliteReader:
         self._chain = Chain()
         self._broken = False
         self._ids: dict[str, int] = {}
+        self._stream_ids: dict[tuple[int, str], int] = {}
+        """For ``entry_seq``, which is asked about each entry."""
 
     def accounts(self) -> list[str]:
         """See ``base.Store``."""
@@ -162,10 +165,15 @@ class SqliteReader:
     def entry_seq(self, account: str, stream: str, offset: int) -> int | None:
         """See ``verify.Rows``."""
         with self._reading() as db:
-            row = db.execute(
-                "SELECT seq FROM entries WHERE stream = ? AND offset = ?",
-                (self._stream_id(self._id(account), stream), offset),
-            ).fetchone()
+            known = (self._id(account), stream)
+            stream_id = self._stream_ids.get(known)
+            if stream_id is None:
+                if len(self._stream_ids) >= VERIFY_STREAMS:
+                    self._stream_ids.clear()
+                stream_id = self._stream_id(*known)
+                if stream_id:  # one that doesn't exist may do so later
+                    self._stream_ids[known] = stream_id
+            row = db.execute("SELECT seq FROM entries WHERE stream = ? AND offset = ?", (stream_id, offset)).fetchone()
         return None if row is None else row[0]
 
     def stream_sizes(self, account: str, up_to: int) -> Iterable[tuple[str, int]]:

@@ -369,6 +369,7 @@ def check_file(path: Path, acknowledged: int, in_doubt: int = 0) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_writer_that_died_unnoticed_took_nothing_of_what_is_submitted_after(tmp_path: Path) -> None:
     journal = process_journal(tmp_path / "shard.journal")
     commit(journal, append("acme", 0, log(1, 3)))
@@ -383,6 +384,7 @@ def test_a_writer_that_died_unnoticed_took_nothing_of_what_is_submitted_after(tm
     journal.close()
 
 
+@pytest.mark.slow
 def test_a_question_that_kills_the_writer_is_answered_with_an_error(tmp_path: Path) -> None:
     journal = process_journal(tmp_path / "shard.journal")
     assert "the writer died" in refused(journal, journal.ask("die"))
@@ -398,6 +400,7 @@ def test_a_writer_that_cannot_be_started_is_an_error_at_once(tmp_path: Path) -> 
         ProcessJournal([str(tmp_path / "no such program"), FD])
 
 
+@pytest.mark.slow
 def test_a_writer_that_cannot_be_started_again_fails_the_recovery(tmp_path: Path) -> None:
     program = tmp_path / "writer"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.journal.writer_main "$@"\n')
@@ -411,6 +414,7 @@ def test_a_writer_that_cannot_be_started_again_fails_the_recovery(tmp_path: Path
     journal.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_meant_for_the_broker_do_not_end_the_writer(tmp_path: Path, number: signal.Signals) -> None:
     journal = process_journal(tmp_path / "shard.journal")
@@ -422,6 +426,7 @@ def test_signals_meant_for_the_broker_do_not_end_the_writer(tmp_path: Path, numb
     journal.close()
 
 
+@pytest.mark.slow
 def test_a_commit_larger_than_the_sockets_buffer_goes_through(tmp_path: Path) -> None:
     journal = process_journal(tmp_path / "shard.journal")
     text = Content("c1", b"s" * 16, bytes(3_000_000))

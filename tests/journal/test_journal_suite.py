@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "shard.journal"
 
 
-@pytest.fixture(params=list(JOURNALS))
+@pytest.fixture(params=["inline", "thread", pytest.param("process", marks=pytest.mark.slow)])
 def journal(request: pytest.FixtureRequest, path: Path) -> Iterator[Journal]:
     made = JOURNALS[request.param](path)
     yield made

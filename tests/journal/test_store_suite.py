@@ -172,8 +172,10 @@ def test_a_claim_is_renewed_only_by_its_owner(store: Store) -> None:
 def test_a_stale_seq_of_one_account_refuses_the_whole_commit(store: Store) -> None:
     epoch = store.open_epoch()
     store.append(epoch, [append("acme", 0, log(1, 2))])
-    with pytest.raises(StaleWriter, match="acme is at 2"):
-        store.append(epoch, [append("beta", 0, log(1, 1)), append("acme", 1, log(2, 1))])
+    for expected_seq in (1, 3):
+        stale = append("acme", expected_seq, log(expected_seq + 1, 1))
+        with pytest.raises(StaleWriter, match="acme is at 2"):
+            store.append(epoch, [append("beta", 0, log(1, 1)), stale])
     assert store.accounts() == ["acme"]
 
 
