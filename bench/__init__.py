@@ -1,0 +1,1 @@
+"""Benchmarks: the broker held against its peers and against the floor. Run ``python -m bench``."""

@@ -45,6 +45,7 @@ def add(commands: common.Commands) -> None:
     parser.add_argument(
         "-s", "--server", metavar="URL", type=server_url, help="with --check: a demo broker that runs already"
     )
+    parser.add_argument("--only", metavar="TEXT", help="with --check: play the stories whose name has TEXT in it")
     add_json(parser, "addresses and sign-ins (one line, once it serves), or what was checked")
     parser.set_defaults(run=run)
 
@@ -52,8 +53,6 @@ def add(commands: common.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve or check."""
     if args.check:
-        # For the check's broker of its own there is nothing to know yet: it starts `huntgroup demo --json`.
-        args.facts = facts(config_of(args), args.server) if args.server else None
         from clients.python import demo
 
         return demo.run(args)

@@ -53,8 +53,8 @@ def fetch(server: str, path: str) -> tuple[int, str]:
         raise UsageError(f"{server} is no address: expected http://HOST:PORT") from None
     try:
         connection.request("GET", path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        return response.status, response.read(_BODY_BYTES).decode(errors="replace").strip()
+        with connection.getresponse() as response:
+            return response.status, response.read(_BODY_BYTES).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreachableError(f"no broker answers at {server}: {reason}") from None

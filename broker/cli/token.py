@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from broker.cli import common
-from broker.cli.common import Exit, UsageError, add_config, add_json, config_of, print_json
+from broker.cli.common import Exit, UsageError, add_config, add_json, config_of, print_json, say
 from broker.desk.identity import Role
 from broker.units import DAYS, HOURS, MINUTES
 
@@ -53,13 +53,17 @@ def run(args: argparse.Namespace) -> int:
     from broker.identity.tokens import Signer
     from broker.runtime.clock import SystemClock
 
-    # Made if need be: a token may be handed out before the broker's first start.
-    signer = Signer(secrets.load_or_create(config_of(args).data.path).token_key)
+    folder = config_of(args).data.path
+    new = not (folder / secrets.NAME).exists()
+    signer = Signer(secrets.load_or_create(folder).token_key)
     expires = SystemClock().now() + args.life
     try:
         token = signer.mint(args.account, args.person, args.role, expires, args.portal)
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if new:
+        # A token may be handed out before the broker's first start; or the folder is the wrong one.
+        say(f"huntgroup: {folder} had no {secrets.NAME}: made it")
     if args.json:
         print_json({"token": token, "expires": expires})
     else:

@@ -90,6 +90,8 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
 
 def put_representative(state: State, command: ops.RepresentativePut, context: Context) -> Decision | Refusal:
     """Create a representative or change one."""
+    if command.representative.startswith("v_"):
+        return bad_args("args.representative", "a name that doesn't begin with v_, as visitors' ids do")
     if command.team not in state.teams:
         return bad_args("args.team", "the name of a team")
     now = state.representatives.get(command.representative)

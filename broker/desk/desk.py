@@ -217,7 +217,8 @@ class Desk:
         return rights.may_read(self.state, identity, stream)
 
     def knows(self, identity: Identity) -> bool:
-        """Whether a valid credential still names somebody: a configured representative, an existing portal."""
+        """Whether a valid credential still names somebody: a configured representative, an existing portal; of the
+        others, a name that no representative has, for a name stands for one person's stream, keys and presence (H8)."""
         match identity.role:
             case Role.REPRESENTATIVE:
                 return identity.person in self.state.representatives
@@ -226,11 +227,7 @@ class Desk:
                     return configuration.pin_portal(self.state) is not None
                 return identity.portal in self.state.portals
             case _:
-                return True
-
-    def knows_visitor(self, visitor: str) -> bool:
-        """Whether this visitor has asked within ``VISITOR_MEMORY``."""
-        return visitor in self.state.visitors
+                return identity.person not in self.state.representatives
 
     def has_open_request(self, visitor: str) -> bool:
         """Whether this visitor waits or talks now: then its token is renewed, else it keeps its expiry, so that a

@@ -88,8 +88,8 @@ def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.Requ
         return wrong_state(portal.kind, "pin.redeem")
     if subportal not in portal.subportals:
         return bad_args("args.subportal", f"one of {', '.join(portal.subportals)}")
-    if portal.kind == "ask" and (command.text is None or command.text.ref == ("", b"")):
-        return bad_args("args.text", "the question (1 to 4000 bytes)")
+    if portal.kind == "ask" and command.text is None:
+        return bad_args("args.text", "the question")
     if portal.kind != "pick" and command.representative is not None:
         return bad_args("args.representative", "nothing: only a pick portal lets a customer choose")
     if not is_open(state, portal, subportal):

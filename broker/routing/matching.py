@@ -89,8 +89,6 @@ def _match_line(line: Line) -> Found | None:
         member = best_member(line, refused)
         if member is not None:
             return key, member
-        if not refused:
-            return None  # nobody at all is free in this line
     return None
 
 

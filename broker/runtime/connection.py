@@ -48,7 +48,7 @@ class Connection:
     out: list[Prepared] = attrs.field(factory=list)
     """This tick's messages, in order."""
     out_bytes: int = 0
-    out_signals: list[bytes] | None = None
+    out_signals: list[bytes] = attrs.field(factory=list)
     """This tick's SIGNAL payloads, sent after ``out`` and joined into few messages."""
     given: int = 0
     """Bytes ever handed to the transport."""
@@ -82,6 +82,8 @@ class Connection:
     prefix: bytes | None = None
     """How the SIGNALs of the share last used begin, and where they go (``route``)."""
     route: Route | None = None
+    partner: Connection | None = None
+    """The other end's connection, as far as it has spoken."""
 
     @property
     def open(self) -> bool:

@@ -27,6 +27,7 @@ from broker.runtime import (
     batches,
     conductor,
     faults,
+    feeds,
     notices,
     outbox,
     own,
@@ -79,9 +80,10 @@ class Statistics:
     positions: int
     timers: int
     questions: int
+    snapshots: int
     outbox: outbox.Statistics
     ledger: batches.Statistics
-    subscriptions: subscriptions.Statistics
+    feeds: feeds.Statistics
     signals: signals.Statistics
     requests: requests.Statistics
     recovery: recovery.Statistics
@@ -128,15 +130,19 @@ class Hub:
         self.answers = answers.Answers(self.outbox)
         self.faults = faults.Faults(answers=self.answers, entropy=entropy, tell=self._tell)
         self.asks = asks.Asks(self._journal)
-        self.conductor = conductor.Conductor(clock=clock, ledger=self.ledger, timers=self.timers, entropy=entropy)
-        self.subscriptions = subscriptions.Subscriptions(
-            outbox=self.outbox, answers=self.answers, asks=self.asks, options=options
+        self.conductor = conductor.Conductor(
+            clock=clock,
+            ledger=self.ledger,
+            timers=self.timers,
+            entropy=entropy,
+            tick_deadlines=options.tick_deadlines,
         )
+        self.feeds = feeds.Feeds(outbox=self.outbox, answers=self.answers, asks=self.asks, options=options)
         self.signals = signals.Signals(
             self.outbox, self.answers, rate=options.signal_rate, hard_outbox=options.hard_outbox
         )
         self.publisher = publisher.Publisher(
-            subscriptions=self.subscriptions, answers=self.answers, signals=self.signals, guard=self.faults.run
+            feeds=self.feeds, answers=self.answers, signals=self.signals, guard=self.faults.run
         )
         self.presence = presence.Presence(self.conductor, options)
         self.watch = watch.Watch(clock=clock, timers=self.timers, outbox=self.outbox, options=options)
@@ -150,7 +156,7 @@ class Hub:
             conductor=self.conductor,
             publisher=self.publisher,
             presence=self.presence,
-            subscriptions=self.subscriptions,
+            feeds=self.feeds,
             pinspace=secrets.pinspace,
             times=times,
             options=options,
@@ -159,7 +165,7 @@ class Hub:
         self._build_edges(secrets, entropy)
 
     def _build_edges(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
-        """What clients meet, and the calls that go upwards."""
+        """What clients meet."""
         options, clock = self.options, self.clock
         self.requests = requests.Requests(
             clock=clock,
@@ -187,6 +193,9 @@ class Hub:
             options=options,
             entropy=entropy,
         )
+        self.subscriptions = subscriptions.Subscriptions(
+            feeds=self.feeds, outbox=self.outbox, answers=self.answers, asks=self.asks, options=options
+        )
         own.Own(
             requests=self.requests,
             answers=self.answers,
@@ -198,10 +207,14 @@ class Hub:
             clock=clock,
             timers=self.timers,
             outbox=self.outbox,
-            subscriptions=self.subscriptions,
+            feeds=self.feeds,
             accounts=self.accounts,
             options=options,
         )
+        self._wire()
+
+    def _wire(self) -> None:
+        """The calls that go upwards."""
         self.conductor.guard = self.faults.run
         self.conductor.decided = self.publisher.decided
         self.asks.guard = self.faults.run
@@ -218,7 +231,7 @@ class Hub:
             sign_in=self.sign_in,
             requests=self.requests,
             signals=self.signals,
-            subscriptions=self.subscriptions,
+            feeds=self.feeds,
             presence=self.presence,
             faults=self.faults,
             options=self.options,
@@ -254,12 +267,15 @@ class Hub:
         """One tick without the waiting."""
         self._ticks += 1
         now = self.clock.now()
-        happenings = iter(self._transport.poll())
+        polled = self._transport.poll()
+        happenings = iter(polled)
         while not self.faults.run(partial(self._take, happenings, now)):
             pass  # one of them met a bug: the others are still to be taken
         if self.outbox.again:
             self._go_on(now)
-        self._outcomes()
+        # Not in every tick, it costs a system call; but always when nothing else explains the waking.
+        if self.ledger.under_way or len(self.asks) or not polled:
+            self._outcomes()
         self.timers.run(now, TIMERS_A_TICK)
         if not self.recovery.down and self.ledger.submit() and self._journal.fileno() is None:
             self._outcomes()  # a journal in this very task may be done already
@@ -284,8 +300,6 @@ class Hub:
 
     def _outcomes(self) -> None:
         """What the journal has done."""
-        if not self.ledger.under_way and not len(self.asks):
-            return
         for outcome in self._journal.poll():
             self._outcome(outcome)
 
@@ -329,9 +343,10 @@ class Hub:
             positions=self.notices.positions,
             timers=len(self.timers),
             questions=len(self.asks),
+            snapshots=self.subscriptions.snapshots,
             outbox=self.outbox.statistics(),
             ledger=self.ledger.statistics(),
-            subscriptions=self.subscriptions.statistics(),
+            feeds=self.feeds.statistics(),
             signals=self.signals.statistics(),
             requests=self.requests.statistics(),
             recovery=self.recovery.statistics(),

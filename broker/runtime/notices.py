@@ -12,9 +12,9 @@ from broker.runtime.account import Account
 from broker.runtime.batches import Later
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
+from broker.runtime.feeds import Feeds
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
-from broker.runtime.subscriptions import Subscriptions
 from broker.runtime.timers import Timers
 
 _TENS = 10
@@ -29,14 +29,14 @@ class Notices:
         clock: Clock,
         timers: Timers,
         outbox: Outbox,
-        subscriptions: Subscriptions,
+        feeds: Feeds,
         accounts: Mapping[str, Account],
         options: Options,
     ) -> None:
         self._clock = clock
         self._timers = timers
         self._outbox = outbox
-        self._subscriptions = subscriptions
+        self._feeds = feeds
         self._accounts = accounts
         self._options = options
         self.positions = 0
@@ -52,8 +52,8 @@ class Notices:
             # Nothing happened, nothing moved; and who has told everything needn't look again.
             if account.up and account.told_seq != account.seq and left > 0:
                 left -= self._tell_positions(account, left)
-        self._subscriptions.tell_progress()
-        self._subscriptions.retry()
+        self._feeds.tell_progress()
+        self._feeds.retry()
         return now + self._options.position_period
 
     def _tell_positions(self, account: Account, most: int) -> int:

@@ -6,7 +6,7 @@ answers asks nothing new. What may still come for it (events, notices) waits as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -15,6 +15,7 @@ from broker.limits import MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES
 from broker.protocol.codec import pack
 from broker.protocol.frames import Frame, Goodbye
 from broker.runtime.connection import Connection
+from broker.runtime.cursors import Cursor
 from broker.transport.base import Prepared, Transport
 
 
@@ -74,24 +75,35 @@ class Outbox:
         self.put(connection, self.prepare(pack(frame)))
 
     def signal(self, connection: Connection, payload: bytes) -> None:
-        """Send these SIGNAL frames at the end of the tick, together with others in one message."""
-        if not connection.out_bytes:
+        """Send this SIGNAL frame at the end of the tick, together with others in one message."""
+        waiting = connection.out_bytes
+        if not waiting:
             self._dirty.append(connection)
-        connection.out_bytes += len(payload)
-        if connection.out_signals is None:
-            connection.out_signals = [payload]
-        else:
-            connection.out_signals.append(payload)
+        connection.out_bytes = waiting + len(payload)
+        connection.out_signals.append(payload)
 
-    def fan_out(self, connections: list[Connection], message: Prepared) -> None:
-        """Send one message to many at the end of the tick. They must be open."""
-        size = len(message)
-        dirty = self._dirty
-        for connection in connections:
-            if not connection.out_bytes:
+    def fan_out(
+        self, cursors: Iterable[Cursor], wire_type: str, message: Prepared
+    ) -> tuple[list[Cursor], list[Cursor]]:
+        """Send one event to many live cursors at the end of the tick. Returns those without room, and those whose
+        filter kept it back."""
+        slow: list[Cursor] = []
+        skipped: list[Cursor] = []
+        size, bound, dirty = len(message), self._bound, self._dirty
+        for cursor in cursors:
+            if cursor.types is not None and wire_type not in cursor.types:
+                skipped.append(cursor)
+                continue
+            connection = cursor.connection
+            waiting = connection.out_bytes
+            if connection.link.pending + waiting >= bound:
+                slow.append(cursor)
+                continue
+            if not waiting:
                 dirty.append(connection)
             connection.out.append(message)
-            connection.out_bytes += size
+            connection.out_bytes = waiting + size
+        return slow, skipped
 
     def notice(self, connection: Connection, stream: str, key: str, payload: bytes) -> None:
         """Send an ephemeral notice, or keep it as the latest of its key until there is room."""
@@ -123,7 +135,7 @@ class Outbox:
             self.frame(connection, frame)
             self._write(connection)
         connection.out.clear()
-        connection.out_signals = None
+        connection.out_signals = []
         connection.out_bytes = 0
         connection.closing = True
         if abort:
@@ -144,24 +156,29 @@ class Outbox:
             return
         dirty, self._dirty = self._dirty, []
         self._flushes += 1
+        write = self._write
         for connection in dirty:
-            if connection.out_bytes and not connection.closing:
-                self._write(connection)
-                if connection.link.pending:
-                    self._watch(connection)
-                elif connection.behind or connection.notices or connection.backlog:
-                    self.again[connection] = None
+            if not connection.out_bytes or connection.closing:
+                continue
+            if write(connection):
+                self._watch(connection)
+            elif connection.behind or connection.notices or connection.backlog:
+                self.again[connection] = None
 
-    def _write(self, connection: Connection) -> None:
-        out = connection.out
-        if connection.out_signals is not None:
-            out.extend(map(self.prepare, joined(connection.out_signals)))
-            connection.out_signals = None
+    def _write(self, connection: Connection) -> int:
+        """Hand everything collected for this connection to the transport; the bytes still unsent."""
+        out, signals = connection.out, connection.out_signals
+        if signals:
+            if len(signals) == 1:
+                out.append(self.prepare(signals[0]))
+            else:
+                out.extend(map(self.prepare, joined(signals)))
+            connection.out_signals = []
         connection.out = []
         connection.given += connection.out_bytes
         connection.out_bytes = 0
         self._messages += len(out)
-        self._transport.send(connection.link, out)
+        return self._transport.send(connection.link, out)
 
     def _watch(self, connection: Connection) -> None:
         """Bytes stay unsent: look at the clock, and at the bound."""
@@ -185,8 +202,6 @@ class Outbox:
 def joined(payloads: list[bytes]) -> list[bytes]:
     """Frames put together into as few messages as the protocol's bounds allow. Each payload holds 1 to
     ``MAX_MESSAGE_FRAMES`` frames, so only payloads of a single frame may be joined: those of this list are."""
-    if len(payloads) == 1:
-        return payloads
     messages: list[bytes] = []
     start = size = 0
     for at, payload in enumerate(payloads):

@@ -11,13 +11,13 @@ from broker.protocol.frames import Frame, Request, Signal
 from broker.protocol.handshake import Handshake, Received
 from broker.runtime.connection import Connection
 from broker.runtime.faults import Faults
+from broker.runtime.feeds import Feeds
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.presence import Presence
 from broker.runtime.requests import Requests
 from broker.runtime.signals import Signals
 from broker.runtime.signin import SignIn
-from broker.runtime.subscriptions import Subscriptions
 from broker.runtime.watch import Watch
 from broker.transport.base import Closed, Data, Drained, Happening, Kind, Link, Opened, Transport
 from broker.transport.stream import HttpStream
@@ -38,7 +38,7 @@ class Peers:
         sign_in: SignIn,
         requests: Requests,
         signals: Signals,
-        subscriptions: Subscriptions,
+        feeds: Feeds,
         presence: Presence,
         faults: Faults,
         options: Options,
@@ -50,7 +50,7 @@ class Peers:
         self._sign_in = sign_in
         self._requests = requests
         self._signals = signals
-        self._subscriptions = subscriptions
+        self._feeds = feeds
         self._presence = presence
         self._faults = faults
         self._options = options
@@ -133,17 +133,18 @@ class Peers:
         self._watch.forget(connection)
         if connection.person is not None:
             self._signals.forget(connection)
-            self._subscriptions.close_all(connection)
+            self._feeds.close_all(connection)
             self._presence.leave(connection)
         connection.out.clear()
         connection.out_bytes = 0
-        connection.out_signals = connection.notices = connection.held = connection.backlog = None
+        connection.out_signals.clear()
+        connection.notices = connection.held = connection.backlog = None
 
     def go_on(self, connection: Connection, now: int) -> None:
         """There is room again: what waited for that goes on, oldest kind first."""
         if connection.closing:
             return
-        self._subscriptions.pump(connection)
+        self._feeds.pump(connection)
         self._outbox.send_notices(connection)
         backlog = connection.backlog
         while backlog and self._outbox.room(connection) and not connection.closing:
@@ -188,6 +189,8 @@ class Peers:
             self._requests.request(connection, frame, now)
         elif type(frame) is Signal:
             self._signals.general(connection, frame, now)
+        elif connection.frames is not None and connection.frames.take(now):  # PONG, or an experiment
+            self._outbox.end(connection, Close.TOO_FAST, "frames faster than anybody needs them")
 
     def _rest(self, connection: Connection, got: Received, now: int) -> None:
         """What isn't a usual frame: PING, HELLO, an unknown kind, goodbye."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, Final, cast
 
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk.outcome import Recorded
+from broker.desk.outcome import Entry, Recorded
 from broker.desk.publish import render
 from broker.protocol.codec import pack, pack_event
 from broker.protocol.frames import Fail
@@ -16,23 +16,21 @@ from broker.runtime.account import Account
 from broker.runtime.answers import Answers
 from broker.runtime.batches import Answer, Batch, Later, Part
 from broker.runtime.cursors import Cursor, Stream
+from broker.runtime.feeds import Feeds
 from broker.runtime.signals import Signals
-from broker.runtime.subscriptions import Subscriptions
 
 Call = Callable[[], None]
 
-_EVERYBODY = (e.TeamPut, e.PortalPut, e.RepresentativePut)
-_SESSION = (e.SessionEnded, e.SessionTransferred)
+Place = tuple[Stream, int]
+"""(stream, offset)."""
 
 
 class Publisher:
     """Runs once for each batch that came back from the journal."""
 
-    def __init__(
-        self, *, subscriptions: Subscriptions, answers: Answers, signals: Signals, guard: Callable[[Call], bool]
-    ) -> None:
+    def __init__(self, *, feeds: Feeds, answers: Answers, signals: Signals, guard: Callable[[Call], bool]) -> None:
         """``guard`` makes a call that may meet a bug; False where it did."""
-        self._subscriptions = subscriptions
+        self._feeds = feeds
         self._answers = answers
         self._signals = signals
         self._guard = guard
@@ -40,40 +38,42 @@ class Publisher:
     def committed(self, batch: Batch) -> None:
         """Everything in this batch is on disk."""
         for part in batch.parts.values():
-            for recorded in part.events:
-                self._publish(part.account, recorded)
+            entries = _followed(part)
+            at: list[Place] = []
+            while not self._guard(partial(self._publish, part.account, entries, at)):
+                # Its readers are told by the journal's reader, which may know better.
+                for stream, offset in at:
+                    self._feeds.rebase(part.account, {stream.name: offset})
         for part in batch.parts.values():
-            account = part.account
-            for person, _, entry in part.keys:
-                person.keys.settle(entry)
-            for waiting in part.waiting:
-                if type(waiting) is Answer:
-                    self._answers.deliver(waiting)
-                else:
-                    self._guard(cast("Later", waiting).run)
-            for content_id in part.released:
-                account.texts.pop(content_id, None)
-            for person, _, _ in part.keys:  # only now: one of the waiting may have been its next connection
-                account.forget(person)
+            self._set_free(part)
 
-    def _publish(self, account: Account, recorded: Recorded) -> None:
-        event, streams = recorded.event, account.streams
-        for name, offset, wire_type in recorded.entries:
-            stream = streams.get(name)
-            if stream is not None:
-                entry = partial(self._publish_to, stream, account, recorded, offset, wire_type)
-                if not self._guard(entry) and stream.head < offset:
-                    # Its readers are told by the journal's reader, which may know better.
-                    self._subscriptions.rebase(account, {name: offset})
-        if type(event) is e.ShareConfirmed:
-            self._signals.committed(account, event.share, event.customer, event.representative)
-        elif type(event) is e.ShareEnded:
-            self._signals.ended(account, event.share)
+    def _publish(self, account: Account, entries: Iterator[tuple[Stream, Recorded, Entry]], at: list[Place]) -> None:
+        texts = account.texts.get
+        for stream, recorded, (name, offset, wire_type) in entries:
+            at[:] = [(stream, offset)]
+            data = render(recorded.event, wire_type, name, texts)
+            payload = pack_event(stream.wire, offset, wire_type, recorded.t, data)
+            self._feeds.publish(stream, offset, wire_type, payload)
 
-    def _publish_to(self, stream: Stream, account: Account, recorded: Recorded, offset: int, wire_type: str) -> None:
-        data = render(recorded.event, wire_type, stream.name, account.texts.get)
-        payload = pack_event(stream.wire, offset, wire_type, recorded.t, data)
-        self._subscriptions.publish(stream, offset, wire_type, payload)
+    def _set_free(self, part: Part) -> None:
+        account = part.account
+        for recorded in part.events:
+            event = recorded.event
+            if type(event) is e.ShareConfirmed:
+                self._signals.committed(account, event.share, event.customer, event.representative)
+            elif type(event) is e.ShareEnded:
+                self._signals.ended(account, event.share)
+        for person, _, entry in part.keys:
+            person.keys.settle(entry)
+        for waiting in part.waiting:
+            if type(waiting) is Answer:
+                self._answers.deliver(waiting)
+            else:
+                self._guard(cast("Later", waiting).run)
+        for content_id in part.released:
+            account.texts.pop(content_id, None)
+        for person, _, _ in part.keys:  # only now: one of the waiting may have been its next connection
+            account.forget(person)
 
     def failed(self, batch: Batch, *, surely_nothing: bool, retry_ms: int) -> None:
         """Nothing in this batch may be told: who asked gets the reason why not."""
@@ -98,8 +98,11 @@ class Publisher:
         """Rights that these events took away end the cursors that had them, when the events are on disk."""
         concerned: dict[Cursor, None] = {}
         for recorded in records:
-            for cursor in _concerned(part.account, recorded.event):
-                concerned[cursor] = None
+            concern = _CONCERN.get(type(recorded.event))
+            if concern is not None:
+                concerned.update(dict.fromkeys(concern(part.account, recorded.event)))
+        if not concerned:
+            return
         desk = part.account.desk
         lost = [
             cursor
@@ -108,18 +111,42 @@ class Publisher:
             and not desk.may_read(cursor.connection.identity, cursor.stream.name)
         ]
         if lost:
-            part.waiting.append(Later(lambda: self._subscriptions.revoke(lost)))
+            part.waiting.append(Later(lambda: self._feeds.revoke(lost)))
 
 
-def _concerned(account: Account, event: e.Event) -> Sequence[Cursor]:
-    """Cursors whose right this event may have ended."""
-    if isinstance(event, _SESSION):
-        stream = account.streams.get(f"session:{event.session}")
-        return [*stream.live, *stream.others] if stream is not None else ()
-    if isinstance(event, e.PresenceChanged):
-        person = account.people.get(event.representative)
-        connections = person.connections if person is not None else ()
-        return [cursor for connection in connections for cursor in connection.cursors.values()]
-    if isinstance(event, _EVERYBODY):
-        return [cursor for stream in account.streams.values() for cursor in (*stream.live, *stream.others)]
-    return ()
+def _followed(part: Part) -> Iterator[tuple[Stream, Recorded, Entry]]:
+    """The entries that somebody follows, in order; looked up as late as possible, for a reader may leave."""
+    streams = part.account.streams
+    for recorded in part.events:
+        for entry in recorded.entries:
+            stream = streams.get(entry[0])
+            if stream is not None:
+                yield stream, recorded, entry
+
+
+# --- whose right an event may have ended ---------------------------------------------------------------
+
+
+def _of_session(account: Account, event: e.SessionEnded | e.SessionTransferred) -> Iterable[Cursor]:
+    stream = account.streams.get(f"session:{event.session}")
+    return (*stream.live, *stream.others) if stream is not None else ()
+
+
+def _of_representative(account: Account, event: e.PresenceChanged) -> Iterable[Cursor]:
+    person = account.people.get(event.representative)
+    connections = person.connections if person is not None else ()
+    return [cursor for connection in connections for cursor in connection.cursors.values()]
+
+
+def _of_everybody(account: Account, event: e.Event) -> Iterable[Cursor]:
+    return [cursor for stream in account.streams.values() for cursor in (*stream.live, *stream.others)]
+
+
+_CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
+    e.SessionEnded: _of_session,
+    e.SessionTransferred: _of_session,
+    e.PresenceChanged: _of_representative,
+    e.TeamPut: _of_everybody,
+    e.PortalPut: _of_everybody,
+    e.RepresentativePut: _of_everybody,
+}

@@ -23,13 +23,13 @@ from broker.runtime.asks import Asks
 from broker.runtime.batches import Ledger
 from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor
+from broker.runtime.feeds import Feeds
 from broker.runtime.follower import event_of
 from broker.runtime.options import Options
 from broker.runtime.people import KeyEntry
 from broker.runtime.presence import Presence
 from broker.runtime.publisher import Publisher
 from broker.runtime.signals import Route
-from broker.runtime.subscriptions import Subscriptions
 from broker.runtime.timers import Timers
 
 TAIL_RECORDS: Final = 1000  # asked for and applied at a time: about 20 ms, during which the hub does nothing else
@@ -77,7 +77,7 @@ class Recovery:
         conductor: Conductor,
         publisher: Publisher,
         presence: Presence,
-        subscriptions: Subscriptions,
+        feeds: Feeds,
         pinspace: PinSpace,
         times: Times | None,
         options: Options,
@@ -92,7 +92,7 @@ class Recovery:
         self._conductor = conductor
         self._publisher = publisher
         self._presence = presence
-        self._subscriptions = subscriptions
+        self._feeds = feeds
         self._pinspace = pinspace
         self._times = times
         self._options = options
@@ -321,7 +321,7 @@ class Recovery:
         self._loads += 1
         self.starting = self.starting and not all(one.up for one in self._accounts.values())
         self._tell("info", "account.loaded", account=account.name, seq=desk.seq)
-        self._subscriptions.rebase(account, heads)
+        self._feeds.rebase(account, heads)
         self._presence.reassert(account)
 
     def statistics(self) -> Statistics:

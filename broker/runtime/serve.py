@@ -36,7 +36,7 @@ from broker.journal.thread import ThreadJournal
 from broker.observe.logs import Level, Log, Stream, place
 from broker.observe.metrics import Metrics, Source
 from broker.routing.pins import PinSpace
-from broker.runtime import batches, outbox, recovery, requests, signals, subscriptions, writer
+from broker.runtime import batches, feeds, outbox, recovery, requests, signals, writer
 from broker.runtime.clock import SystemClock
 from broker.runtime.follower import Follower
 from broker.runtime.furnishing import FurnishError, furnish
@@ -83,18 +83,10 @@ class _Broker:
         """All of it."""
         config = self._config
         clock = SystemClock()
-        self._log = Log(
-            Stream(sys.stderr.fileno(), os.write),
-            clock.now,
-            level=Level[config.logs.level.upper()],
-            as_json=config.logs.format == "json",
-        )
-        found = keys.load_or_create(config.data.path)
-        secrets = Secrets(
-            signer=Signer(found.token_key),
-            pinspace=PinSpace(found.pin_key, config.pins.slots),
-            fingerprint_key=found.fingerprint_key,
-        )
+        level = Level[config.logs.level.upper()]
+        sink = Stream(sys.stderr.fileno(), os.write)
+        self._log = Log(sink, clock.now, level=level, as_json=config.logs.format == "json")
+        secrets = _secrets(config)
         _raise_file_limit(config.limits.max_connections)
         listeners = _listen(config)
         try:
@@ -102,13 +94,7 @@ class _Broker:
         except JournalUnavailable as error:
             _close(listeners)
             raise StartError([str(error)], "journal") from None
-        self._transport = Reactor(
-            listeners,
-            Settings(
-                max_connections=config.limits.max_connections + _SPARE_FILES,
-                max_handshakes=config.limits.max_handshakes,
-            ),
-        )
+        self._transport = Reactor(listeners, _settings(config))
         url = _url(config, listeners)
         async with trio.open_nursery() as nursery:
             app = self._app()
@@ -227,7 +213,17 @@ class _Broker:
         def part(name: str, kind: type[attrs.AttrsInstance], read: Callable[[], Any], *counters: str) -> Source:
             return Source(name=name, kind=kind, read=read, counters=counters)
 
-        counted = ("welcomed", "sign_ins_refused", "turned_away", "ticks", "faults", "pings", "dead", "positions")
+        counted = (
+            "welcomed",
+            "sign_ins_refused",
+            "turned_away",
+            "ticks",
+            "faults",
+            "pings",
+            "dead",
+            "positions",
+            "snapshots",
+        )
         yield part("hub", HubStatistics, hub.statistics, *counted)
         yield part(
             "transport",
@@ -239,12 +235,7 @@ class _Broker:
             "outbox", outbox.Statistics, hub.outbox.statistics, "messages", "flushes", "paused", "replaced_notices"
         )
         yield part("journal", batches.Statistics, hub.ledger.statistics, "committed", "commits", "failures")
-        yield part(
-            "subscriptions",
-            subscriptions.Statistics,
-            hub.subscriptions.statistics,
-            *("deliveries", "pages", "snapshots"),
-        )
+        yield part("feeds", feeds.Statistics, hub.feeds.statistics, "deliveries", "pages")
         yield part("signals", signals.Statistics, hub.signals.statistics, "relayed", "unpacked", "refused")
         yield part(
             "requests",
@@ -299,6 +290,20 @@ def _origins(config: Config, url: str) -> frozenset[str] | None:
 def _times(config: Config) -> Times:
     given = config.timeouts
     return Times(lease=given.lease_ms, hold=given.hold_ms, abandon=given.abandon_ms, offer=given.offer_ms)
+
+
+def _secrets(config: Config) -> Secrets:
+    found = keys.load_or_create(config.data.path)
+    return Secrets(
+        signer=Signer(found.token_key),
+        pinspace=PinSpace(found.pin_key, config.pins.slots),
+        fingerprint_key=found.fingerprint_key,
+    )
+
+
+def _settings(config: Config) -> Settings:
+    limits = config.limits
+    return Settings(max_connections=limits.max_connections + _SPARE_FILES, max_handshakes=limits.max_handshakes)
 
 
 def _listen(config: Config) -> list[Listener]:

@@ -12,7 +12,7 @@ from typing import Final
 import attrs
 
 from broker.codes import Close, Code
-from broker.limits import MAX_MESSAGE_FRAMES, MAX_SIGNAL_BYTES
+from broker.limits import MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES, MAX_SIGNAL_BYTES
 from broker.protocol.codec import pack
 from broker.protocol.frames import Signal
 from broker.runtime.account import Account
@@ -64,18 +64,24 @@ class Signals:
         self._refused = 0
 
     def quick(self, connection: Connection, message: bytes, now: int) -> bool:
-        """Relay a whole message without unpacking it; False where that can't be done (nothing was done then)."""
-        prefix = connection.prefix
-        if prefix is None or not message.startswith(prefix):
-            return False
-        route = connection.route
-        if route is None or not route.active:
-            connection.prefix = connection.route = None
+        """Relay a whole message without unpacking it; False where that can't be done (nothing was done then).
+        ``connection.prefix`` must be set."""
+        prefix, route = connection.prefix, connection.route
+        if prefix is None or route is None or not route.active:
+            connection.prefix = connection.route = connection.partner = None
             return False
         frames = _count(message, prefix)
         if not frames:
             return False
-        self._relay(connection, route, message, frames, now)
+        partner = connection.partner
+        if partner is None or partner.closing or frames != 1 or partner.link.pending > self._hard:
+            self._relay(connection, route, message, frames, now)
+            return True
+        size = len(message)
+        connection.signal_tokens -= size if size > SIGNAL_COST else SIGNAL_COST
+        if connection.signal_tokens >= 0 or self._refill(connection, now):
+            self._relayed += 1
+            self._outbox.signal(partner, message)
         return True
 
     def general(self, connection: Connection, signal: Signal, now: int) -> None:
@@ -93,7 +99,7 @@ class Signals:
         else:
             route.representative_at = connection
         payload = pack(signal)
-        connection.route = route
+        connection.route, connection.partner = route, None
         connection.prefix = pack(Signal(signal.share, "ice", b""))[:-6]  # ice as a str is 4 bytes, b"" as a bin 2
         self._unpacked += 1
         self._relay(connection, route, payload, 1, now)
@@ -110,6 +116,7 @@ class Signals:
         # The other end: whichever of the two connections isn't this one.
         at = route.customer_at if route.representative_at is connection else route.representative_at
         if at is not None and not at.closing:
+            connection.partner, at.partner = at, connection if at.route is route else at.partner
             self._send(at, payload, frames)
             return
         other = route.representative if route.customer_at is connection else route.customer
@@ -152,7 +159,7 @@ class Signals:
                 route.customer_at = None
             if route.representative_at is connection:
                 route.representative_at = None
-        connection.route = connection.prefix = None
+        connection.route = connection.prefix = connection.partner = None
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""
@@ -163,6 +170,8 @@ def _count(message: bytes, prefix: bytes) -> int:
     """How many SIGNAL frames of this share, and nothing else, the message holds; 0: not such a message.
 
     Accepts exactly what the codec would accept: shortest headers, one of four kinds, data within its bound."""
+    if not message.startswith(prefix) or len(message) > MAX_MESSAGE_BYTES:
+        return 0
     end = len(message)
     start = frames = 0
     while True:

@@ -16,7 +16,7 @@ from broker.identity.tokens import BadToken, Claims, ExpiredToken, Signer
 from broker.ids import is_slug, token
 from broker.journal.base import Reply
 from broker.limits import VISITOR_MEMORY
-from broker.protocol.handshake import Agreed
+from broker.protocol.handshake import Agreed, Terms
 from broker.routing.pins import PinSpace, clean
 from broker.runtime.account import Account
 from broker.runtime.asks import Asks
@@ -142,15 +142,15 @@ class SignIn:
             self._load_keys(connection, found)  # the other connection that had them is gone meanwhile
             return
         role = options.roles[identity.role]
-        frame = connection.machine.welcome(_identity_map(found), self.server())
-        frame.limits = {
-            **frame.limits,
-            "inflight": role.inflight,
-            "commands_per_second": int(role.rate[0]),
-            "commands_burst": int(role.rate[1]),
-            "subscriptions": options.max_subscriptions,
-        }
-        frame.heartbeat_ms = role.heartbeat_ms
+        terms = Terms(
+            size=role.frames,
+            inflight=role.inflight,
+            commands_per_second=int(role.rate[0]),
+            commands_burst=int(role.rate[1]),
+            heartbeat_ms=role.heartbeat_ms,
+            subscriptions=options.max_subscriptions,
+        )
+        frame = connection.machine.welcome(_identity_map(found), self.server(), terms)
         connection.machine.agreed = None  # it holds the credential
         connection.account, connection.identity, connection.options = account, identity, role
         connection.expires = found.expires

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -26,6 +26,7 @@ from broker.runtime.hub import Hub, Secrets
 from broker.runtime.options import Options
 from broker.transport.memory import LinkClosed, MemoryPeer, MemoryTransport
 
+T = TypeVar("T")
 KEY = bytes(range(32))
 SIGNER = Signer(KEY)
 PINS = PinSpace(KEY)
@@ -59,7 +60,7 @@ class Client:
     seen: list[frames.Frame] = attrs.field(factory=list)
     """Every frame received, in order."""
     _fresh: deque[frames.Frame] = attrs.field(factory=deque)
-    _numbers: Any = attrs.field(factory=lambda: itertools.count(1))
+    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
     welcome: frames.Welcome | None = None
     goodbye: frames.Goodbye | None = None
     answering: bool = True
@@ -214,6 +215,16 @@ class Broker:
         role = "representative" if person in ("ann", "bob") else role
         return await self.connect({"token": self.token("acme", person, role)}, capacity=capacity)
 
+    async def until_full(self, send: Callable[[], T]) -> list[T]:
+        """Send until the broker reads no more; what was sent."""
+        sent: list[T] = []
+        with suppress(trio.WouldBlock):
+            for _ in range(10_000):
+                sent.append(send())
+                await self.settle(0.001)
+        assert len(sent) < 10_000
+        return sent
+
     async def drain(self, client: Client) -> None:
         """Read until nothing more comes."""
         quiet = 0
@@ -251,8 +262,9 @@ async def broker(
     accounts: Sequence[tuple[str, int]] = (("acme", 0),),
     store: Store | None = None,
     furnished: bool = True,
+    faults: int = 0,
 ) -> AsyncIterator[Broker]:
-    """A running broker."""
+    """A running broker. ``faults``: how many bugs it is to meet."""
     clock = TrioClock()
     transport = MemoryTransport()
     kept = store or MemoryStore()
@@ -281,7 +293,7 @@ async def broker(
             for name, _ in accounts:
                 await made.furnish(account=name)
         yield made
-        assert hub.faults.met == 0, [line for line in lines if line[1] == "hub.fault"]
+        assert hub.faults.met == faults, [line for line in lines if line[1] == "hub.fault"]
         nursery.cancel_scope.cancel()
     transport.dispose()
 

@@ -54,15 +54,15 @@ _messages = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.booleans(), _messages), min_size=1, max_size=15), st.booleans())
-def test_whatever_is_sent_is_answered_by_the_book(messages: Sequence[tuple[bool, bytes]], signed_in: bool) -> None:
-    trio.run(_send_anything, messages, signed_in, clock=MockClock(autojump_threshold=0))
+@settings(max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.booleans(), _messages), min_size=1, max_size=15), st.sampled_from(["before", "after"]))
+def test_whatever_is_sent_is_answered_by_the_book(messages: Sequence[tuple[bool, bytes]], welcome: str) -> None:
+    trio.run(_send_anything, messages, welcome, clock=MockClock(autojump_threshold=0))
 
 
-async def _send_anything(messages: Sequence[tuple[bool, bytes]], signed_in: bool) -> None:
+async def _send_anything(messages: Sequence[tuple[bool, bytes]], welcome: str) -> None:
     async with broker() as b:
-        if signed_in:
+        if welcome == "after":
             odd, other = await b.staff("ann"), await b.customer()
         else:
             odd, other = Client(b.transport.connect()), Client(b.transport.connect())
@@ -120,8 +120,8 @@ async def test_pings_are_answered_and_a_flood_of_them_is_not(autojump_clock: Moc
         ann = await b.staff("ann")
         ann.send(frames.Ping(42, 1))
         assert (await ann.expect(frames.Pong)).nonce == 42
-        with pytest.raises(trio.BrokenResourceError):
-            for _ in range(200):
+        for _ in range(200):
+            if ann.goodbye is None:
                 ann.send(*[frames.Ping(number, 1) for number in range(64)])
                 await b.settle(0.001)
                 ann.pump()
@@ -133,10 +133,8 @@ async def test_a_flood_of_pings_that_nobody_reads_answers_of_stays_bounded(autoj
     async with broker(Options(frame_rate=(1e9, 1e9), outbox_bytes=4000)) as b:
         ann = await b.staff("ann")
         connection = next(c for c in b.hub.peers.connections if c.identity and c.identity.person == "ann")
-        with ann.peer.pipe.stall_writes(), pytest.raises(trio.WouldBlock):
-            for _ in range(2000):
-                ann.send(*[frames.Ping(number, 1) for number in range(64)])
-                await b.settle(0.001)
+        with ann.peer.pipe.stall_writes():
+            await b.until_full(lambda: ann.send(*[frames.Ping(number, 1) for number in range(64)]))
         assert connection.paused
         assert connection.link.pending < 20_000
 
@@ -182,9 +180,9 @@ async def test_memory_stays_flat_over_thousands_of_comers_and_goers(autojump_clo
             after = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
-        assert after - before < 30_000
+        assert after - before < 80_000  # one that stayed would cost 2 KB
         statistics = b.hub.statistics()
-        assert (statistics.connections, statistics.subscriptions.cursors, statistics.subscriptions.streams) == (0, 0, 0)
+        assert (statistics.connections, statistics.feeds.cursors, statistics.feeds.streams) == (0, 0, 0)
 
 
 async def test_a_text_message_and_a_message_that_is_too_large_end_it(autojump_clock: MockClock) -> None:

@@ -2,12 +2,13 @@
 
 # covers: broker/runtime/watch.py
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from broker.codes import Close
 from broker.protocol import frames
-from tests.runtime.harness import Broker, Client, broker
+from tests.runtime.harness import Broker, Client, Ended, broker
 
 
 def presence(b: Broker, who: str) -> str:
@@ -66,14 +67,11 @@ async def test_the_lease_ends_with_the_last_connection_and_comes_back_with_the_f
         assert presence(b, "ann") == "available"
 
 
-async def test_a_manager_of_the_same_name_holds_no_lease(autojump_clock: MockClock) -> None:
+async def test_a_name_is_one_person_so_nobody_else_holds_its_lease(autojump_clock: MockClock) -> None:
     async with broker() as b:
-        ann = await b.staff("ann")
-        await ann.write("presence.set", presence="available")
-        await b.staff("ann", "manager")
-        ann.cut()
-        await b.settle()
-        assert presence(b, "ann") == "reconnecting"
+        with pytest.raises(Ended) as end:
+            await b.staff("ann", "manager")
+        assert end.value.code == Close.BAD_AUTH
 
 
 async def test_an_offer_to_a_vanished_representative_goes_to_the_next(autojump_clock: MockClock) -> None:

@@ -4,6 +4,7 @@
 # covers: broker/runtime/faults.py
 # covers: broker/runtime/log.py
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ async def waiting(b: Broker) -> tuple[Client, Client, str]:
     joe = await b.customer()
     await joe.ask("subscribe", stream="me", from_="now")
     await joe.write("request.create", text="hello", name="Joe")
-    offer: str = (await ann.event("offer.made")).data["offer"]
+    offer = str((await ann.event("offer.made")).data["offer"])
     ann.pump()
     joe.pump()
     return ann, joe, offer
@@ -128,7 +129,7 @@ async def test_while_the_journal_is_away_connections_stay_and_no_deadline_fires(
         assert b.hub.up
         assert ann.goodbye is None
         renewed = await ann.event("offer.renewed")
-        assert renewed.data["deadline"] >= b.clock.now() + 13_000
+        assert int(str(renewed.data["deadline"])) >= b.clock.now() + 13_000
         await ann.write("offer.accept", offer=offer)
         await joe.event("request.assigned")
         assert b.hub.statistics().recovery.outages == 1
@@ -216,52 +217,49 @@ async def test_a_restart_finds_everything_and_gives_the_waiting_their_full_time(
 
 
 async def test_a_bug_in_a_desk_is_answered_logged_and_the_desk_read_anew(autojump_clock: MockClock) -> None:
-    with pytest.raises(ExceptionGroup) as raised:  # the harness wants no faults: this one has one
-        async with broker() as b:
-            ann, joe, offer = await waiting(b)
-            account = b.hub.accounts["acme"]
-            desk = account.desk
+    async with broker(faults=1) as b:
+        ann, joe, offer = await waiting(b)
+        account = b.hub.accounts["acme"]
+        desk = account.desk
 
-            def bug(*args: object) -> None:
-                raise ZeroDivisionError("what a person wrote")
+        def bug(*args: object) -> None:
+            raise ZeroDivisionError("what a person wrote")
 
-            desk.handle = bug  # type: ignore[assignment, method-assign]
-            with pytest.raises(Refused) as refused:
-                await ann.ask("offer.accept", "k1", offer=offer)
-            assert refused.value.code == Code.INTERNAL
-            correlation = (refused.value.fail.detail or {})["correlation"]
-            line = next(fields for level, event, fields in b.lines if event == "hub.fault")
-            assert line["correlation"] == correlation
-            assert "what a person wrote" not in str(b.lines)
-            await b.settle(1)
-            assert account.up
-            assert account.desk is not desk
+        desk.handle = bug  # type: ignore[assignment, method-assign]
+        with pytest.raises(Refused) as refused:
             await ann.ask("offer.accept", "k1", offer=offer)
-            await joe.event("request.assigned")
-            assert b.hub.faults.met == 1
-    assert "hub.fault" in str(raised.value.exceptions[0])
+        assert refused.value.code == Code.INTERNAL
+        correlation = (refused.value.fail.detail or {})["correlation"]
+        line = next(fields for level, event, fields in b.lines if event == "hub.fault")
+        assert line["correlation"] == correlation
+        assert "what a person wrote" not in str(b.lines)
+        await b.settle(1)
+        assert account.up
+        assert account.desk is not desk
+        await ann.ask("offer.accept", "k1", offer=offer)
+        await joe.event("request.assigned")
+        assert b.hub.faults.met == 1
 
 
 async def test_a_bug_waits_for_what_was_decided_before_it(autojump_clock: MockClock) -> None:
-    with pytest.raises(ExceptionGroup):
-        async with broker() as b:
-            ann, joe, offer = await waiting(b)
-            account = b.hub.accounts["acme"]
-            b.journal.hold()
-            number = ann.ask_nowait("offer.accept", "k1", offer=offer)
-            await b.settle()
-            account.desk.handle = lambda *args: 1 / 0  # type: ignore[assignment, method-assign, return-value]
-            with pytest.raises(Refused):
-                await joe.ask("portal.open")
-            with pytest.raises(Refused) as refused:
-                await joe.ask("portal.open")
-            assert refused.value.code == Code.JOURNAL_DOWN
-            b.journal.release()
-            await ann.answer(number)
-            await joe.event("request.assigned")
-            await b.settle(1)
-            assert account.up
+    async with broker(faults=1) as b:
+        ann, joe, offer = await waiting(b)
+        account = b.hub.accounts["acme"]
+        b.journal.hold()
+        number = ann.ask_nowait("offer.accept", "k1", offer=offer)
+        await b.settle()
+        account.desk.handle = lambda *args: 1 / 0  # type: ignore[assignment, method-assign]
+        with pytest.raises(Refused):
             await joe.ask("portal.open")
+        with pytest.raises(Refused) as refused:
+            await joe.ask("portal.open")
+        assert refused.value.code == Code.JOURNAL_DOWN
+        b.journal.release()
+        await ann.answer(number)
+        await joe.event("request.assigned")
+        await b.settle(1)
+        assert account.up
+        await joe.ask("portal.open")
 
 
 class Broken:
@@ -271,7 +269,10 @@ class Broken:
         self._store: Any = b.store
         self._open = b.store.open_epoch
         self.tries = 0
-        self._store.open_epoch = self._refuse
+        self._put(self._refuse)
+
+    def _put(self, method: Callable[..., int]) -> None:
+        vars(self._store)["open_epoch"] = method
 
     def _refuse(self, *args: object, **kwargs: object) -> int:
         self.tries += 1
@@ -279,4 +280,4 @@ class Broken:
 
     def mend(self) -> None:
         """From now on it works."""
-        self._store.open_epoch = self._open
+        self._put(self._open)

@@ -1,6 +1,5 @@
 """SIGNAL: between the two ends of a share, from committed consent to its end, byte for byte."""
 
-import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -262,5 +261,5 @@ def test_anything_unusual_goes_the_general_way(message: bytes) -> None:
 
 
 def test_a_longer_row_is_not_passed_on_as_it_is() -> None:
-    longer = msgpack.packb([34, "sh_1", "ice", b"1", "extra"])
+    longer = codec.pack_value([34, "sh_1", "ice", b"1", "extra"])
     assert not longer.startswith(_PREFIX)

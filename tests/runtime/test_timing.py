@@ -108,14 +108,16 @@ def test_memory_of_timers_follows_the_live_ones_and_not_the_calls() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 100)), max_size=60))
 def test_timers_wake_each_key_once_at_the_least_of_its_times(wanted: list[tuple[int, int]]) -> None:
-    timers, woken, model = Timers(), [], {}
+    timers = Timers()
+    woken: list[int] = []
+    model: dict[int, int] = {}
     for key, due in wanted:
         timers.wake_by(key, due, lambda now, key=key: woken.append(key))  # type: ignore[misc]
         model[key] = min(due, model.get(key, due))
-    order = []
-    while (due := timers.next()) is not None:
-        order.append(due)
-        timers.run(due, 1)
+    order: list[int] = []
+    while (next_due := timers.next()) is not None:
+        order.append(next_due)
+        timers.run(next_due, 1)
     assert order == sorted(order)
     assert sorted(woken) == sorted(model)
     assert sorted(order) == sorted(model.values())

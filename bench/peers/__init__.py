@@ -1,0 +1,1 @@
+"""What is measured: the broker, its peers, and the floor in C."""

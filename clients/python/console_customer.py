@@ -1,0 +1,191 @@
+"""The customer's console: asks, waits, is served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import attrs
+
+from broker.protocol.frames import Event, Notice
+from clients.python.answers import Portal
+from clients.python.commands import text_of
+from clients.python.console import Command, Console, InputError
+from clients.python.following import Item, View
+from clients.python.roles import Customer
+
+_REQUEUED = {
+    "handed_back": "was handed back",
+    "representative_lost": "lost its representative",
+    "signed_out": "lost its representative, who signed out",
+}
+
+
+@attrs.define(eq=False)
+class CustomerConsole(Console):
+    """``huntgroup connect customer``."""
+
+    name: str | None = None
+    """How to be called."""
+    page: Portal | None = None
+    request: str | None = None
+    session: str | None = None
+    state: str = ""
+    place: str = ""
+    share: str | None = None
+    sure: bool = False
+    """The share's first step is done: the next yes is the second."""
+
+    @property
+    def does(self) -> Customer:
+        """What it can ask for."""
+        return cast("Customer", self.role)
+
+    def commands(self) -> dict[str, tuple[str, Command]]:
+        """Name to (help, what it does)."""
+        return {
+            "ask": ("ask [TEXT]: ask for help", self._ask),
+            "pick": ("pick REPRESENTATIVE: ask for somebody (on a pick portal)", self._pick),
+            "pin": ("pin DIGITS: the nine digits that you were told", self._pin),
+            "position": ("your place in the line", self._position),
+            "end": ("stop waiting, or end the conversation", self._end),
+            "yes": ("agree to share your screen (it is asked twice)", self._yes),
+            "no": ("refuse to share your screen, or stop sharing", self._no),
+        }
+
+    async def start(self) -> None:
+        """Show the portal, and follow what concerns this customer."""
+        page = self.page = await self.does.open_portal()
+        if self.as_json:
+            self.show("portal", page)
+        else:
+            state = "" if page.open else " (closed: nobody is signed in)"
+            self.say(f"{page.title or page.portal}{state}. help lists the commands.")
+            for each in page.representatives:
+                self.say(f"  {each['representative']:<10} {text_of(each['name'])}")
+        await self.follow("me")
+
+    async def leave(self) -> None:
+        """What is open waits a while for the return."""
+        visitor = self.does.identity.visitor
+        if self.request is not None and visitor is not None and not self.as_json:
+            self.say(f"Your request is kept for two minutes. To come back: --visitor {visitor}")
+
+    # --- seeing ----------------------------------------------------------------------------------------
+
+    async def see(self, item: Item) -> None:
+        """Follow the conversation."""
+        if isinstance(item, View) and item.stream == "me":
+            for each in item.data.get("requests", ()):
+                await self._found(cast("Mapping[str, Any]", each))
+        elif isinstance(item, Event) and item.type == "request.assigned":
+            await self.follow(f"session:{item.data['session']}", snapshot=False)
+
+    async def _found(self, request: Mapping[str, Any]) -> None:
+        """A request that was open already."""
+        self.request, self.session, self.state = request["request"], request["session"], request["state"]
+        name = text_of(request.get("representative_name"))
+        if not self.as_json:
+            self.say(f"Your request is {self.state}" + (f" to {name}." if name else "."))
+        if self.state == "assigned":
+            await self.follow(f"session:{self.session}", snapshot=False)
+
+    def words(self, item: Event | Notice) -> str | None:
+        """An event or notice in words."""
+        data = item.data
+        match item.type:
+            case "queue.position":
+                about = "" if data["exact"] else "about "
+                self.place = f"You are at place {about}{data['position']}."
+                return self.place
+            case "request.created":
+                self.request, self.session = str(data["request"]), str(data["session"])
+                self.state = "waiting"
+                return "You have asked. Somebody will come."
+            case "request.assigned":
+                self.state, self.session = "assigned", str(data["session"])
+                return f"{text_of(data.get('name')) or data['representative']} is here."
+            case "request.requeued":
+                self.state = "waiting"
+                return f"Your request {_REQUEUED.get(str(data['reason']), 'waits again')}; you keep your place."
+            case "request.unplaced":
+                after = "now everybody is asked" if data["broadcast"] else "pick somebody else"
+                return f"{data['representative']} won't come ({data['reason']}): {after}."
+            case "request.ended":
+                self.request = self.session = self.share = None
+                self.state = self.place = ""
+                return f"It is over ({data['state']})."
+            case "session.held" if data["who"] == "representative":
+                return "The representative is reconnecting; your conversation is kept."
+            case "session.resumed" if data["who"] == "representative":
+                return "The representative is back."
+            case "session.transferred":
+                return f"{text_of(data.get('name')) or data['representative']} takes over."
+            case "share.changed":
+                return self._shared(data)
+            case _:
+                return None
+
+    def _shared(self, data: Mapping[str, object]) -> str:
+        state = str(data["state"])
+        self.share = str(data["share"]) if state in ("requested", "accepted", "active") else None
+        self.sure = state == "accepted"
+        if state == "requested":
+            return "The representative asks to see your screen: yes or no?"
+        if state == "accepted":
+            return "Sure? Everything on your screen will be seen: yes or no?"
+        return "Your screen is shared; no stops it." if state == "active" else f"The screen share is {state}."
+
+    # --- commands --------------------------------------------------------------------------------------
+
+    async def _ask(self, rest: str) -> object:
+        assert self.page is not None
+        if self.page.kind == "ask" and not rest:
+            raise InputError("ask TEXT: this portal wants to know your question")
+        asked = await self.does.ask(rest or None, name=self.name)
+        if asked.existing and not self.as_json:
+            return "You have asked already."
+        return asked
+
+    async def _pick(self, rest: str) -> object:
+        if not rest:
+            raise InputError("pick REPRESENTATIVE")
+        if self.request is not None:
+            return await self.does.pick(self.request, rest)
+        return await self.does.ask(representative=rest, name=self.name)
+
+    async def _pin(self, rest: str) -> object:
+        if not rest:
+            raise InputError("pin DIGITS")
+        return await self.does.redeem(rest, name=self.name)
+
+    async def _position(self, rest: str) -> object:
+        if self.as_json:
+            return {"state": self.state, "place": self.place}
+        if self.state == "assigned":
+            return "You are being served."
+        return self.place or ("You wait." if self.request else "You have not asked yet.")
+
+    async def _end(self, rest: str) -> object:
+        if self.request is None:
+            raise InputError("there is nothing to end")
+        if self.state == "assigned" and self.session is not None:
+            await self.does.end(self.session)
+        else:
+            await self.does.withdraw(self.request)
+        return None
+
+    async def _yes(self, rest: str) -> object:
+        if self.share is None:
+            raise InputError("nobody asks to see your screen")
+        if self.sure:
+            await self.does.confirm_share(self.share)
+        else:
+            await self.does.accept_share(self.share)
+        return None
+
+    async def _no(self, rest: str) -> object:
+        if self.share is None:
+            raise InputError("there is no screen share")
+        await self.does.stop_share(self.share)
+        return None

@@ -1,0 +1,242 @@
+"""The representative's console: offers with their deadlines, sessions, pins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+import attrs
+
+from broker.protocol.frames import Event, Notice
+from clients.python.console import DECLINE_REASON, Command, Console, InputError, Numbers, quoted, somebody
+from clients.python.following import Item, View
+from clients.python.roles import Representative
+
+_ENDS = {
+    "accepted": "yours",
+    "declined": "declined",
+    "expired": "run out",
+    "rescinded": "taken",
+    "revoked": "taken back: the customer is gone",
+    "gone": "moved on, because you were away",
+}
+
+
+@attrs.define(eq=False)
+class RepresentativeConsole(Console):
+    """``huntgroup connect representative``."""
+
+    presence: str = "offline"
+    subportals: Sequence[str] = ()
+    offers: Numbers = attrs.field(factory=lambda: Numbers("offer"))
+    sessions: Numbers = attrs.field(factory=lambda: Numbers("session"))
+    pins: Numbers = attrs.field(factory=lambda: Numbers("pin"))
+
+    @property
+    def does(self) -> Representative:
+        """What it can ask for."""
+        return cast("Representative", self.role)
+
+    def commands(self) -> dict[str, tuple[str, Command]]:
+        """Name to (help, what it does)."""
+        return {
+            "available": ("take requests", self._available),
+            "away": ("take none for now; a reason code may follow", self._away),
+            "offline": ("sign out; 'offline back' hands open sessions back to the line", self._offline),
+            "accept": ("accept [OFFER]: take it", self._accept),
+            "decline": (f"decline [OFFER] [REASON]: refuse it (reason code, {DECLINE_REASON} if none)", self._decline),
+            "end": ("end [SESSION]: end the conversation", self._end),
+            "leave": ("leave [SESSION]: hand it back to the line", self._leave),
+            "transfer": ("transfer [SESSION] REPRESENTATIVE: offer it to a colleague", self._transfer),
+            "share": ("share [SESSION]: ask for the customer's screen", self._share),
+            "pin": ("make nine digits for a customer on the phone", self._pin),
+            "pins": ("list your pins", self._pins),
+            "revoke": ("revoke [PIN]: make a pin worthless", self._revoke),
+            "status": ("where you stand", self._status),
+        }
+
+    async def start(self) -> None:
+        """Follow what concerns this representative."""
+        if not self.as_json:
+            self.say(f"You are {self.does.identity.person} of {self.does.identity.account}. help lists the commands.")
+        await self.follow("me")
+
+    async def leave(self) -> None:
+        """Sign out; with sessions open they are kept for a while."""
+        if self.presence != "offline" and not self.sessions.ids:
+            await self.does.set_presence("offline")
+        elif self.sessions.ids and not self.as_json:
+            self.say("You leave with sessions open: they are kept for a minute, then they go back to the line.")
+
+    # --- seeing ----------------------------------------------------------------------------------------
+
+    async def see(self, item: Item) -> None:
+        """Follow what a state or an event makes ours."""
+        if isinstance(item, View) and item.stream == "me":
+            await self._view(item)
+        elif isinstance(item, Event) and item.type == "session.opened" and item.stream == "me":
+            await self.follow(f"session:{item.data['session']}", snapshot=False)
+        elif isinstance(item, Event) and item.type == "presence.changed" and item.stream == "me":
+            self.presence = str(item.data["presence"])
+            await self._follow_subportals()
+        elif isinstance(item, View) and item.stream.startswith("subportal:"):
+            self._tell_offers(item)
+
+    async def _view(self, view: View) -> None:
+        presence = [cast("Mapping[str, Any]", each) for each in view.data.get("presence", ())]
+        if presence:
+            self.presence, self.subportals = presence[0]["presence"], presence[0]["subportals"]
+        if not self.as_json:
+            self.say(f"You are {self.presence}." + (" available takes requests." if self.presence == "offline" else ""))
+        self._tell_offers(view)
+        for each in view.data.get("sessions", ()):
+            session = cast("Mapping[str, Any]", each)
+            number = self.sessions.add(session["session"])
+            if not self.as_json:
+                self.say(f"session {number}: {somebody(session)} ({session['subportal']}){quoted(session)}")
+            await self.follow(f"session:{session['session']}", snapshot=False)
+        await self._follow_subportals()
+
+    async def _follow_subportals(self) -> None:
+        """Broadcast offers are shown to who is signed in, and to nobody else."""
+        if self.presence in ("available", "away"):
+            for subportal in self.subportals:
+                await self.follow(f"subportal:{subportal}")
+
+    def _tell_offers(self, view: View) -> None:
+        for each in view.data.get("offers", ()):
+            offer = cast("Mapping[str, Any]", each)
+            number = self.offers.add(offer["offer"])
+            if not self.as_json:
+                self.say(self._offer(number, offer))
+
+    def _offer(self, number: int, offer: Mapping[str, object]) -> str:
+        who = f"{somebody(offer)} ({offer['subportal']}, {offer['kind']})"
+        return f"* offer {number}: {who}, {self.seconds_left(offer.get('deadline'))}{quoted(offer)}"
+
+    def words(self, item: Event | Notice) -> str | None:
+        """An event in words."""
+        data = item.data
+        match item.type:
+            case "offer.made":
+                return self._offer(self.offers.add(str(data["offer"])), data)
+            case "offer.renewed":
+                return f"offer {self.offers.add(str(data['offer']))}: {self.seconds_left(data['deadline'])}"
+            case "offer.ended":
+                return self._offer_ended(data)
+            case "session.opened" if item.stream == "me":
+                number = self.sessions.add(str(data["session"]))
+                return f"session {number}: you serve {somebody(data)} ({data['subportal']}){quoted(data)}"
+            case "session.ended" if item.stream == "me":
+                return f"session {self.sessions.drop(str(data['session']))} is over ({data['reason']})"
+            case "session.transferred" if item.stream == "me":
+                return self._transferred(data)
+            case "session.held" if data["who"] == "customer":
+                return f"session {self.sessions.add(str(data['session']))}: the customer is reconnecting"
+            case "session.resumed" if data["who"] == "customer":
+                return f"session {self.sessions.add(str(data['session']))}: the customer is back"
+            case "share.changed":
+                number = self.sessions.add(str(data["session"]))
+                return f"session {number}: the screen share is {data['state']} (by {data['by']})"
+            case "presence.changed":
+                return f"You are {data['presence']}" + (
+                    "." if data["by"] == "representative" else f" (by {data['by']})."
+                )
+            case "pin.changed" if data["state"] != "live":
+                return f"pin {self.pins.add(str(data['id']))} is {data['state']}"
+            case _:
+                return None
+
+    def _offer_ended(self, data: Mapping[str, object]) -> str | None:
+        number = self.offers.drop(str(data["offer"]))
+        if number is None:
+            return None  # told already, in another stream
+        reason = str(data["reason"])
+        by = data.get("representative")
+        if reason == "rescinded" and by == self.does.identity.person:
+            reason = "accepted"
+        who = f" by {by}" if reason == "rescinded" and by else ""
+        return f"offer {number} is {_ENDS.get(reason, reason)}{who}"
+
+    def _transferred(self, data: Mapping[str, object]) -> str:
+        session = str(data["session"])
+        if data["representative"] == self.does.identity.person:
+            return f"session {self.sessions.add(session)}: taken over from {data['former']}"
+        return f"session {self.sessions.drop(session)} is {data['representative']}'s now"
+
+    # --- commands --------------------------------------------------------------------------------------
+
+    async def _set(
+        self, presence: Literal["available", "away", "offline"], reason: str = "", *, back: bool = False
+    ) -> object:
+        now = await self.does.set_presence(presence, reason=reason or None, sessions="hand_back" if back else None)
+        return {"presence": now}
+
+    async def _available(self, rest: str) -> object:
+        return await self._set("available")
+
+    async def _away(self, rest: str) -> object:
+        return await self._set("away", rest)
+
+    async def _offline(self, rest: str) -> object:
+        if rest not in ("", "back"):
+            raise InputError("offline, or offline back")
+        return await self._set("offline", back=bool(rest))
+
+    async def _accept(self, rest: str) -> object:
+        return await self.does.accept(self.offers.find(rest))
+
+    async def _decline(self, rest: str) -> object:
+        number, _, reason = rest.partition(" ")
+        if number and not number.isdecimal():
+            number, reason = "", rest
+        await self.does.decline(self.offers.find(number), reason or DECLINE_REASON)
+        return None
+
+    async def _end(self, rest: str) -> object:
+        await self.does.end(self.sessions.find(rest))
+        return None
+
+    async def _leave(self, rest: str) -> object:
+        await self.does.leave(self.sessions.find(rest))
+        return None
+
+    async def _transfer(self, rest: str) -> object:
+        number, _, to = rest.rpartition(" ")
+        if not to:
+            raise InputError("transfer [SESSION] REPRESENTATIVE")
+        await self.does.transfer(self.sessions.find(number.strip()), to)
+        return f"offered to {to}; the session is yours until it is taken"
+
+    async def _share(self, rest: str) -> object:
+        await self.does.request_share(self.sessions.find(rest))
+        return "asked; the customer decides"
+
+    async def _pin(self, rest: str) -> object:
+        made = await self.does.create_pin()
+        number = self.pins.add(made.id)
+        if self.as_json:
+            return {"id": made.id, "pin": made.pin, "expires": made.expires}
+        digits = made.pin or ""
+        hours = (made.expires - self.clock() - self.ahead_ms) / 3_600_000
+        return f"pin {number}: {digits[:3]} {digits[3:6]} {digits[6:]}, good once, for {hours:.0f} h"
+
+    async def _pins(self, rest: str) -> object:
+        found = await self.does.pins()
+        if self.as_json:
+            return [attrs.asdict(each) for each in found]
+        return "\n".join(f"pin {self.pins.add(each.id)}: {each.state}" for each in found) or "no pins"
+
+    async def _revoke(self, rest: str) -> object:
+        await self.does.revoke_pin(self.pins.find(rest))
+        return None
+
+    async def _status(self, rest: str) -> object:
+        state = {
+            "presence": self.presence,
+            "offers": list(self.offers.ids.values()),
+            "sessions": list(self.sessions.ids.values()),
+        }
+        if self.as_json:
+            return state
+        return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}"

@@ -1,0 +1,347 @@
+"""The two consoles: what they say about what happens, what each command asks for, and what is wrongly typed."""
+
+# covers: clients/python/console.py clients/python/console_representative.py clients/python/console_customer.py
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from broker.protocol.frames import Event, Frame, Gap, Notice, Request, Result, Snapshot
+from clients.python import terminal
+from clients.python.console import InputError, Numbers
+from clients.python.settings import Connected, Disconnected, Settings
+from tests.clients.python.fake_broker import FakeBroker, Peer
+from tests.clients.python.world import NOW, settings
+
+PORTAL = {
+    "portal": "help",
+    "title": "Help",
+    "kind": "ask",
+    "mode": "queue",
+    "open": True,
+    "subportals": [],
+    "representatives": [{"representative": "bo", "name": "Bo", "subportal": "s"}],
+}
+REQUEST = {"request": "r_1", "session": "s_1", "state": "waiting"}
+PRESENCE = {"presence": "offline", "load": 0, "capacity": 2, "team": "t", "subportals": ["orders"]}
+VALUES: dict[str, dict[str, Any]] = {
+    "portal.open": PORTAL,
+    "request.create": {**REQUEST, "existing": True},
+    "presence.set": {"presence": "available"},
+    "pin.create": {"id": "p_1", "pin": "123456789", "expires": NOW + 14_400_000},
+    "pin.list": {"pins": [{"id": "p_1", "state": "used", "created": 1, "expires": 2}]},
+    "offer.accept": {"request": "r_1", "session": "s_1"},
+    "session.transfer": {"session": "s_1", "offer": "o_1"},
+    "share.request": {"share": "h_1"},
+}
+
+
+class Table:
+    """One console on a fake broker; the test types lines and sends events, and reads what is said."""
+
+    def __init__(self, broker: FakeBroker, role: str, nursery: trio.Nursery, *, as_json: bool = False) -> None:
+        self.broker = broker
+        self.said: list[str] = []
+        self.asked: list[tuple[str, object]] = []
+        self.snapshots: dict[str, dict[str, object]] = {}
+        broker.role, broker.person = role, "ann" if role == "representative" else "v_1"
+        broker.visitor = None if role == "representative" else "v-token"
+        broker.handler = self._handle
+        self._typed, lines = trio.open_memory_channel[str](100)
+        args = argparse.Namespace(server="http://x", token="t", json=as_json, name="Kim")
+        if role == "customer":
+            args.token, args.portal = None, "acme/help"
+        nursery.start_soon(self._run, args, lines)
+
+    async def _run(self, args: argparse.Namespace, lines: trio.MemoryReceiveChannel[str]) -> None:
+        async def typed() -> AsyncGenerator[str, None]:
+            async for line in lines:
+                yield line
+
+        def made(changed: Callable[[Connected | Disconnected], None]) -> Settings:
+            return settings(self.broker, on_change=changed)
+
+        await terminal.console(args, typed(), self.said.append, settings=made)
+
+    def _handle(self, peer: Peer, request: Request) -> list[Frame] | None:
+        args: Any = request.args
+        if request.op == "subscribe":
+            peer.cursors[args["stream"]] = 0
+            answers: list[Frame] = [Result(request.id, {"stream": args["stream"], "offset": 0})]
+            if args["from"] == "snapshot":
+                answers.append(Snapshot(args["stream"], 0, 0, True, self.snapshots.get(args["stream"], {})))
+            return answers
+        self.asked.append((request.op, request.args))
+        return [Result(request.id, VALUES.get(request.op, {}))]
+
+    async def settle(self) -> list[str]:
+        """What was said since the last time."""
+        await trio.testing.wait_all_tasks_blocked()
+        said, self.said[:] = list(self.said), []
+        return said
+
+    async def type(self, line: str) -> list[str]:
+        """Type a line; what is said then."""
+        await self._typed.send(line)
+        return await self.settle()
+
+    async def happens(self, stream: str, type: str, **data: object) -> list[str]:
+        """An event; what is said then."""
+        self.broker.publish(stream, type, **data)
+        await self.broker.flush()
+        return await self.settle()
+
+    async def over(self) -> list[str]:
+        """No more lines."""
+        await self._typed.aclose()
+        return await self.settle()
+
+
+@pytest.fixture
+async def representative(broker: FakeBroker) -> AsyncIterator[Table]:
+    async with trio.open_nursery() as nursery:
+        table = Table(broker, "representative", nursery)
+        table.snapshots["me"] = {"presence": [PRESENCE]}
+        yield table
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def customer(broker: FakeBroker) -> AsyncIterator[Table]:
+    async with trio.open_nursery() as nursery:
+        yield Table(broker, "customer", nursery)
+        nursery.cancel_scope.cancel()
+
+
+OFFER = {"offer": "o_1", "request": "r_1", "subportal": "orders", "kind": "queue", "arrived": NOW}
+
+
+async def test_a_representative_sees_an_offer_takes_it_and_ends_it(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    assert await say.settle() == [
+        "You are ann of acme. help lists the commands.",
+        "You are offline. available takes requests.",
+    ]
+    assert await say.type("available") == []
+    (line,) = await say.happens("me", "offer.made", **OFFER, text="It hums", name="Kim", deadline=2**45)
+    assert line.startswith("* offer 1: Kim (orders, queue), ")
+    assert line.endswith(" s to answer: It hums")
+    assert await say.type("accept") == []
+    assert await say.happens("me", "offer.ended", offer="o_1", request="r_1", reason="accepted") == ["offer 1 is yours"]
+    opened = {"session": "s_1", "request": "r_1", "subportal": "orders", "representative": "ann", "name": "Kim"}
+    assert await say.happens("me", "session.opened", **opened) == ["session 1: you serve Kim (orders)"]
+    held = {"session": "s_1", "who": "customer", "until": 1}
+    assert await say.happens("session:s_1", "session.held", **held) == ["session 1: the customer is reconnecting"]
+    held["who"] = "representative"
+    assert await say.happens("session:s_1", "session.held", **held) == []
+    back = await say.happens("session:s_1", "session.resumed", session="s_1", who="customer")
+    assert back == ["session 1: the customer is back"]
+    assert await say.type("transfer bo") == ["offered to bo; the session is yours until it is taken"]
+    assert await say.type("share 1") == ["asked; the customer decides"]
+    assert await say.type("end 1") == []
+    assert await say.happens("me", "session.ended", session="s_1", reason="representative") == [
+        "session 1 is over (representative)"
+    ]
+    assert await say.type("quit") == []
+    assert say.asked == [
+        ("presence.set", {"presence": "available"}),
+        ("offer.accept", {"offer": "o_1"}),
+        ("session.transfer", {"session": "s_1", "representative": "bo"}),
+        ("share.request", {"session": "s_1"}),
+        ("session.end", {"session": "s_1"}),
+    ]
+
+
+async def test_a_signed_in_representative_follows_the_sub_portals_it_serves(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    await say.settle()
+    say.snapshots["subportal:orders"] = {"offers": [{**OFFER, "kind": "broadcast", "deadline": None, "text": "Hello?"}]}
+    changed = {"representative": "ann", "presence": "available", "by": "representative"}
+    assert await say.happens("me", "presence.changed", **changed) == [
+        "You are available.",
+        "* offer 1: somebody (orders, broadcast), no hurry: Hello?",
+    ]
+    ended = {"offer": "o_1", "request": "r_1", "reason": "rescinded", "representative": "bo"}
+    assert await say.happens("subportal:orders", "offer.ended", **ended) == ["offer 1 is taken by bo"]
+    assert await say.happens("subportal:orders", "offer.ended", **ended) == []
+
+
+async def test_what_a_representative_had_is_shown_at_the_start(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    say.snapshots["me"] = {
+        "presence": [{**PRESENCE, "presence": "away"}],
+        "offers": [{**OFFER, "text": {"erased": True}}],
+        "sessions": [{"session": "s_9", "subportal": "orders", "name": "Lea", "text": None}],
+    }
+    assert await say.settle() == [
+        "You are ann of acme. help lists the commands.",
+        "You are away.",
+        "* offer 1: somebody (orders, queue), no hurry: (erased)",
+        "session 1: Lea (orders)",
+    ]
+    assert await say.type("status") == ["away; offers: 1, sessions: 1"]
+    (line,) = await say.happens("me", "offer.renewed", offer="o_1", deadline=2**45)
+    assert line.startswith("offer 1: ")
+    transferred = {"session": "s_9", "request": "r_9", "representative": "bo", "former": "ann"}
+    assert await say.happens("me", "session.transferred", **transferred) == ["session 1 is bo's now"]
+    transferred = {"session": "s_8", "request": "r_8", "representative": "ann", "former": "bo"}
+    assert await say.happens("me", "session.transferred", **transferred) == ["session 2: taken over from bo"]
+    assert (await say.type("quit"))[-1].startswith("You leave with sessions open")
+
+
+async def test_pins_are_told_with_blanks_and_by_number(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    await say.settle()
+    (line,) = await say.type("pin")
+    assert line.startswith("pin 1: 123 456 789, good once, for ")
+    assert await say.type("pins") == ["pin 1: used"]
+    assert await say.type("revoke 1") == []
+    assert await say.happens("me", "pin.changed", id="p_1", state="used", expires=1) == ["pin 1 is used"]
+    assert say.asked[-1] == ("pin.revoke", {"id": "p_1"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("away lunch", ("presence.set", {"presence": "away", "reason": "lunch"})),
+        ("offline back", ("presence.set", {"presence": "offline", "sessions": "hand_back"})),
+        ("decline", ("offer.decline", {"offer": "o_1", "reason": "busy"})),
+        ("decline 1 lunch", ("offer.decline", {"offer": "o_1", "reason": "lunch"})),
+        ("decline lunch", ("offer.decline", {"offer": "o_1", "reason": "lunch"})),
+        ("leave", ("session.leave", {"session": "s_9"})),
+        ("transfer 1 bo", ("session.transfer", {"session": "s_9", "representative": "bo"})),
+    ],
+)
+async def test_a_line_becomes_an_operation(
+    autojump_clock: MockClock, representative: Table, typed: str, asked: tuple[str, object]
+) -> None:
+    say = representative
+    session = {"session": "s_9", "subportal": "orders", "name": "Lea", "text": None}
+    say.snapshots["me"] = {"presence": [PRESENCE], "offers": [OFFER], "sessions": [session]}
+    await say.settle()
+    await say.type(typed)
+    assert say.asked == [asked]
+
+
+async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    await say.settle()
+    assert await say.type("dance") == ["! no command 'dance'; help lists them"]
+    assert await say.type("accept") == ["! which offer? there is none"]
+    assert await say.type("accept 4") == ["! there is no offer 4"]
+    assert await say.type("transfer") == ["! transfer [SESSION] REPRESENTATIVE"]
+    assert await say.type("offline now") == ["! offline, or offline back"]
+    assert await say.type("") == []
+    assert any(line.strip().startswith("accept") for line in await say.type("help"))
+
+
+async def test_a_customer_asks_waits_is_served_and_shares(autojump_clock: MockClock, customer: Table) -> None:
+    say = customer
+    assert await say.settle() == ["Help. help lists the commands.", "  bo         Bo"]
+    assert await say.type("ask") == ["! ask TEXT: this portal wants to know your question"]
+    assert await say.type("end") == ["! there is nothing to end"]
+    assert await say.type("position") == ["You have not asked yet."]
+    assert await say.type("ask It hums") == ["You have asked already."]
+    assert await say.happens("me", "request.created", **REQUEST) == ["You have asked. Somebody will come."]
+    notice = Notice("me", "r_1", "queue.position", {"request": "r_1", "position": 120, "exact": False})
+    await say.broker.peers[0].send(notice)
+    assert await say.settle() == ["You are at place about 120."]
+    assert await say.type("position") == ["You are at place about 120."]
+    assigned = {"request": "r_1", "session": "s_1", "representative": "bo", "name": "Bo"}
+    assert await say.happens("me", "request.assigned", **assigned) == ["Bo is here."]
+    assert await say.type("position") == ["You are being served."]
+    held = {"session": "s_1", "until": 1, "who": "representative"}
+    assert "reconnecting" in (await say.happens("session:s_1", "session.held", **held))[0]
+    share = {"share": "h_1", "session": "s_1", "by": "representative"}
+    assert await say.type("yes") == ["! nobody asks to see your screen"]
+    assert "yes or no" in (await say.happens("session:s_1", "share.changed", **share, state="requested"))[0]
+    await say.type("yes")
+    assert "Sure?" in (await say.happens("session:s_1", "share.changed", **share, state="accepted"))[0]
+    await say.type("yes")
+    await say.happens("session:s_1", "share.changed", **share, state="active")
+    await say.type("no")
+    await say.type("end")
+    assert await say.happens("me", "request.ended", request="r_1", state="closed") == ["It is over (closed)."]
+    assert await say.over() == []
+    asked = [op for op, _ in say.asked]
+    assert asked == ["portal.open", "request.create", "share.accept", "share.confirm", "share.stop", "session.end"]
+    assert say.asked[1][1] == {"text": "It hums", "name": "Kim"}
+
+
+async def test_a_customer_is_told_how_to_come_back(autojump_clock: MockClock, customer: Table) -> None:
+    say = customer
+    say.snapshots["me"] = {"requests": [{**REQUEST, "representative_name": None}]}
+    assert (await say.settle())[-1] == "Your request is waiting."
+    assert await say.type("pick bo") == []
+    assert await say.type("pin 123456789") == []
+    unplaced = {"request": "r_1", "representative": "bo", "reason": "declined", "broadcast": False}
+    assert await say.happens("me", "request.unplaced", **unplaced) == ["bo won't come (declined): pick somebody else."]
+    requeued = {"request": "r_1", "reason": "handed_back"}
+    assert "you keep your place" in (await say.happens("me", "request.requeued", **requeued))[0]
+    assert "--visitor v-token" in (await say.type("quit"))[-1]
+    assert [op for op, _ in say.asked] == ["portal.open", "request.pick", "pin.redeem"]
+
+
+async def test_a_lost_connection_and_a_gap_are_said(autojump_clock: MockClock, customer: Table) -> None:
+    say = customer
+    await say.settle()
+    await say.broker.peers[0].send(Gap("me", 1, 4, "retention"))
+    assert await say.settle() == ["! me: events 1 to 4 are gone (retention)"]
+    await say.broker.peers[0].ws.aclose(4000)
+    assert "the connection is lost" in (await say.settle())[0]
+    await trio.sleep(1)
+    assert "the connection is back" in await say.settle()
+
+
+async def test_json_says_everything_one_object_a_line(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    async with trio.open_nursery() as nursery:
+        say = Table(broker, "representative", nursery, as_json=True)
+        say.snapshots["me"] = {"presence": [PRESENCE]}
+        first = [json.loads(line) for line in await say.settle()]
+        assert first == [{"snapshot": {"presence": [PRESENCE]}, "stream": "me", "offset": 0}]
+        event = Event("me", 1, "offer.made", 1_700_000_000_000, {"offer": "o_1"})
+        (said,) = await say.happens("me", "offer.made", offer="o_1")
+        assert json.loads(said) == {
+            "event": event.type,
+            "stream": "me",
+            "offset": 1,
+            "t_ms": event.t_ms,
+            "data": event.data,
+        }
+        (said,) = await say.type("accept")
+        assert json.loads(said) == {
+            "command": "accept",
+            "error": "which offer? there is none",
+            "code": None,
+            "detail": None,
+        }
+        (said,) = await say.type("pin")
+        assert json.loads(said)["value"]["pin"] == "123456789"
+        (said,) = await say.type("status")
+        assert json.loads(said)["value"]["presence"] == "offline"
+        nursery.cancel_scope.cancel()
+
+
+def test_a_number_is_never_given_twice() -> None:
+    numbers = Numbers("offer")
+    assert [numbers.add("a"), numbers.add("b"), numbers.add("a")] == [1, 2, 1]
+    assert numbers.drop("a") == 1
+    assert numbers.drop("a") is None
+    assert numbers.add("a") == 3
+    with pytest.raises(InputError, match="there is 2, 3"):
+        numbers.find("")
+    assert numbers.find("2") == "b"

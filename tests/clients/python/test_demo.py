@@ -1,0 +1,122 @@
+"""``huntgroup demo --check``: every story as it must be, and what differs is found."""
+
+# covers: clients/python/demo_stage.py clients/python/demo_stories.py clients/python/demo_crash.py
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import pytest
+import trio
+
+from broker.protocol.frames import Event, Notice
+from clients.python import demo as check
+from clients.python import demo_stage
+from clients.python.demo_crash import crash
+from clients.python.demo_stage import DiffersError, Eyes, Stage, must
+from clients.python.demo_stories import STORIES, Story
+from clients.python.errors import NoSuch
+
+NAMES = [story.__name__ for story in STORIES]
+
+
+def arguments(*, server: str | None = None, data: str | None = None, only: str = "") -> argparse.Namespace:
+    return argparse.Namespace(server=server, data=data, only=only, json=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_everybody_sees_what_they_must(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.run(arguments()) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in report["stories"]] == [*NAMES, crash.__name__]
+    assert all(each["saw"] and each["why"] is None for each in report["stories"])
+
+
+@pytest.mark.slow
+def test_a_broker_that_runs_is_checked_with_sign_ins_of_its_data_folder(
+    demo: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check.run(arguments(server=demo["url"], data=demo["data"], only="queue_button")) == 0
+    assert json.loads(capsys.readouterr().out)["played"] == 1
+
+
+@pytest.mark.slow
+def test_without_a_broker_there_is_nothing_to_check(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
+    args = arguments(server="http://127.0.0.1:1", data=str(tmp_path), only="queue_button")
+    assert check.run(args) == check.UNREACHABLE
+
+
+def test_every_kind_in_every_mode_has_its_story() -> None:
+    told = [str(story.__doc__) for story in STORIES]
+    for each in (
+        "web, pick",
+        "web, ask",
+        "web, button",
+        "phone, pin",
+        "phone, global pin",
+        "queue, ask",
+        "queue, button",
+    ):
+        assert sum(text.startswith(each) for text in told) == 1
+
+
+async def differing(stage: Stage) -> None:
+    """A story."""
+    stage.tell("kim", "sees something else")
+    must("what kim sees", 1, 2)
+
+
+async def refused(stage: Stage) -> None:
+    """A story."""
+    raise NoSuch(2404, "no such offer")
+
+
+async def in_tasks(stage: Stage) -> None:
+    """A story."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(differing, stage)
+        nursery.start_soon(refused, stage)
+
+
+@pytest.mark.parametrize(
+    ("story", "why"),
+    [(differing, "what kim sees: expected 1, got 2"), (refused, "NoSuch: no such offer (2404)"), (in_tasks, "2404")],
+)
+async def test_what_differs_is_told(story: Story, why: str) -> None:
+    lines: list[str] = []
+    told = await check._play(story, "http://x", {}, lines.append)
+    assert told.why is not None
+    assert why in told.why
+    assert any("DIFFERS" in line for line in lines)
+
+
+async def test_a_bug_in_a_story_is_no_difference() -> None:
+    async def story(stage: Stage) -> None:
+        raise KeyError("bug")
+
+    with pytest.RaisesGroup(KeyError):
+        await check._play(story, "http://x", {}, lambda line: None)
+
+
+async def test_eyes_wait_for_what_is_not_seen_yet_and_give_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    eyes = Eyes()
+    event = Event("me", 1, "offer.made", 1, {"offer": "o_1", "kind": "queue"})
+    notice = Notice("me", "r_1", "queue.position", {"position": 2})
+    async with trio.open_nursery() as nursery:
+
+        async def later() -> None:
+            await trio.sleep(1)
+            eyes.see(event)
+            eyes.see(notice)
+
+        nursery.start_soon(later)
+        assert await eyes.event("offer.made", kind="queue") == event
+        assert await eyes.notice("queue.position", position=2) == notice
+    with pytest.raises(DiffersError, match="in vain"):
+        await eyes.event("offer.made", kind="direct")
+    assert trio.current_time() >= demo_stage.WAIT

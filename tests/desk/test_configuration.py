@@ -1,0 +1,299 @@
+"""Portals, teams, representatives: what managers set up, and what it does to those who wait."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from broker import limits
+from broker.codes import Code
+from broker.desk import events as e
+from broker.desk.configuration import KINDS, valid_portal_address
+from broker.desk.identity import Identity, Role
+from broker.protocol import ops
+from tests.support.builders import (
+    ACCOUNT,
+    customer,
+    manager,
+    offer_id,
+    personal,
+    representative,
+    request_id,
+    session_id,
+)
+from tests.support.scene import Scene, of, office
+
+MIA = manager()
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), list(itertools.product(("web", "phone", "queue"), ("pick", "ask", "button", "pin", "global_pin")))
+)
+def test_the_mode_limits_the_kinds(mode: str, kind: str) -> None:
+    scene = Scene()
+    command = ops.PortalPut("help", kind, mode, ["help"])
+    if kind in KINDS[mode]:
+        assert scene.ok(command, MIA).value == {"portal": "help", "changed": True}
+    else:
+        assert (scene.refused(command, MIA, Code.BAD_ARGS).detail or {})["path"] == "args.kind"
+
+
+def test_a_portal_put_again_as_it_is_changes_nothing() -> None:
+    scene = office()
+    command = ops.PortalPut("help", "ask", "queue", ["help"])
+    assert scene.ok(command, MIA).value == {"portal": "help", "changed": False}
+    titled = ops.PortalPut("help", "ask", "queue", ["help"], personal("Help", "c_1"))
+    assert scene.ok(titled, MIA).value["changed"] is True
+    assert scene.desk.drain_released() == []
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], personal("Help!", "c_2")), MIA)
+    assert scene.desk.drain_released() == ["c_1"]
+    scene.ok(ops.PortalPut("help", "button", "queue", ["help"]), MIA)
+    assert scene.desk.held_contents() == {"c_2"}  # a title stays until another is given
+
+
+def test_a_sub_portal_belongs_to_one_portal() -> None:
+    scene = office()
+    refusal = scene.refused(ops.PortalPut("more", "ask", "queue", ["more", "help"]), MIA, Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == "args.subportals[1]"
+    refusal = scene.refused(ops.PortalPut("more", "ask", "queue", ["more", "more"]), MIA, Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == "args.subportals"
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["other"]), MIA)
+    scene.ok(ops.PortalPut("more", "ask", "queue", ["more", "help"]), MIA)
+    assert scene.desk.state.subportals == {"other": "help", "more": "more", "help": "more"}
+
+
+def test_what_open_requests_were_made_under_cannot_change_under_them() -> None:
+    scene = office("ann")
+    scene.ask("carl")
+    for command in (
+        ops.PortalPut("help", "button", "queue", ["help"]),
+        ops.PortalPut("help", "ask", "web", ["help"]),
+        ops.PortalPut("help", "ask", "queue", ["other"]),
+    ):
+        assert (scene.refused(command, MIA).detail or {})["state"] == "in_use"
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "more"], offer_ms=5000), MIA)
+    scene.portal("free", "ask", "web")
+    scene.ok(ops.PortalPut("free", "pick", "web", ["free"]), MIA)
+
+
+def test_there_are_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_PORTALS", "MAX_TEAMS", "MAX_REPRESENTATIVES"):
+        monkeypatch.setattr(limits, name, 1)
+    monkeypatch.setattr(limits, "MAX_SUBPORTALS", 2)
+    scene = office("ann")
+    scene.refused(ops.PortalPut("more", "ask", "queue", ["more"]), MIA, Code.QUOTA)
+    scene.refused(ops.PortalPut("help", "ask", "queue", ["help", "b", "c"]), MIA, Code.QUOTA)
+    scene.refused(ops.TeamPut("red", []), MIA, Code.QUOTA)
+    scene.refused(ops.RepresentativePut("bo", personal("Bo"), "blue", 1), MIA, Code.QUOTA)
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "b"]), MIA)
+    scene.ok(ops.TeamPut("blue", ["help", "b"]), MIA)
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 2), MIA)
+
+
+def test_a_team_serves_sub_portals_that_exist_each_once() -> None:
+    scene = office()
+    refusal = scene.refused(ops.TeamPut("red", ["help", "none"]), MIA, Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == "args.subportals[1]"
+    scene.ok(ops.TeamPut("red", ["help", "help"]), MIA)
+    assert scene.desk.state.teams["red"].subportals == ("help",)
+    assert scene.ok(ops.TeamPut("red", ["help"]), MIA).value == {"team": "red", "changed": False}
+    assert scene.ok(ops.TeamPut("red", ["help"], personal("Red", "c_1")), MIA).value["changed"] is True
+    scene.ok(ops.TeamPut("red", ["help"], personal("Reds", "c_2")), MIA)
+    assert scene.desk.drain_released() == ["c_1"]
+    scene.ok(ops.TeamPut("red", []), MIA)
+    assert scene.desk.held_contents() == {"c_2"}
+
+
+def test_a_representative_belongs_to_a_team_that_exists() -> None:
+    scene = office()
+    command = ops.RepresentativePut("ann", personal("Ann"), "none", 1)
+    assert (scene.refused(command, MIA, Code.BAD_ARGS).detail or {})["path"] == "args.team"
+    first = personal("Ann", "c_1")
+    scene.ok(ops.RepresentativePut("ann", first, "blue", 1), MIA)
+    scene.ok(ops.RepresentativePut("ann", first, "blue", 2), MIA)
+    assert scene.desk.drain_released() == []
+    scene.ok(ops.RepresentativePut("ann", personal("Anna", "c_2"), "blue", 2), MIA)
+    assert scene.desk.drain_released() == ["c_1"]
+
+
+def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
+    scene = office("ann", capacity=2)
+    value = scene.ok(ops.AccountGet(), MIA).value
+    assert value == {
+        "portals": [
+            {
+                "portal": "help",
+                "title": None,
+                "kind": "ask",
+                "mode": "queue",
+                "subportals": ["help"],
+                "offer_ms": limits.OFFER_TIMEOUT,
+                "pick_fallback": "choose",
+            }
+        ],
+        "teams": [{"team": "blue", "title": None, "subportals": ["help"]}],
+        "representatives": [
+            {
+                "representative": "ann",
+                "name": scene.desk.state.representatives["ann"].name,
+                "team": "blue",
+                "capacity": 2,
+            }
+        ],
+    }
+    by = [data["by"] for kind, data in scene.told("account")]
+    assert by == ["mia", "mia", "mia"]
+
+
+def test_what_no_person_did_was_the_broker() -> None:
+    scene = Scene()
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"]))
+    assert [event.by for event in scene.events(e.PortalPut) if isinstance(event, e.PortalPut)] == ["broker"]
+
+
+def test_a_portals_page_gets_what_it_needs() -> None:
+    scene = office("ann")
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], personal("Help", "c_1")), MIA)
+    value = scene.ok(ops.PortalOpen(), customer("carl")).value
+    assert value == {
+        "portal": "help",
+        "kind": "ask",
+        "mode": "queue",
+        "open": True,
+        "subportals": [{"subportal": "help", "open": True}],
+        "representatives": [],
+        "title": scene.desk.state.portals["help"].title,
+    }
+    scene.ask("carl")
+    assert scene.ok(ops.PortalOpen(), customer("carl")).value["request"] == request_id("carl")
+    scene.refused(ops.PortalOpen(), customer("carl", "none"), Code.NO_SUCH)
+    scene.refused(ops.PortalOpen(), customer("carl", None), Code.NO_SUCH)  # the account takes no pins
+
+
+# --- what changes do to those who wait ---------------------------------------------------------------
+
+
+def test_a_team_that_gets_a_sub_portal_serves_its_line_at_once() -> None:
+    scene = office("ann")
+    scene.portal("more", "ask", "queue")
+    scene.ask("carl", "more")
+    events = of(scene.ok(ops.TeamPut("blue", ["help", "more"]), MIA))
+    assert [type(event) for event in events] == [e.TeamPut, e.OfferMade]
+    assert scene.told("team:blue")[-1][0] == "team.changed"
+
+
+def test_a_team_that_loses_a_sub_portal_loses_what_came_from_there_and_keeps_its_sessions() -> None:
+    scene = office("ann", "bo", kind="pick", mode="web", capacity=2)
+    scene.portal("line", "ask", "queue")
+    scene.portal("kept", "ask", "queue")
+    scene.team("blue", "help", "line", "kept")
+    session = scene.assign("x", "ann", "line")
+    scene.ask("direct", pick="bo")
+    scene.ask("waits", pick="bo")
+    scene.ask("waits too", pick="bo")
+    scene.ask("queue", "line")
+    scene.team("red", "line")
+    scene.staff("red", "cy")
+    events = of(scene.ok(ops.TeamPut("blue", ["kept"]), MIA))
+    gone = [(event.kind, event.reason) for event in events if isinstance(event, e.OfferEnded)]
+    assert gone == [("queue", "gone"), ("direct", "gone"), ("direct", "gone")]
+    assert sum(isinstance(event, e.RequestUnplaced) for event in events) == 3
+    assert scene.offered_to("cy") == [request_id("queue")]
+    assert scene.offered_to("ann") == scene.offered_to("bo") == []
+    assert session in scene.desk.state.sessions
+
+
+def test_who_waits_for_a_representative_in_a_sub_portal_that_is_kept_goes_on_waiting() -> None:
+    scene = office("ann", kind="pick", mode="web")
+    scene.portal("other", "pick", "web")
+    scene.team("blue", "help", "other")
+    scene.assign("x", "ann", pick="ann")
+    scene.ask("kept", pick="ann")
+    scene.ask("lost", "other", pick="ann")
+    events = of(scene.ok(ops.TeamPut("blue", ["help"]), MIA))
+    assert [event.request for event in events if isinstance(event, e.RequestUnplaced)] == [request_id("lost")]
+    scene.end(session_id("x"))
+    assert scene.offered_to("ann") == [request_id("kept")]
+
+
+def test_a_representative_who_moves_takes_its_sessions_along_and_no_offers_of_the_former_team() -> None:
+    scene = office("ann", capacity=2)
+    scene.portal("more", "ask", "queue")
+    scene.team("red", "more")
+    scene.assign("x", "ann")
+    scene.ask("carl")
+    scene.ask("cora", "more")
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "red", 2), MIA)
+    assert scene.offered_to("ann") == [request_id("cora")]
+    assert scene.line() == [request_id("carl")]
+    assert scene.told("team:red")[-1][0] == "representative.changed"
+    scene.end(session_id("x"))
+    assert scene.told("team:red")[-1][0] == "load.changed"
+
+
+def test_a_transfer_survives_a_change_of_team() -> None:
+    scene = office("ann", "bo")
+    session = scene.assign("carl", "ann")
+    scene.ok(ops.SessionTransfer(session, "bo"), representative("ann"))
+    scene.ok(ops.TeamPut("blue", []), MIA)
+    scene.accept(offer_id("carl", 2), "bo")
+
+
+def test_more_capacity_takes_the_next_in_line_and_less_lets_finish() -> None:
+    scene = office("ann")
+    for name in ("one", "two", "three"):
+        scene.ask(name)
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 3), MIA)
+    assert scene.offered_to("ann") == [request_id(name) for name in ("one", "two", "three")]
+    scene.lowered.add("ann")
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 1), MIA)
+    scene.ask("four")
+    for number, name in enumerate(("one", "two", "three"), 1):
+        scene.accept(offer_id(name), "ann")
+        assert len(scene.desk.state.representatives["ann"].sessions) == number
+    scene.end(session_id("one"))
+    scene.end(session_id("two"))
+    assert scene.offered_to("ann") == []
+    scene.end(session_id("three"))
+    assert scene.offered_to("ann") == [request_id("four")]
+
+
+def test_what_competes_for_a_place_is_served_by_age_whichever_line_it_stands_in() -> None:
+    scene = Scene()
+    for name in ("x", "y", "z"):
+        scene.portal(name, "ask", "queue")
+    scene.team("blue", "x")
+    scene.team("red", "x", "y")
+    scene.team("green", "x", "y", "z")
+    scene.staff("green", "gus", capacity=2)
+    for name, line in (("old", "y"), ("new", "x")):
+        scene.assign(name, "gus", line)
+        scene.now += 1
+    scene.staff("red", "ann")  # better ranked for x than bo
+    scene.staff("blue", "bo")
+    scene.set("gus", "offline", sessions="hand_back")
+    assert scene.offered_to("ann") == [request_id("old")]  # which only she serves
+    assert scene.offered_to("bo") == [request_id("new")]
+
+
+def test_only_managers_set_up() -> None:
+    scene = office("ann")
+    for role in (Role.CUSTOMER, Role.REPRESENTATIVE, Role.SERVICE):
+        who = Identity(ACCOUNT, "x", role, "help")
+        scene.refused(ops.TeamPut("blue", []), who, Code.NOT_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("acme/help", ("acme", "help")),
+        ("acme", None),
+        ("acme/", None),
+        ("/help", None),
+        ("Acme/help", None),
+        ("acme/help/me", None),
+    ],
+)
+def test_a_portals_address_is_account_and_portal(address: str, expected: tuple[str, str] | None) -> None:
+    assert valid_portal_address(address) == expected

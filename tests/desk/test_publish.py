@@ -1,0 +1,148 @@
+"""Publishing: each event's places and bodies fit the schema, and no text goes where it may not."""
+
+from __future__ import annotations
+
+from typing import cast, get_type_hints
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.content import Ref
+from broker.desk import events as e
+from broker.desk.publish import _AUDIENCES, _BODIES, audiences, render, resolve
+from broker.protocol import check, schema
+from broker.protocol.check import BadArgs
+
+SECRET = "a text that nobody else may read"
+slug = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
+WORDS: dict[tuple[str, str], list[str]] = {
+    ("PresenceChanged", "presence"): ["available", "away", "offline"],
+    ("PresenceChanged", "by"): ["representative", "broker"],
+    ("RepresentativeBack", "presence"): ["available", "away"],
+    ("OfferMade", "kind"): ["queue", "direct", "broadcast", "transfer"],
+    ("OfferEnded", "reason"): ["declined", "expired", "revoked", "gone"],
+    ("RequestUnplaced", "reason"): ["declined", "expired", "gone"],
+    ("RequestRequeued", "reason"): ["handed_back", "representative_lost", "signed_out"],
+    ("RequestEnded", "state"): ["closed", "withdrawn", "abandoned"],
+    ("RequestAssigned", "kind"): ["queue", "direct", "broadcast", "pin"],
+    ("SessionEnded", "reason"): ["customer", "representative", "abandoned", "handed_back", "signed_out"],
+    ("PinEnded", "state"): ["expired", "revoked"],
+    ("ShareEnded", "state"): ["refused", "ended"],
+    ("ShareEnded", "by"): ["customer", "representative", "broker"],
+}
+SCHEMA = cast("dict[str, dict[str, list[str]]]", schema.load()["events"])
+KINDS = ["pick", "ask", "button", "pin", "global_pin"]
+
+
+def events_of(cls: type[e.Event]) -> st.SearchStrategy[e.Event]:
+    """Any event of a class, its words as the desk uses them."""
+    hints = get_type_hints(cls)
+    fields: dict[str, st.SearchStrategy[object]] = {}
+    for field in attrs.fields(cls):
+        words = WORDS.get((cls.__name__, field.name))
+        if words is not None:
+            fields[field.name] = st.sampled_from(words)
+        elif field.name in ("kind", "mode"):
+            fields[field.name] = st.sampled_from(KINDS if field.name == "kind" else ["web", "phone", "queue"])
+        else:
+            fields[field.name] = _of_type(hints[field.name])
+    return st.fixed_dictionaries(fields).map(lambda values: _coherent(cls(**values)))  # type: ignore[arg-type]
+
+
+def _of_type(hint: object) -> st.SearchStrategy[object]:
+    known: list[tuple[object, st.SearchStrategy[object]]] = [
+        (str, slug),
+        (int, st.integers(1, 10**15)),
+        (bool, st.booleans()),
+        (Ref, st.just(("c_secret", b"d" * 16))),
+        (tuple[str, ...], st.lists(slug, min_size=1, max_size=3).map(tuple)),
+    ]
+    for kind, strategy in known:
+        if hint == kind:
+            return strategy
+        if hint == kind | None:  # type: ignore[operator]
+            return st.none() | strategy
+    raise AssertionError(f"no strategy for {hint}")
+
+
+def _coherent(event: e.Event) -> e.Event:
+    """What goes together does: a pin's assignment has no offer, any other has one."""
+    if isinstance(event, e.RequestAssigned):
+        if event.kind == "pin":
+            event.offer, event.pin, event.pin_expires = None, event.pin or "p", event.pin_expires or 1
+        else:
+            event.offer, event.pin, event.pin_expires = event.offer or "o", None, None
+    return event
+
+
+few = settings(max_examples=12)  # an event has few fields that matter, and there are many classes
+
+
+@pytest.mark.parametrize("type_", sorted(e.EVENTS))
+@few
+@given(data=st.data())
+def test_what_each_place_gets_fits_the_schema_and_no_text_reaches_account_or_team(
+    type_: str, data: st.DataObject
+) -> None:
+    event = data.draw(events_of(e.EVENTS[type_]))
+    for stream, wire_type in audiences(event):
+        body = render(event, wire_type, stream, lambda content: SECRET)
+        check.check_event(wire_type, as_received(body))
+        check.check_event(wire_type, as_received(render(event, wire_type, stream, lambda content: None)))
+        allowed = SCHEMA[wire_type]
+        assert stream.partition(":")[0] in allowed["streams"]
+        assert set(body) <= set(allowed["data"])
+        shown = repr(body)
+        assert "c_secret" not in shown
+        assert "dddd" not in shown
+        if stream == "account" or stream.startswith("team:"):
+            assert SECRET not in shown
+
+
+def as_received(body: dict[str, object]) -> dict[str, object]:
+    """An array is a list to its receiver, whatever was packed."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in body.items()}
+
+
+def test_every_event_has_a_place_but_those_that_concern_nobody() -> None:
+    silent = set(e.EVENTS.values()) - set(_AUDIENCES)
+    assert silent == {e.BrokerStarted, e.RoundPaused, e.RoundStarted, e.VisitorsForgotten}
+    assert audiences(e.RoundStarted("r")) == []
+
+
+def test_there_is_no_body_for_a_type_that_the_schema_does_not_know_or_an_event_without_a_place() -> None:
+    assert {wire_type for _, wire_type in _BODIES} == set(SCHEMA)
+    assert {cls for cls, _ in _BODIES} == set(_AUDIENCES)
+
+
+def nothing(content: str) -> None:
+    """Every text is erased."""
+
+
+def test_a_customers_words_go_to_who_may_take_the_request() -> None:
+    ref = ("c_1", b"d" * 16)
+    offer = e.OfferMade("o", "r", "help", "queue", "ann", 5, 1, ref, ref, None)
+    assert audiences(offer) == [("me:ann", "offer.made"), ("account", "offer.made")]
+    assert render(offer, "offer.made", "me:ann", {"c_1": "why?"}.get)["text"] == "why?"
+    assert render(offer, "offer.made", "me:ann", nothing)["text"] == {"erased": True}
+    offer.representative = None
+    assert audiences(offer)[0] == ("subportal:help", "offer.made")
+
+
+def test_references_are_resolved_however_deep() -> None:
+    ref = ("c_1", b"d" * 16)
+    value = {"a": [ref, 1], "b": {"c": ref}, "d": ("x", "y"), "e": None}
+    assert resolve(value, {"c_1": "why?"}.get) == {
+        "a": ["why?", 1],
+        "b": {"c": "why?"},
+        "d": ["x", "y"],
+        "e": None,
+    }
+    assert resolve(ref, nothing) == {"erased": True}
+
+
+def test_the_check_would_notice_a_wrong_body() -> None:
+    with pytest.raises(BadArgs):
+        check.check_event("request.ended", {"request": "r"})

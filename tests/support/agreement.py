@@ -1,0 +1,107 @@
+"""Where two desks, or a desk and the naive model, must agree: the words of each comparison, so that a difference reads
+as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.desk import snapshot
+from broker.desk.desk import Desk
+from broker.desk.events import pack_body, unpack_body
+from broker.desk.outcome import Recorded
+from broker.protocol.codec import pack_value, unpack_value
+from tests.support import builders
+from tests.support.model import Model
+
+
+def agree(desk: Desk, model: Model) -> None:
+    """The desk is in the state that the model predicts."""
+    state = desk.state
+    tickets = state.router.tickets
+    requests = {
+        name: (
+            request.visitor,
+            request.discipline,
+            request.state,
+            request.representative,
+            request.target if request.state == "waiting" and request.discipline == "direct" else None,
+            set(tickets[name].refused) if request.discipline == "queue" and request.state == "waiting" else set(),
+            name in tickets and tickets[name].paused,
+        )
+        for name, request in state.requests.items()
+    }
+    expected = {
+        wish.name: (
+            wish.visitor,
+            wish.how,
+            wish.state,
+            wish.owner,
+            wish.target if wish.state == "waiting" and wish.how == "direct" else None,
+            wish.refused if wish.how == "queue" and wish.state == "waiting" else set(),
+            wish.paused,
+        )
+        for wish in model.wishes
+    }
+    assert requests == expected
+    assert list(state.requests) == [wish.name for wish in model.wishes]
+    offers = {(o.offer, o.request, o.kind, o.representative, o.deadline) for o in state.offers.values()}
+    assert offers == {(o.name, o.wish, o.kind, o.to, o.deadline) for o in model.proposals}
+    _agree_on_people(desk, model)
+    due = [(t, kind, name) for t, kind, name in state.deadlines if kind != "visitors"]
+    assert due == model.due()
+
+
+def _agree_on_people(desk: Desk, model: Model) -> None:
+    state = desk.state
+    for person in model.people:
+        mine = state.representatives[person.name]
+        member = state.router.members[person.name]
+        assert (mine.chosen, mine.connected, mine.team, mine.capacity) == (
+            person.chosen,
+            person.connected,
+            person.team,
+            person.capacity,
+        )
+        assert {state.sessions[name].request for name in mine.sessions} == {w.name for w in model.held(person.name)}
+        assert member.idle_since == person.idle_since, f"{person.name} is idle since {member.idle_since}"
+    for line in state.router.lines:
+        queue = model.queue(line)
+        assert [request for request, _, _ in desk.positions(line, 1, len(queue) + 1)] == queue
+        for place, request in enumerate(queue, 1):
+            assert state.router.position(request) == place
+
+
+def same_desk(one: Desk, other: Desk) -> None:
+    """Both hold the same facts, and wait for the same."""
+    assert snapshot.dump(one) == snapshot.dump(other)
+    # of a request that waits between rounds, a snapshot keeps the deadline; it keeps none of those that do nothing
+    assert list(one.state.deadlines) == list(other.state.deadlines)
+    assert dict(one.lines()) == dict(other.lines())
+    assert one.statistics() == other.statistics()
+
+
+Stored = tuple[str, int, bytes, int, tuple[tuple[str, int, str], ...]]
+"""A record as a journal keeps it: type, version, packed body, time, entries."""
+
+
+def stored(record: Recorded) -> Stored:
+    """What a journal keeps of a record."""
+    event = record.event
+    return event.TYPE, event.VERSION, pack_value(pack_body(event)), record.t, record.entries
+
+
+def replay(desk: Desk, records: Sequence[Stored]) -> Desk:
+    """Apply stored records to a desk, as after a restart."""
+    for type_, version, body, t, entries in records:
+        values = unpack_value(body)
+        assert isinstance(values, tuple)
+        desk.evolve(unpack_body(type_, version, values), t, entries)
+    desk.settle()
+    return desk
+
+
+def reloaded(desk: Desk) -> Desk:
+    """The same desk out of its packed snapshot."""
+    data = unpack_value(pack_value(snapshot.dump(desk)))
+    assert isinstance(data, dict)
+    return snapshot.load(builders.ACCOUNT, builders.SLOT, desk.state.pinspace, data)  # type: ignore[arg-type]

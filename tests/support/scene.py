@@ -1,0 +1,199 @@
+"""A desk on a virtual clock, watched: after every command and every deadline its state and its history are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from broker.codes import Code
+from broker.desk import invariants
+from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
+from broker.desk.deadlines import Due
+from broker.desk.desk import Desk
+from broker.desk.events import Event, RequestRequeued
+from broker.desk.identity import Identity
+from broker.desk.outcome import Handled, Recorded, Refusal
+from broker.desk.publish import render
+from broker.protocol import ops
+from tests.support import builders
+from tests.support.history import History, expect
+
+
+@attrs.define
+class Scene:
+    """A desk, what time it is there, and all that has happened."""
+
+    desk: Desk = attrs.field(factory=builders.desk)
+    now: int = builders.START
+    records: list[Recorded] = attrs.field(factory=list)
+    history: History = attrs.field(factory=History)
+    lowered: set[str] = attrs.field(factory=set)
+    commands: int = 0
+    places: dict[str, int] = attrs.field(factory=dict)
+    """Request to its place in its line."""
+
+    # --- commands --------------------------------------------------------------------------------
+
+    def do(self, command: object, who: Identity | None = None, named: str | None = None) -> Handled | Refusal:
+        """One command at this moment. ``named`` is what its ids are made of."""
+        self.commands += 1
+        outcome = self.desk.handle(command, who, self.now, builders.entropy(named or f"#{self.commands}"))
+        if isinstance(outcome, Handled):
+            self.watch(outcome.records)
+        return outcome
+
+    def ok(self, command: object, who: Identity | None = None, named: str | None = None) -> Handled:
+        """One that must be carried out."""
+        outcome = self.do(command, who, named)
+        assert isinstance(outcome, Handled), f"{command} was refused: {outcome}"
+        return outcome
+
+    def refused(self, command: object, who: Identity | None = None, code: Code = Code.WRONG_STATE) -> Refusal:
+        """One that must be refused with this code."""
+        outcome = self.do(command, who)
+        assert isinstance(outcome, Refusal), f"{command} was carried out"
+        assert outcome.code is code, f"{command} was refused with {outcome}"
+        return outcome
+
+    def pass_time(self, ms: int) -> list[Event]:
+        """Let time pass, each deadline at its very moment; the events of that."""
+        first, until = len(self.records), self.now + ms
+        while self.fire(until) is not None:
+            pass
+        return [record.event for record in self.records[first:]]
+
+    def fire(self, until: int) -> Due | None:
+        """Let time pass until the next deadline and carry it out; None, at ``until``, when none is due before."""
+        due = self.desk.state.deadlines.first()
+        assert self.desk.next_deadline() == (None if due is None else due[0])
+        if due is None or due[0] > until:
+            assert self.desk.fire(until) is None
+            self.now = until
+            return None
+        self.now = max(self.now, due[0])
+        handled = self.desk.fire(self.now)
+        assert handled is not None
+        self.watch(handled.records)
+        return due
+
+    def watch(self, records: Sequence[Recorded]) -> None:
+        """Keep these records and check what they did."""
+        self.records += records
+        self.history.see(records)
+        invariants.check(self.desk.state, lowered=self.lowered)
+        self._watch_places(records)
+
+    def _watch_places(self, records: Sequence[Recorded]) -> None:
+        """F22: a place in a line only rises when somebody older was sent back into it."""
+        sent_back = {record.event.request for record in records if isinstance(record.event, RequestRequeued)}
+        places = {}
+        for subportal, count in self.desk.lines():
+            back = 0
+            for request, _, place in self.desk.positions(subportal, 1, count):
+                risen = place - self.places.get(request, place)
+                expect("F22", risen <= back, f"{request} goes back by {risen} places, {back} were sent back before it")
+                back += request in sent_back
+                places[request] = place
+        self.places = places
+
+    # --- what is often done ----------------------------------------------------------------------
+
+    def portal(self, name: str, kind: str, mode: str, *subportals: str, fallback: str = "choose") -> None:
+        """A portal; its sub-portal is called like it unless names are given."""
+        command = ops.PortalPut(name, kind, mode, subportals or (name,), pick_fallback=fallback)
+        self.ok(command, builders.manager())
+
+    def team(self, name: str, *subportals: str) -> None:
+        """A team and what it serves."""
+        self.ok(ops.TeamPut(name, subportals), builders.manager())
+
+    def staff(self, team: str, *names: str, capacity: int = 1, presence: str = "available") -> None:
+        """Representatives of a team, signed in."""
+        for name in names:
+            person = builders.personal(name.title(), f"c_{name}")
+            self.ok(ops.RepresentativePut(name, person, team, capacity), builders.manager())
+            if presence != "offline":
+                self.set(name, presence)
+
+    def set(self, name: str, presence: str, sessions: str | None = None) -> Handled:
+        """A representative's presence."""
+        return self.ok(ops.PresenceSet(presence, sessions=sessions), builders.representative(name))
+
+    def ask(self, name: str, portal: str = "help", subportal: str | None = None, pick: str | None = None) -> str:
+        """The customer ``name`` asks at a portal; the request's id."""
+        text = builders.personal(f"{name} asks", f"c_{name}_{self.commands}")
+        command = ops.RequestCreate(subportal, text, representative=pick)
+        return str(self.ok(command, builders.customer(name, portal), name).value["request"])
+
+    def accept(self, offer: str, name: str) -> str:
+        """A representative accepts; the session's id."""
+        return str(self.ok(ops.OfferAccept(offer), builders.representative(name)).value["session"])
+
+    def assign(self, name: str, to: str, portal: str = "help", pick: str | None = None) -> str:
+        """A customer asks, and the representative who is offered it accepts; the session's id."""
+        self.ask(name, portal, pick=pick)
+        return self.accept(builders.offer_id(name), to)
+
+    def end(self, session: str) -> None:
+        """Its representative ends a session."""
+        who = self.desk.state.sessions[session].representative
+        self.ok(ops.SessionEnd(session), builders.representative(who))
+
+    def lose(self, person: str) -> Handled:
+        """A person's last connection is gone."""
+        return self.ok(ConnectionLost(person))
+
+    def back(self, person: str) -> Handled:
+        """And there again."""
+        return self.ok(ConnectionBack(person))
+
+    def restart(self) -> Handled:
+        """The broker starts."""
+        return self.ok(BrokerStart())
+
+    # --- what is often asked ---------------------------------------------------------------------
+
+    def events(self, *kinds: type[Event]) -> list[Event]:
+        """All events so far of these classes."""
+        return [record.event for record in self.records if isinstance(record.event, kinds)]
+
+    def told(self, stream: str) -> list[tuple[str, dict[str, object]]]:
+        """What readers of a stream have seen: (wire type, data)."""
+        return [
+            (wire_type, render(record.event, wire_type, place, str.upper))
+            for record in self.records
+            for place, _, wire_type in record.entries
+            if place == stream
+        ]
+
+    def offered_to(self, name: str) -> list[str]:
+        """The requests that one representative has offers of now."""
+        state = self.desk.state
+        return [state.offers[offer].request for offer in state.representatives[name].offers]
+
+    def line(self, subportal: str = "help") -> list[str]:
+        """The requests in a line, first to last."""
+        return [request for request, _, _ in self.desk.positions(subportal, 1, 10_000)]
+
+
+def of(handled: Handled | Iterable[Recorded]) -> list[Event]:
+    """The events of an outcome."""
+    records = handled.records if isinstance(handled, Handled) else handled
+    return [record.event for record in records]
+
+
+def office(
+    *names: str,
+    capacity: int = 1,
+    kind: str = "ask",
+    mode: str = "queue",
+    fallback: str = "choose",
+    scene: Scene | None = None,
+) -> Scene:
+    """A desk with the portal ``help`` and a team ``blue`` of these representatives, all available."""
+    scene = scene or Scene()
+    scene.portal("help", kind, mode, fallback=fallback)
+    scene.team("blue", "help")
+    scene.staff("blue", *names, capacity=capacity)
+    return scene

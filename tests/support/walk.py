@@ -1,0 +1,137 @@
+"""A random but repeatable life of a desk: weighted, mostly sensible commands, drawn from a seed.
+
+Where a hypothesis machine chooses well but slowly, this is cheap: for properties over many commands, and for commands
+with nonsense in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+
+from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, PinGuessing
+from broker.desk.identity import Identity
+from broker.protocol import ops
+from tests.support.builders import customer, manager, personal, representative
+from tests.support.scene import Scene
+
+PORTALS = (
+    ("line", "ask", "queue", ("x", "y")),
+    ("open", "button", "web", ("z",)),
+    ("pick", "pick", "web", ("p",)),
+    ("pickall", "pick", "web", ("q",)),
+    ("phone", "pin", "phone", ("f",)),
+)
+STAFF = ("ann", "bo", "cy", "di")
+NOBODY = "no-such-thing"
+
+
+def walk(scene: Scene, seed: int, steps: int, nonsense: float = 0.05) -> Iterator[int]:
+    """Set a desk up and let ``steps`` things happen; after each, yields the number of records so far."""
+    chance = Random(seed)
+    for name, kind, mode, subportals in PORTALS:
+        scene.portal(name, kind, mode, *subportals, fallback="broadcast" if name == "pickall" else "choose")
+    scene.team("blue", "x", "y", "z", "p", "q", "f")
+    scene.team("red", "x", "z", "q")
+    scene.staff("blue", "ann", "bo", capacity=2)
+    scene.staff("red", "cy")
+    yield len(scene.records)
+    for _ in range(steps):
+        if chance.random() < 0.2:
+            scene.pass_time(chance.choice([1, 400, 5000, 20_000, 61_000, 121_000]))
+        else:
+            command, who = draw(scene, chance, nonsense)
+            if isinstance(command, ops.RepresentativePut):
+                scene.lowered.add(command.representative)
+            scene.do(command, who)
+        yield len(scene.records)
+
+
+def draw(scene: Scene, chance: Random, nonsense: float) -> tuple[object, Identity | None]:
+    """A command that often makes sense now, and who asks."""
+    if chance.random() < 0.15:
+        return _of_broker_or_manager(scene, chance)
+    if chance.random() < 0.4:
+        return _of_customer(scene, chance, nonsense)
+    return _of_representative(scene, chance, nonsense)
+
+
+def some(chance: Random, names: Sequence[str], nonsense: float) -> str:
+    """One of these, or something that isn't there."""
+    return NOBODY if not names or chance.random() < nonsense else chance.choice(names)
+
+
+def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identity | None]:
+    name = chance.choice(STAFF)
+    person = chance.choice([*STAFF, *(f"v_{n}" for n in range(8))])
+    team = chance.choice(["blue", "red"])
+    commands: list[tuple[object, Identity | None]] = [
+        (ConnectionLost(person), None),
+        (ConnectionBack(person), None),
+        (ConnectionBack(name), None),
+        (BrokerStart(), None),
+        (PinGuessing(None, "198.51.100.0", 5), None),
+        (ops.RepresentativePut(name, personal(name), team, chance.randint(1, 3)), manager()),
+        (ops.TeamPut("red", chance.sample(["x", "y", "z", "p", "q", "f"], 4)), manager()),
+        (ops.PortalPut("line", "ask", "queue", ["x", "y"], offer_ms=chance.choice([5000, 20_000])), manager()),
+        (ops.AccountGet(), manager()),
+    ]
+    return chance.choice(commands)
+
+
+def _of_customer(scene: Scene, chance: Random, nonsense: float) -> tuple[object, Identity | None]:
+    state = scene.desk.state
+    requests = list(state.requests)
+    name = some(chance, requests, nonsense)
+    portal, kind, _, subportals = chance.choice(PORTALS)
+    who = customer(str(chance.randrange(8)), portal)
+    if name in state.requests and chance.random() < 0.5:
+        who = Identity(who.account, state.requests[name].visitor, who.role, state.requests[name].portal)
+    target = some(chance, STAFF, nonsense)
+    ask = ops.RequestCreate(chance.choice(subportals), personal("?"), representative=target if kind == "pick" else None)
+    shares = list(state.shares) or [NOBODY]
+    share = some(chance, shares, nonsense)
+    digits = [state.pinspace.pin(state.slot, serial) for serial in range(state.next_serial)]
+    commands: list[object] = [
+        ask,
+        ask,
+        ask,
+        ops.RequestPick(name, target),
+        ops.RequestWithdraw(name),
+        ops.SessionEnd("s_" + name[2:]),
+        ops.ShareAccept(share),
+        ops.ShareConfirm(share),
+        ops.ShareDecline(share),
+        ops.PinRedeem(some(chance, digits, nonsense)),
+        ops.PortalOpen(),
+    ]
+    return chance.choice(commands), who
+
+
+def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[object, Identity | None]:
+    state = scene.desk.state
+    name = some(chance, STAFF, nonsense)
+    offers = [*state.offers, *list(state.ended_offers)[-3:]]
+    offer = some(chance, offers, nonsense)
+    if offer in state.offers and chance.random() < 0.8:
+        name = state.offers[offer].representative or name
+    session = some(chance, list(state.sessions), nonsense)
+    owner = state.sessions[session].representative if session in state.sessions else name
+    presence = chance.choice(["available", "available", "away", "offline"])
+    commands: list[tuple[object, str]] = [
+        (ops.OfferAccept(offer), name),
+        (ops.OfferAccept(offer), name),
+        (ops.OfferAccept(offer), name),
+        (ops.OfferDecline(offer, "no"), name),
+        (ops.PresenceSet(presence, sessions=chance.choice([None, "keep", "hand_back"])), name),
+        (ops.PresenceSet("available"), name),
+        (ops.SessionEnd(session), owner),
+        (ops.SessionLeave(session), owner),
+        (ops.SessionTransfer(session, some(chance, STAFF, nonsense)), owner),
+        (ops.ShareRequest(session), owner),
+        (ops.ShareStop(some(chance, list(state.shares), nonsense)), owner),
+        (ops.PinCreate(), name),
+        (ops.PinList(), name),
+        (ops.PinRevoke(some(chance, list(state.pins), nonsense)), name),
+    ]
+    command, who = chance.choice(commands)
+    return command, representative(who)
