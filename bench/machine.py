@@ -49,8 +49,8 @@ def _busy(core: int) -> tuple[float, float]:
 
 
 def speed() -> float:
-    """How fast Python is on the server's core at this moment, in loops a CPU microsecond. CPU time, not the clock's: what
-    makes it slower is a neighbour that shares the core's caches or its other thread, which no process list shows."""
+    """How fast Python is on the server's core at this moment, in loops a microsecond of CPU time. What makes it slower
+    is a neighbour that shares the core's caches or its other thread, which no process list shows."""
     with on_core(SERVER_CORE):
         began = process_time()
         for _ in range(SPEED_LOOPS):

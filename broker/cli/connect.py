@@ -28,6 +28,8 @@ def add(commands: common.Commands) -> None:
     parser.add_argument("--portal", metavar="ACCOUNT/PORTAL", help="customer: the portal to come through")
     parser.add_argument("--pin", help="customer: the nine digits that a representative told")
     parser.add_argument("--visitor", metavar="TOKEN", help="customer: the visitor token of an earlier visit")
+    parser.add_argument("--name", help="customer: how to be called")
+    parser.add_argument("--json", action="store_true", help="print everything that happens as JSON, one object a line")
     parser.set_defaults(run=run)
 
 
@@ -47,5 +49,5 @@ def complete(args: argparse.Namespace) -> None:
             args.token = os.environ.get(TOKEN_VARIABLE)
         if not args.token or ways not in ([], ["token"]):
             raise UsageError("a representative connects with --token (huntgroup token makes one), and nothing else")
-    elif len(ways) != 1:
-        raise UsageError("a customer connects with one of --portal, --pin or --token")
+    elif len(ways) != 1 or args.token:
+        raise UsageError("a customer connects with one of --portal and --pin (and --visitor, to come back)")

@@ -7,7 +7,6 @@ past the ring from the journal. Data and arithmetic; ``subscriptions`` does the 
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
 
 import attrs
@@ -86,10 +85,10 @@ class Cursor:
     mode: Mode = Mode.BEHIND
     told: int = 0
     """The last offset that the client knows it has passed."""
-    page: deque[tuple[int, str, bytes]] = attrs.field(factory=deque)
-    """(offset, wire type, packed EVENT) read from the journal and not sent yet."""
-    parts: deque[bytes] = attrs.field(factory=deque)
-    """Packed SNAPSHOT frames not sent yet."""
+    page: list[tuple[int, str, bytes]] = attrs.field(factory=list)
+    """(offset, wire type, packed EVENT) read from the journal and not sent yet, the next one last."""
+    parts: list[bytes] = attrs.field(factory=list)
+    """Packed SNAPSHOT frames not sent yet, the next one last. (A list: an empty deque takes ten times as much.)"""
     closed: bool = False
 
     @property

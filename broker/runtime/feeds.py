@@ -133,7 +133,7 @@ class Feeds:
         connection, stream, outbox = cursor.connection, cursor.stream, self._outbox
         while outbox.room(connection):
             if cursor.parts:
-                outbox.payload(connection, cursor.parts.popleft())
+                outbox.payload(connection, cursor.parts.pop())
             elif cursor.position >= stream.head:
                 self._go_live(cursor)
                 break
@@ -141,7 +141,7 @@ class Feeds:
                 cursor.page.clear()
                 self._send(cursor, cursor.position + 1, *stream.ring[cursor.position + 1])
             elif cursor.page:
-                offset, wire_type, payload = cursor.page.popleft()
+                offset, wire_type, payload = cursor.page.pop()
                 if offset > cursor.position:
                     self._send(cursor, offset, wire_type, outbox.prepare(payload))
             else:
@@ -199,7 +199,7 @@ class Feeds:
             return
         page = cast("Sequence[tuple[int, str, bytes]]", reply.value)
         if page:
-            cursor.page.extend(page)
+            cursor.page = list(reversed(page))
         elif cursor.position == asked:
             # Nothing is left of what lies between here and the ring.
             last = cursor.stream.ring_first - 1 if cursor.stream.ring else cursor.stream.head

@@ -157,7 +157,7 @@ class Subscriptions:
                 return
             offset, parts = cast("tuple[int, list[bytes]]", reply.value)
             cursor.position = cursor.told = offset
-            cursor.parts.extend(parts)
+            cursor.parts = list(reversed(parts))
             cursor.mode = Mode.BEHIND
             self._answers.settled(connection, number, {"stream": cursor.stream.wire, "offset": offset})
             self._feeds.advance(cursor, account)

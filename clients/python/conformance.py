@@ -282,15 +282,6 @@ def _read(where: Traversable) -> Json:
     return json.loads(where.read_text(encoding="utf-8"))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``huntgroup conformance`` beside --server and --json."""
-    parser.add_argument("--key", metavar="HEX", help="the server's token key; default: that of the vectors")
-    parser.add_argument("--only", metavar="TEXT", help="play the vectors whose name has TEXT in it")
-    parser.add_argument(
-        "--timeout", metavar="SECONDS", type=float, default=TIMEOUT, help=f"how long to wait; default: {TIMEOUT:g}"
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Play and print. 0: nothing differs, 1: something does, 3: there is no server."""
     try:

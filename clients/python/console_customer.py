@@ -27,6 +27,8 @@ class CustomerConsole(Console):
 
     name: str | None = None
     """How to be called."""
+    pin: str | None = None
+    """The nine digits it came in with: tried at once."""
     page: Portal | None = None
     request: str | None = None
     session: str | None = None
@@ -64,6 +66,8 @@ class CustomerConsole(Console):
             for each in page.representatives:
                 self.say(f"  {each['representative']:<10} {text_of(each['name'])}")
         await self.follow("me")
+        if self.pin is not None and page.request is None:
+            await self.obey(f"pin {self.pin}")
 
     async def leave(self) -> None:
         """What is open waits a while for the return."""

@@ -36,11 +36,6 @@ class Told:
     """How it differs; None: it doesn't."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``huntgroup demo --check`` beside --server, --data and --json."""
-    parser.add_argument("--only", metavar="TEXT", help="with --check: play the stories whose name has TEXT in it")
-
-
 def run(args: argparse.Namespace) -> int:
     """Play and print."""
     only = getattr(args, "only", None) or ""

@@ -209,7 +209,7 @@ class Line:
             return cut
         except HoleError as hole:
             await link.close(Close.PROTOCOL, str(hole))
-            return Cut(Close.PROTOCOL - 500, f"the broker left an event out: {hole}")
+            return Cut(Close.DEAD, f"the broker left an event out: {hole}")  # it may be whole next time
 
     async def _receive(self, link: Link, beat: float) -> list[Frame] | None:
         """The next frames; None for a broker that is silent even when pinged."""

@@ -27,12 +27,6 @@ FAILED, UNREACHABLE = 1, 3  # exit codes, as the command line counts them
 _READ_BYTES: Final = 4096
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``huntgroup connect`` beside --server and the ways to sign in."""
-    parser.add_argument("--name", help="customer: how to be called")
-    parser.add_argument("--json", action="store_true", help="print everything that happens as JSON, one object a line")
-
-
 def run(args: argparse.Namespace) -> int:
     """Connect and stay until ``quit``, the end of the input, or the broker's refusal."""
     try:
@@ -87,8 +81,8 @@ def _console(args: argparse.Namespace, client: Client, say: Say, nursery: trio.N
     as_json = bool(getattr(args, "json", False))
     if client.identity.role == "representative":
         return RepresentativeConsole(Representative(client), say, as_json, nursery, wall_clock, ahead)
-    name = getattr(args, "name", None)
-    return CustomerConsole(Customer(client), say, as_json, nursery, wall_clock, ahead, name)
+    name, pin = getattr(args, "name", None), getattr(args, "pin", None)
+    return CustomerConsole(Customer(client), say, as_json, nursery, wall_clock, ahead, name, pin)
 
 
 async def _converse(person: Console, lines: AsyncGenerator[str, None]) -> None:

@@ -94,7 +94,7 @@ def test_wrong_options_are_refused_with_usage(argv: list[str], capsys: pytest.Ca
         (["demo", "--port", "x"], "server.port: expected"),
         (["connect", "representative"], "--token"),
         (["connect", "representative", "--token", "v1.a.b", "--pin", "1"], "nothing else"),
-        (["connect", "customer"], "one of --portal, --pin or --token"),
+        (["connect", "customer"], "one of --portal and --pin"),
         (["connect", "customer", "--portal", "demo/ask", "--pin", "123456789"], "one of"),
         (["token", "Acme", "ann", "manager"], "account: expected a slug"),
         (["token", "acme", "ann", "manager", "--portal", "help"], "portal: expected"),

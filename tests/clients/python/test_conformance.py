@@ -26,7 +26,9 @@ def arguments(server: str, *options: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--server")
     parser.add_argument("--json", action="store_true")
-    conformance.add_arguments(parser)
+    parser.add_argument("--key")
+    parser.add_argument("--only")
+    parser.add_argument("--timeout", type=float, default=conformance.TIMEOUT)
     return parser.parse_args(["--server", server, *options])
 
 

@@ -67,6 +67,23 @@ def test_two_people_at_two_terminals(demo: dict[str, Any]) -> None:
     assert bo.leave() == 0
 
 
+def test_a_pin_connects_at_once(demo: dict[str, Any]) -> None:
+    bo = Process(demo, "representative", "--token", demo["tokens"]["bo"])
+    bo.reads("You are offline")
+    bo.type("available")
+    bo.reads("You are available")
+    bo.type("pin")
+    pin = bo.reads("good once").split(": ")[1].split(",")[0]
+    kim = Process(demo, "customer", "--pin", pin)
+    kim.reads("Bo Birch is here")
+    kim.type("end")
+    kim.reads("It is over")
+    assert kim.leave() == 0
+    bo.reads("is over (customer)")
+    bo.type("quit")
+    assert bo.leave() == 0
+
+
 @pytest.mark.parametrize(
     ("token", "server", "code", "says"),
     [("v1.x.y", None, terminal.FAILED, "(4500)"), ("v1.x.y", "http://127.0.0.1:1", terminal.UNREACHABLE, "no broker")],
