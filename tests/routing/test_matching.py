@@ -54,6 +54,21 @@ def test_of_all_lines_the_oldest_ticket_comes_first() -> None:
     assert [match.request for match in matches(made)] == ["third"]
 
 
+def test_the_oldest_comes_first_in_whatever_order_pools_were_marked() -> None:
+    made = Router()
+    for name, serves in (("ann", ("x",)), ("bo", ("y",)), ("cy", ("x", "z"))):
+        made.put_member(name, 1, serves)
+    for request, t, line in (("middle", 2, "x"), ("young", 3, "y"), ("old", 1, "z")):
+        waiting(made, request, t, line)
+    for name, idle_since in (("ann", 5), ("bo", 5), ("cy", 0)):  # cy is the best for x too, and alone serves z
+        made.set_available(name, idle_since, available=True, rested=True)
+    assert list(matches(made)) == [
+        Match("old", "queue", "cy"),
+        Match("middle", "queue", "ann"),
+        Match("young", "queue", "bo"),
+    ]
+
+
 def test_a_refused_ticket_in_front_holds_nobody_up() -> None:
     made = router("ann", "bo")
     waiting(made, "old", 1)
