@@ -97,8 +97,11 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
     now = state.representatives.get(command.representative)
     if now is None and len(state.representatives) >= limits.MAX_REPRESENTATIVES:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_REPRESENTATIVES} representatives")
+    former = now.team if now is not None and now.team != command.team else None
     happened: list[e.Event] = [
-        e.RepresentativePut(command.representative, command.name.ref, command.team, command.capacity, _who(context))
+        e.RepresentativePut(
+            command.representative, command.name.ref, command.team, former, command.capacity, _who(context)
+        )
     ]
     if now is not None:
         lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)

@@ -94,6 +94,8 @@ class RepresentativePut:
     representative: str
     name: Ref
     team: str
+    former: str | None
+    """The team it was in, where that is another one."""
     capacity: int
     by: str
 

@@ -80,8 +80,8 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     if pin is None:
         return INVALID
     person = state.representatives[pin.representative]
-    if person.chosen == "offline":
-        return wrong_state("representative_offline", "pin.redeem later")
+    if person.presence in ("offline", "reconnecting"):
+        return wrong_state(f"representative_{person.presence}", "pin.redeem later")
     if len(person.sessions) + len(person.offers) >= person.capacity:
         return wrong_state("representative_full", "pin.redeem later")
     created = requests.created(state, context, portal, portal.subportals[0], target=person.representative)

@@ -135,9 +135,10 @@ def _pin(event: e.PinCreated | e.PinEnded) -> Audience:
 
 
 def _representative(event: e.RepresentativePut) -> Audience:
+    teams = [event.team] if event.former is None else [event.former, event.team]
     return [
         ("account", "representative.changed"),
-        (f"team:{event.team}", "representative.changed"),
+        *((f"team:{team}", "representative.changed") for team in teams),
         (f"me:{event.representative}", "representative.changed"),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -65,7 +66,11 @@ class Connection:
     behind: dict[Cursor, None] | None = None
     """Those of them that are not at the head of their stream."""
     reading: Cursor | None = None
-    """The one whose page or snapshot is being fetched: one at a time bounds memory."""
+    """The one whose page is being fetched: one at a time bounds memory."""
+    viewing: Cursor | None = None
+    """The one whose snapshot is being made or sent: the same."""
+    views: list[tuple[Cursor, Callable[[], None]]] | None = None
+    """Snapshots to be asked for when that one is sent, in order."""
     notices: dict[tuple[str, str], Prepared] | None = None
     """Ephemeral notices that found no room: the latest of each (stream, key)."""
     held: deque[Answer] | None = None

@@ -9,7 +9,7 @@ cursor only ever sends the event after its position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 import attrs
@@ -134,6 +134,8 @@ class Feeds:
         while outbox.room(connection):
             if cursor.parts:
                 outbox.payload(connection, cursor.parts.pop())
+                if not cursor.parts:
+                    self.view_over(cursor)
             elif cursor.position >= stream.head:
                 self._go_live(cursor)
                 break
@@ -206,6 +208,25 @@ class Feeds:
             self._outbox.frame(cursor.connection, Gap(cursor.stream.wire, asked + 1, last, _RETENTION))
             cursor.position = last
 
+    def view(self, cursor: Cursor, ask: Callable[[], None]) -> None:
+        """Ask for this cursor's snapshot, once no other one of its connection is on its way."""
+        connection = cursor.connection
+        if connection.viewing is None:
+            connection.viewing = cursor
+            ask()
+        else:
+            connection.views = [*(connection.views or ()), (cursor, ask)]
+
+    def view_over(self, cursor: Cursor) -> None:
+        """Its snapshot is sent, or nobody wants it any more: the next one's turn."""
+        connection = cursor.connection
+        if connection.viewing is not cursor:
+            return
+        connection.viewing = None
+        if connection.views:
+            (following, ask), *connection.views = connection.views
+            self.view(following, ask)
+
     # --- ending --------------------------------------------------------------------------------------
 
     def close(self, cursor: Cursor) -> None:
@@ -219,6 +240,7 @@ class Feeds:
         connection.cursors.pop(stream.wire, None)
         self.skipped.pop(cursor, None)
         self._cursors -= 1
+        self.view_over(cursor)
         if connection.behind is not None and connection.behind.pop(cursor, cursor) is None:
             self._behind -= 1
         assert account is not None

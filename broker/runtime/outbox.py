@@ -126,22 +126,18 @@ class Outbox:
             key = next(iter(connection.notices))
             self.put(connection, connection.notices.pop(key))
 
-    def farewell(self, connection: Connection, frame: Goodbye, *, abort: bool = False) -> None:
-        """Say goodbye and close; ``abort`` for a peer that reads nothing any more."""
+    def farewell(self, connection: Connection, frame: Goodbye) -> None:
+        """Say goodbye and close."""
         if connection.closing:
             return
         link = connection.link
-        if not abort:
-            self.frame(connection, frame)
-            self._write(connection)
+        self.frame(connection, frame)
+        self._write(connection)
         connection.out.clear()
         connection.out_signals = []
         connection.out_bytes = 0
         connection.closing = True
-        if abort:
-            self._transport.abort(link)
-        else:
-            self._transport.close(link, frame.code, frame.text[:120])
+        self._transport.close(link, frame.code, frame.text)
         self.ended(connection)
 
     def end(self, connection: Connection, code: Close, text: str, *, retry_ms: int | None = None) -> None:

@@ -138,7 +138,7 @@ class Peers:
         connection.out.clear()
         connection.out_bytes = 0
         connection.out_signals.clear()
-        connection.notices = connection.held = connection.backlog = None
+        connection.notices = connection.held = connection.backlog = connection.views = None
 
     def go_on(self, connection: Connection, now: int) -> None:
         """There is room again: what waited for that goes on, oldest kind first."""

@@ -15,7 +15,8 @@ from typing import Any, Final
 import attrs
 import trio
 
-from broker import __version__
+from broker import __version__, limits
+from broker.codes import Close
 from broker.config import Config
 from broker.config.desk import Put, load_desk
 from broker.config.load import ConfigError
@@ -115,43 +116,50 @@ class _Broker:
             )
             nursery.start_soon(self._await_signal)
             # A nursery would wrap what is raised in it: the reason for not starting is raised out here.
-            refusal = await self._run(journal, url)
+            outcome = await self._run(journal, url)
             nursery.cancel_scope.cancel()
-        if refusal is not None:
-            raise refusal
-        return OK
+        if isinstance(outcome, StartError):
+            raise outcome
+        return outcome
 
-    async def _run(self, journal: Journal, url: str) -> StartError | None:
-        """The hub's own task, from the first tick to the last; why it could not go on, if so."""
+    async def _run(self, journal: Journal, url: str) -> int | StartError:
+        """The hub's own task, from the first tick to the last: the exit code, or why it could not start."""
         hub = self._hub
-        refusal: StartError | None = None
         hub.start()
         await self._tick_until(lambda: hub.up)
         try:
             self._furnish()
         except FurnishError as error:
-            refusal = StartError([str(error)], "desk file")
-        if refusal is None:
-            await self._tick_until(lambda: hub.ledger.empty)
-            if not self._stopping and hub.recovery.fatal is None:
-                self._started(url)
-            await self._tick_until(lambda: False)
-        if hub.recovery.fatal is not None:
-            refusal = StartError([hub.recovery.fatal], "journal")
-        if refusal is not None:
-            journal.close()
-            self._transport.dispose()
-            return refusal
+            return self._give_up(journal, StartError([str(error)], "desk file"))
+        await self._tick_until(lambda: hub.ledger.empty)
+        if (reason := self._fatal()) is not None:
+            return self._give_up(journal, StartError([reason], "journal"))
+        if not self._stopping:
+            self._started(url)
+        await self._tick_until(lambda: False)
+        if (reason := self._fatal()) is not None:
+            self._log.error("broker.fenced", error=reason.partition(":")[0])
+            return self._give_up(journal, FAILED)
         self._status = "the broker is stopping"
         self._log.info("broker.stopping")
         await shut_down(hub, self._transport, journal)
         self._log.info("broker.stopped", seq=sum(account.seq for account in hub.accounts.values()))
-        return None
+        return OK
+
+    def _give_up(self, journal: Journal, outcome: int | StartError) -> int | StartError:
+        """End at once: there is nothing that could still be written."""
+        for connection in list(self._hub.peers.connections):
+            self._hub.outbox.end(connection, Close.SHUTDOWN, "the broker stops", retry_ms=limits.COME_BACK)
+        journal.close()
+        self._transport.dispose()
+        return outcome
+
+    def _fatal(self) -> str | None:
+        return self._hub.recovery.fatal
 
     async def _tick_until(self, done: Callable[[], bool]) -> None:
-        hub = self._hub
-        while not (self._stopping or done() or hub.recovery.fatal is not None):
-            await hub.tick()
+        while not (self._stopping or done() or self._fatal() is not None):
+            await self._hub.tick()
 
     def _furnish(self) -> None:
         for name, puts in self._furniture.items():
@@ -302,8 +310,8 @@ def _secrets(config: Config) -> Secrets:
 
 
 def _settings(config: Config) -> Settings:
-    limits = config.limits
-    return Settings(max_connections=limits.max_connections + _SPARE_FILES, max_handshakes=limits.max_handshakes)
+    most = config.limits
+    return Settings(max_connections=most.max_connections + _SPARE_FILES, max_handshakes=most.max_handshakes)
 
 
 def _listen(config: Config) -> list[Listener]:

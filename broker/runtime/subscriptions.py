@@ -162,9 +162,18 @@ class Subscriptions:
             self._answers.settled(connection, number, {"stream": cursor.stream.wire, "offset": offset})
             self._feeds.advance(cursor, account)
 
-        self.snapshots += 1
-        person = [identity.person, str(identity.role), identity.portal]
-        self._asks.ask("snapshot", account.name, cursor.stream.name, cursor.stream.wire, person, then=viewed)
+        def ask() -> None:
+            if cursor.connection.closing:
+                return
+            if cursor.closed:
+                self._replaced(cursor.connection, number)
+                self._feeds.view_over(cursor)
+                return
+            self.snapshots += 1
+            person = [identity.person, str(identity.role), identity.portal]
+            self._asks.ask("snapshot", account.name, cursor.stream.name, cursor.stream.wire, person, then=viewed)
+
+        self._feeds.view(cursor, ask)
 
     def unsubscribe(self, connection: Connection, number: int, command: Unsubscribe) -> None:
         """Carry out ``unsubscribe``."""

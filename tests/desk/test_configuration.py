@@ -228,6 +228,7 @@ def test_a_representative_who_moves_takes_its_sessions_along_and_no_offers_of_th
     assert scene.offered_to("ann") == [request_id("cora")]
     assert scene.line() == [request_id("carl")]
     assert scene.told("team:red")[-1][0] == "representative.changed"
+    assert "representative.changed" in [wire_type for wire_type, *_ in scene.told("team:blue")[-2:]]  # both know
     scene.end(session_id("x"))
     assert scene.told("team:red")[-1][0] == "load.changed"
 

@@ -7,7 +7,7 @@ import pytest
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk.commands import PinGuessing
+from broker.desk.commands import ConnectionBack, PinGuessing
 from broker.desk.desk import Desk, value_of
 from broker.protocol import ops
 from broker.routing.pins import PinSpace
@@ -137,6 +137,9 @@ def test_a_good_pin_waits_for_its_maker_to_be_there_and_to_have_a_place() -> Non
     scene.set("ann", "offline")
     assert (scene.refused(ops.PinRedeem(pin), customer("carl")).detail or {})["state"] == "representative_offline"
     scene.set("ann", "away")  # on the phone, so to speak
+    scene.lose("ann")
+    assert (scene.refused(ops.PinRedeem(pin), customer("carl")).detail or {})["state"] == "representative_reconnecting"
+    scene.ok(ConnectionBack("ann"))
     session = str(scene.ok(ops.PinRedeem(make(scene)), customer("cora")).value["session"])
     assert (scene.refused(ops.PinRedeem(pin), customer("carl")).detail or {})["state"] == "representative_full"
     scene.end(session)

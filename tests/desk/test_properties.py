@@ -21,7 +21,7 @@ from tests.support.scene import Scene, office
 from tests.support.walk import walk
 
 seeds = st.integers(0, 10**6)
-several = settings(max_examples=20)
+several = settings(max_examples=settings().max_examples // 5)
 
 
 def lived(seed: int, steps: int = 60) -> Scene:

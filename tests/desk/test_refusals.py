@@ -28,7 +28,7 @@ CODES = {
 
 
 @given(seed=st.integers(0, 10**6), steps=st.integers(0, 60))
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 def test_no_command_raises_and_a_refusal_leaves_the_desk_as_it_was(seed: int, steps: int) -> None:
     scene, chance = Scene(), Random(seed)
     for _ in walk(scene, seed, steps):

@@ -92,7 +92,7 @@ def test_F21_ended_things_are_remembered_too() -> None:
 
 
 @given(seed=st.integers(0, 10**6), cut=st.floats(0, 1))
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 4)
 def test_F21_a_snapshot_at_any_moment_and_the_records_after_it_give_the_same_desk(seed: int, cut: float) -> None:
     scene = Scene()
     desks = [(count, snapshot.dump(scene.desk)) for count in walk(scene, seed, steps=40)]
@@ -105,7 +105,7 @@ def test_F21_a_snapshot_at_any_moment_and_the_records_after_it_give_the_same_des
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=10)
+@settings(max_examples=settings().max_examples // 10)
 def test_F21_a_follower_that_stops_in_the_middle_of_a_command_loses_nothing(seed: int) -> None:
     scene = Scene()
     for _ in walk(scene, seed, steps=15):

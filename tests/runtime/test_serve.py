@@ -264,3 +264,15 @@ def test_a_certificate_that_can_not_be_used_refuses_the_start(tmp_path: Path) ->
 )
 def test_pages_of_the_brokers_own_address_may_connect(url: str, own: frozenset[str]) -> None:
     assert serve._origins(Config(), url) == own
+
+
+def test_a_second_broker_on_the_same_journal_ends_the_first(tmp_path: Path) -> None:
+    path = configured(tmp_path)
+    with running(path) as (first, url), running(path) as (_, _), speaking(url, {"portal": "acme/help"}) as (joe,):
+        joe.send(frames.Request(1, "request.create", {"text": "x"}, "k1"))
+        heard = [joe.hear(), joe.hear()]
+        assert isinstance(heard[0], frames.Fail)
+        assert heard[0].code == Code.JOURNAL_DOWN
+        assert isinstance(heard[1], frames.Goodbye)
+        assert heard[1].code == Close.SHUTDOWN
+        assert first.wait(10) == serve.FAILED

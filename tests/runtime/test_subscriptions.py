@@ -112,6 +112,25 @@ async def test_a_snapshot_comes_in_bounded_parts_and_does_not_fill_a_slow_reader
         )
 
 
+async def test_snapshots_of_one_connection_are_made_and_sent_one_after_another(autojump_clock: MockClock) -> None:
+    async with broker(Options(roles=QUICK, outbox_bytes=3000)) as b:
+        await b.furnish([f"rep{number:04}" for number in range(250)])
+        boss = await b.staff_slow("boss", 3000)
+        streams = ["team:t1", "account", "me", "subportal:help-1"]
+        numbers = [boss.ask_nowait("subscribe", stream=stream, from_="snapshot") for stream in streams]
+        dropped = boss.ask_nowait("unsubscribe", stream="me")
+        await b.settle()
+        assert b.hub.subscriptions.snapshots == 1
+        await b.drain(boss)
+        assert b.hub.subscriptions.snapshots == 3
+        answered = {frame.id: frame for frame in boss.seen if isinstance(frame, frames.Result | frames.Fail)}
+        assert set(numbers) | {dropped} <= set(answered)
+        assert isinstance(answered[numbers[2]], frames.Fail)
+        last = [frame.stream for frame in boss.seen if isinstance(frame, frames.Snapshot) and frame.last]
+        assert last == ["team:t1", "account", "subportal:help-1"]
+        assert b.hub.feeds.statistics().behind == 0
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [

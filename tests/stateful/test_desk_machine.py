@@ -223,4 +223,4 @@ class DeskMachine(Counter):
 
 
 TestDeskMachine = DeskMachine.TestCase
-TestDeskMachine.settings = settings(stateful_step_count=40, max_examples=60)
+TestDeskMachine.settings = settings(stateful_step_count=40, max_examples=settings().max_examples * 3 // 5)
