@@ -29,6 +29,7 @@ from broker.runtime.texts import refs
 CHUNK: Final = 500  # records folded at a time: about 5 ms, which is what a commit may have to wait
 MOST_DESKS: Final = 16  # kept folded; the one used longest ago is dropped, its snapshot and tail are read again
 PAGE_BYTES: Final = 128 * 1024  # of one history page: one is held for each slow reader
+_LONG_TAIL: Final = 4  # a start that reads more than this part of SNAPSHOT_RECORDS is followed by a snapshot
 _NO_PINS: Final = PinSpace(bytes(16))
 
 Chunks = Generator[None, None, object]
@@ -48,6 +49,8 @@ class Follower:
         self._desks: OrderedDict[str, _Folded] = OrderedDict()
         self._saved: dict[str, int] = {}
         """Account to the seq of its newest snapshot."""
+        self._overdue: set[str] = set()
+        """Accounts whose last start had to read much: the next one shall not."""
         self._round: list[str] = []
         """Accounts that the idle hook has still to look at in this round."""
 
@@ -78,12 +81,13 @@ class Follower:
         if account not in self._saved:
             found = store.load_snapshot(account)
             self._saved[account] = found.seq if found is not None and found.version == snapshot.VERSION else 0
-        if head - self._saved[account] < self._snapshot_records:
+        if head - self._saved[account] < self._snapshot_records and account not in self._overdue:
             self._round.pop()
             return bool(self._round)
         folded = self._folded(store, account)
         if not self._fold(store, folded, account):
             self._keep(store, folded, account)
+            self._overdue.discard(account)
             self._round.pop()
         return True
 
@@ -139,6 +143,8 @@ class Follower:
         after, digest = (found.seq, found.hash) if found is not None else (0, None)
         head = store.verify(account, after, digest)
         self._saved[account] = after
+        if head.seq - after > self._snapshot_records // _LONG_TAIL:
+            self._overdue.add(account)
         return {"snapshot": found.data if found is not None else None, "seq": after, "head": head.seq}
 
     def _save(self, store: Store, account: str) -> Chunks:

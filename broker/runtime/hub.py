@@ -16,7 +16,7 @@ import attrs
 
 from broker.desk.state import Times
 from broker.identity.tokens import Signer
-from broker.journal.base import Committed, Failed, Journal, Outcome
+from broker.journal.base import Committed, Failed, Journal, Outcome, Reply
 from broker.limits import KEY_MEMORY
 from broker.protocol.handshake import State
 from broker.routing.pins import PinSpace
@@ -310,6 +310,7 @@ class Hub:
                 if not self.recovery.down:
                     self.ledger.submit()  # the next one is on its way while this one's answers are
                 self.publisher.committed(batch)
+                self.recovery.proven()
                 for one in batch.parts:
                     if not one.up:
                         self.recovery.settled(one)
@@ -320,8 +321,12 @@ class Hub:
 
     def _forget_answers(self, now: int) -> int:
         if not self.recovery.down:
-            self.asks.ask("forget", now - KEY_MEMORY, _FORGET, then=lambda reply: None)
+            self.asks.ask("forget", now - KEY_MEMORY, _FORGET, then=lambda reply: self._forgotten(reply, now))
         return now + self.options.forget_period
+
+    def _forgotten(self, reply: Reply, now: int) -> None:
+        if reply.error is None and reply.value == _FORGET:
+            self._forget_answers(now)  # there are more
 
     # --- looking at it -------------------------------------------------------------------------------
 

@@ -109,9 +109,14 @@ class Peers:
             self._watch.start(connection)
 
     def _opened_http(self, link: Link) -> None:
-        if self._serve_http is None or len(self.http) >= self._options.max_http or self.stopping:
+        if self._serve_http is None or self.stopping:
             self._transport.abort(link)
             return
+        if len(self.http) >= self._options.max_http:
+            # The oldest makes room: idle ones must not keep a health check out.
+            oldest = next(iter(self.http))
+            self.http.pop(oldest).lost()
+            self._transport.abort(oldest)
         stream = HttpStream(self._transport, link)
         link.owner = self.http[link] = stream
         self._serve_http(stream)

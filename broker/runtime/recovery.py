@@ -99,6 +99,8 @@ class Recovery:
         self._tell = tell
         self._pause = options.retry_first
         self._since = 0
+        self._unproven = False
+        """Back after an outage, and nothing committed since."""
         self._outages = 0
         self._loads = 0
         self._dropped: dict[Account, None] = {}
@@ -136,7 +138,6 @@ class Recovery:
         self._outages += 1
         self._since = self._clock.now()
         self._conductor.paused = True
-        self._pause = self._options.retry_first
 
     def _drop(self, account: Account) -> None:
         account.standing = Standing.LOADING
@@ -150,7 +151,11 @@ class Recovery:
 
     def _recovered(self, reply: Reply) -> None:
         if reply.error is None:
-            self._back()
+            if self._unproven:
+                # It came back the last time too, and took no commit: not again at once.
+                self._later("recover", self._back)
+            else:
+                self._back()
         elif reply.error.startswith("StaleWriter"):
             self.fatal = reply.error
         else:
@@ -169,8 +174,8 @@ class Recovery:
         outage = self._clock.now() - self._since
         self._tell("info", "journal.back", ms=outage)
         self.down = False
+        self._unproven = True
         self._conductor.paused = False
-        self._pause = self._options.retry_first
         dropped, self._dropped = self._dropped, {}
         for account in self._accounts.values():
             if account in dropped:
@@ -179,6 +184,12 @@ class Recovery:
                 if outage > FAIR_OUTAGE:
                     self._presence.reassert(account)
                 self._conductor.schedule(account)
+
+    def proven(self) -> None:
+        """A batch is on disk: the journal works again, and the next outage begins with a short pause."""
+        if self._unproven:
+            self._unproven = False
+            self._pause = self._options.retry_first
 
     def distrust(self, account: Account) -> None:
         """A bug was met in this account's desk: read it anew once what was decided before is on disk."""
@@ -234,23 +245,25 @@ class Recovery:
         else:
             desk = Desk(account.name, account.slot, self._pinspace, self._times)
         account.saved_seq = value["seq"]
-        self._ask_tail(_Reading(account, desk))
+        self._ask_tail(_Reading(account, desk), desk.seq)
 
-    def _ask_tail(self, reading: _Reading) -> None:
-        name, seq = reading.account.name, reading.desk.seq
-        self._asks.ask("tail", name, seq, TAIL_RECORDS, then=lambda reply: self._folded(reading, reply))
+    def _ask_tail(self, reading: _Reading, after: int) -> None:
+        name = reading.account.name
+        self._asks.ask("tail", name, after, TAIL_RECORDS, then=lambda reply: self._folded(reading, reply))
 
     def _folded(self, reading: _Reading, reply: Reply) -> None:
         if self._failed_reading(reading.account, reply):
             return
         rows = cast("Sequence[Sequence[Any]]", reply.value)
+        more = len(rows) == TAIL_RECORDS
+        if more:
+            self._ask_tail(reading, rows[-1][0])  # the writer reads the next while these are applied
         desk = reading.desk
         for row in rows:
             entries = tuple((stream, offset, kind) for stream, offset, kind in row[5])
             record = Record(row[0], row[1], row[2], row[3], row[4], entries)
             desk.evolve(event_of(record), record.t, record.entries)
-        if len(rows) == TAIL_RECORDS:
-            self._ask_tail(reading)
+        if more:
             return
         desk.settle()
         desk.drain_released()

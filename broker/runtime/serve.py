@@ -125,13 +125,16 @@ class _Broker:
     async def _run(self, journal: Journal, url: str) -> int | StartError:
         """The hub's own task, from the first tick to the last: the exit code, or why it could not start."""
         hub = self._hub
+        gc.disable()  # a desk on its way from the journal is all objects that stay
         hub.start()
-        await self._tick_until(lambda: hub.up)
         try:
-            self._furnish()
+            furnished = False
+            while not (furnished or self._stopping or self._fatal() is not None):
+                await self._tick_until(lambda: hub.up)
+                furnished = not self._furnish()  # again if it changed something: a failed commit takes that back
+                await self._tick_until(lambda: hub.ledger.empty)
         except FurnishError as error:
             return self._give_up(journal, StartError([str(error)], "desk file"))
-        await self._tick_until(lambda: hub.ledger.empty)
         if (reason := self._fatal()) is not None:
             return self._give_up(journal, StartError([reason], "journal"))
         if not self._stopping:
@@ -161,17 +164,22 @@ class _Broker:
         while not (self._stopping or done() or self._fatal() is not None):
             await self._hub.tick()
 
-    def _furnish(self) -> None:
+    def _furnish(self) -> int:
+        """Apply the desk files; how many operations changed something."""
+        total = 0
         for name, puts in self._furniture.items():
             account = self._hub.accounts[name]
-            if account.up:
-                changed = furnish(account, puts, self._hub.conductor, os.urandom)
+            changed = furnish(account, puts, self._hub.conductor, os.urandom) if account.up else 1
+            if changed:
                 self._log.info("account.furnished", account=name, count=changed)
+            total += changed
+        return total
 
     def _started(self, url: str) -> None:
         # What was made so far stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        gc.enable()
         gc.set_threshold(*_GC_THRESHOLDS)
         self._status = ""
         self._log.info("broker.serves", url=url, version=__version__, count=len(self._hub.accounts))

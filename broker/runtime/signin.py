@@ -6,7 +6,7 @@ The account comes from the credential, never from an argument; for a customer, f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import Final, cast
 
 import attrs
 
@@ -30,6 +30,10 @@ from broker.runtime.presence import Presence
 from broker.runtime.rates import Bucket
 from broker.runtime.watch import Watch
 from broker.transport.base import Transport
+
+MOST_QUESTIONS: Final = 1024
+"""Questions waiting for the journal past which nobody signs in who needs one more: a stuck writer must not cost memory
+for everybody who comes and goes."""
 
 
 class Refused(Exception):
@@ -114,6 +118,9 @@ class SignIn:
                     ring.add(key, KeyEntry(digest, result))
             self._when_committed(connection, found)
 
+        if len(self._asks) >= MOST_QUESTIONS:
+            self._busy(connection, found)
+            return
         most = self._presence.ring_size(found.identity.role)
         self._asks.ask("answers", account.name, found.identity.person, most, then=loaded)
 

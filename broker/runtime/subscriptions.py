@@ -53,12 +53,14 @@ class Subscriptions:
             detail = {"path": f"args.{wrong}"}
             self._answers.fail(connection, number, Code.BAD_ARGS, f"args.{wrong}: required", detail=detail)
             return
-        if command.stream not in connection.cursors and len(connection.cursors) >= self._options.max_subscriptions:
+        following = connection.cursors.keys() | connection.starting.keys()
+        if command.stream not in following and len(following) >= self._options.max_subscriptions:
             self._answers.fail(connection, number, Code.QUOTA, "too many subscriptions on this connection")
             return
+        connection.starting[command.stream] = number
         start = partial(self._start, connection, account, number, command, name)
         if account.parts:
-            account.parts[-1].waiting.append(Later(start, lambda: self._down(connection, number)))
+            account.parts[-1].waiting.append(Later(start, partial(self._lost, connection, number, command)))
         else:
             start()
 
@@ -66,6 +68,12 @@ class Subscriptions:
         detail = {"state": "replaced", "allowed": ["subscribe"]}
         text = "another subscribe or unsubscribe of this stream came meanwhile"
         self._answers.at_once(connection, number, Code.WRONG_STATE, text, detail=detail)
+
+    def _lost(self, connection: Connection, number: int, command: Subscribe) -> None:
+        """What it waited for was not committed."""
+        if connection.starting.get(command.stream) == number:
+            del connection.starting[command.stream]
+        self._down(connection, number)
 
     def _down(self, connection: Connection, number: int) -> None:
         retry = self._options.retry_most
@@ -75,7 +83,7 @@ class Subscriptions:
         if connection.closing:
             return
         if not account.up:
-            self._down(connection, number)
+            self._lost(connection, number, command)
             return
         connection.starting[command.stream] = number
         before = connection.cursors.get(command.stream)
@@ -99,7 +107,7 @@ class Subscriptions:
     def _ask_place(self, connection: Connection, account: Account, number: int, command: Subscribe, name: str) -> None:
         def placed(reply: Reply) -> None:
             if reply.error is not None or not account.up:
-                self._down(connection, number)
+                self._lost(connection, number, command)
                 return
             stored, at = cast("Sequence[int]", reply.value)
             if connection.starting.get(command.stream) != number:

@@ -1,6 +1,7 @@
 """Looks after each connection in time: HELLO, heartbeats, the credential's end, and whether it reads at all.
 
-One entry in the timers a connection, no task. A sign of life only sets ``heard``.
+One entry in the timers a connection, no task. A sign of life only sets ``heard``: bytes that came, and bytes of ours
+that were taken after they had to wait.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class Watch:
             self._timers.wake_by(connection, due, lambda now: self._look(connection, now))
 
     def drained(self, connection: Connection) -> None:
-        """All its bytes are written."""
+        """All its bytes are written: somebody is there who takes them."""
         connection.progress_at = 0
+        connection.heard = self._clock.now()
 
     def forget(self, connection: Connection) -> None:
         """It is gone."""
@@ -112,5 +114,6 @@ class Watch:
         written = connection.given - connection.link.pending
         if written > connection.progress:
             connection.progress, connection.progress_at = written, now
+            connection.heard = now  # a sign of life: our PING may lie behind all that
             return False
         return now >= connection.progress_at + self._options.stalled_after

@@ -213,6 +213,17 @@ def test_a_configuration_can_be_checked_without_serving(
     assert "desk.toml: team[0].team: expected" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", [["--check-config"], []])
+def test_a_desk_file_that_would_be_refused_leaves_nothing_written(
+    account: Path, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (account.parent / "desk.toml").write_text('[[team]]\nteam = "first"\nsubportals = ["nowhere"]\n')
+    assert outcome("serve", "-c", "c.toml", "--data", "data", *option) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert "desk.toml: team[0].subportals[0]: expected the name of a sub-portal" in told
+    assert not (account.parent / "data").exists()
+
+
 # --- status ---------------------------------------------------------------------------------------------
 
 

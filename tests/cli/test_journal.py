@@ -9,7 +9,8 @@ import pytest
 
 from broker.cli import main
 from broker.cli.common import Exit
-from broker.journal.base import Append, Record
+from broker.content import digest
+from broker.journal.base import Append, Content, Record
 from broker.journal.sqlite import SqliteStore
 from broker.protocol.codec import pack_value
 
@@ -29,10 +30,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def damage(folder: Path, sql: str) -> None:
+    """Change the file behind the broker's back."""
+    with closing(sqlite3.connect(folder / "journal.sqlite")) as file, file:
+        file.execute(sql)
+
+
 def alter(folder: Path) -> None:
     """Change the second record behind the chain's back."""
-    with closing(sqlite3.connect(folder / "journal.sqlite")) as file, file:
-        file.execute("UPDATE records SET t = t + 1 WHERE seq = 2")
+    damage(folder, "UPDATE records SET t = t + 1 WHERE seq = 2")
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
@@ -62,7 +68,7 @@ def test_an_altered_record_is_named(data: Path, capsys: pytest.CaptureFixture[st
     alter(data)
     code, out = run(capsys, "verify")
     assert code == Exit.FAILED
-    assert "acme: the chain doesn't hold: account acme: record 2" in out
+    assert "acme: doesn't hold: account acme: record 2" in out
     code, out = run(capsys, "verify", "--json")
     assert code == Exit.FAILED
     assert json.loads(out)["good"] is False
@@ -76,9 +82,55 @@ def test_a_lost_tail_shows_against_a_noted_end(data: Path, capsys: pytest.Captur
 
 
 @pytest.mark.usefixtures("data")
-def test_an_account_that_is_not_there_is_no_good_chain(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["journal", "verify", "--account", "other", "--data", "data"]) == Exit.USAGE
-    assert "has no account other" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "argv", [["verify", "--account", "other"], ["dump", "other"], ["dump", "other", "--limit", "0"]]
+)
+def test_an_account_that_is_not_there_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal", *argv, "--data", "data"]) == Exit.USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"huntgroup: {Path('data/journal.sqlite').absolute()} has no account other\n"
+
+
+def test_an_account_whose_row_was_deleted_is_a_fault(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(data, "DELETE FROM accounts")
+    code, out = run(capsys, "verify")
+    assert code == Exit.FAILED
+    assert out.startswith("number 1: doesn't hold: account number 1 isn't in accounts, and has 3 rows in records")
+    assert run(capsys, "verify", "--account", "acme") == (code, out)
+    code, out = run(capsys, "verify", "--json")
+    assert code == Exit.FAILED
+    found = json.loads(out)
+    assert (found["good"], found["accounts"]["number 1"]["good"]) == (False, False)
+    code, out = run(capsys, "backup", "copy")
+    assert code == Exit.FAILED
+    assert "number 1" in out
+
+
+def test_a_file_without_accounts_says_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "journal.sqlite").unlink()
+    SqliteStore(data / "journal.sqlite").close()
+    code, out = run(capsys, "verify")
+    assert code == Exit.OK
+    assert out.endswith("journal.sqlite has no account: no broker has written to it, or all that was in it is gone\n")
+    assert run(capsys, "verify", "--json") == (Exit.OK, '{"accounts": {}, "good": true}\n')
+    code, out = run(capsys, "backup", "copy")
+    assert code == Exit.OK
+    assert "has no account" in out
+
+
+def test_an_altered_text_is_a_fault(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(SqliteStore(data / "journal.sqlite")) as store:
+        text = Content("c_1", b"s" * 16, b"Ann")
+        body = pack_value(("x", (text.id, digest(text.salt, text.data))))
+        record = Record(4, "thing.happened", 1, T + 4, body, (("account", 4, "thing"),))
+        store.append(store.open_epoch(), [Append("acme", 3, [record], contents=[text])])
+    assert run(capsys, "verify")[0] == Exit.OK
+    damage(data, "UPDATE contents SET data = CAST('Zoe' AS BLOB)")
+    assert run(capsys, "verify") == (
+        Exit.FAILED,
+        "acme: doesn't hold: account acme: content c_1 doesn't fit its digest in record 4: it is altered\n",
+    )
 
 
 @pytest.mark.usefixtures("data")

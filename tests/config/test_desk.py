@@ -89,6 +89,47 @@ def test_a_name_given_twice_is_a_mistake(tmp_path: Path) -> None:
     assert problems(tmp_path, GOOD + again) == ['team[1].team: expected a team that team[0].team isn\'t, got "first"']
 
 
+SECOND = """
+[[portal]]
+portal = "pins"
+kind = "pin"
+mode = "phone"
+subportals = ["calls"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('kind = "ask"', 'kind = "pin"', "portal[0].kind: expected one of ask, button in mode queue"),
+        ('kind = "pin"', 'kind = "ask"', "portal[1].kind: expected one of pin, global_pin in mode phone"),
+        ('["calls"]', '["calls", "orders"]', "portal[1].subportals[1]: expected a sub-portal that portal[0]"),
+        ('["billing"]', '["billing", "nowhere"]', "team[0].subportals[1]: expected the name of a sub-portal"),
+        ('team = "first"\ncapacity', 'team = "second"\ncapacity', "representative[0].team: expected the name of a team"),
+        ('representative = "ann"', 'representative = "v_ann"', "representative[0].representative: expected a name that"),
+    ],
+)
+def test_what_a_desk_would_refuse_is_named_by_table_and_field(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    good = GOOD + SECOND
+    load_desk(write(tmp_path, good))
+    assert good.count(old) == 1
+    (problem,) = problems(tmp_path, good.replace(old, new))
+    assert problem.startswith(expected)
+
+
+def test_what_follows_from_another_mistake_is_not_told_beside_it(tmp_path: Path) -> None:
+    """A refused portal leaves its team without sub-portals: only the portal is wrong. Of portals, all are told."""
+    wrong = (GOOD + SECOND).replace('kind = "ask"', 'kind = "pick"').replace('kind = "pin"', 'kind = "button"')
+    assert [problem.partition(":")[0] for problem in problems(tmp_path, wrong)] == ["portal[0].kind", "portal[1].kind"]
+
+
+def test_more_than_an_account_may_have_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.limits.MAX_PORTALS", 1)
+    assert problems(tmp_path, GOOD + SECOND) == ["portal[1]: an account has at most 1 portals"]
+
+
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: can't be read"):
         load_desk(tmp_path / "none.toml")

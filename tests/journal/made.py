@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import msgpack  # type: ignore[import-untyped]
 
+from broker.content import digest
 from broker.journal.base import Answer, Append, Content, Entry, Record, Store
 
 T0 = 1_700_000_000_000
 
 
 def body(n: int) -> bytes:
-    """A body as the codec would pack one."""
-    packed: bytes = msgpack.packb(("r_1", n, ("content-1", b"d" * 16)))
+    """A body as the codec would pack one, without personal content."""
+    packed: bytes = msgpack.packb(("r_1", n, ("billing", b"d")))
     return packed
+
+
+def naming(seq: int, *contents: Content) -> Record:
+    """A record that names these contents, each by its id and digest, some way down in its body."""
+    refs = [(one.id, digest(one.salt, one.data)) for one in contents]
+    return attrs.evolve(record(seq), body=msgpack.packb(("r_1", None, {"texts": refs})))
 
 
 def record(seq: int, *entries: Entry, t: int | None = None, type_: str = "request.created") -> Record:

@@ -81,6 +81,22 @@ async def test_it_saves_by_itself_when_enough_has_happened_and_not_before(autoju
         assert second.seq >= first.seq + 8
 
 
+async def test_a_start_that_had_to_read_much_is_followed_by_a_snapshot(autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    async with broker(store=store) as b:
+        await busy(b, 4)
+    follower = Follower(snapshot_records=80)
+    while follower.idle(store):
+        pass
+    assert store.load_snapshot("acme") is None
+    follower.questions()["load"](store, "acme")
+    while follower.idle(store):
+        pass
+    saved = store.load_snapshot("acme")
+    assert saved is not None
+    assert saved.seq == store.head("acme").seq
+
+
 async def test_it_works_in_chunks_and_forgets_desks_that_nobody_asks_for(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,9 +14,15 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from broker.codes import Close, Code
+from broker.journal.inline import InlineJournal
+from broker.journal.memory import MemoryStore
 from broker.protocol import check, codec, frames
+from broker.runtime.clock import TrioClock
+from broker.runtime.hub import Hub, Secrets
 from broker.runtime.options import Options
-from tests.runtime.harness import Client, broker
+from broker.transport.memory import MemoryTransport
+from broker.transport.stream import HttpStream
+from tests.runtime.harness import KEY, PINS, SIGNER, Client, broker
 
 CODES = {int(code) for code in Close} | {1000, 1002, 1003, 1006, 1007, 1009}
 
@@ -201,3 +207,30 @@ async def test_services_may_send_larger_messages(autojump_clock: MockClock) -> N
         padding = {"padding": [b"x" * 10_000] * 40}
         await robot.peer.send(codec.pack(frames.Request(1, "meta.schema", padding)))
         await robot.expect(frames.Result)
+
+
+async def test_idle_pages_make_room_for_the_next(autojump_clock: MockClock) -> None:
+    clock, transport = TrioClock(), MemoryTransport()
+    served: list[HttpStream] = []
+    hub = Hub(
+        transport=transport,
+        journal=InlineJournal(MemoryStore(), {}, on_outcome=transport.wake),
+        clock=clock,
+        secrets=Secrets(signer=SIGNER, pinspace=PINS, fingerprint_key=KEY),
+        accounts=(),
+        options=Options(max_http=2),
+        serve_http=served.append,
+    )
+    pipes = []
+    for _ in range(3):
+        pipe = transport.dial()
+        pipe.give(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        pipes.append(pipe)
+        for _ in range(3):
+            hub.step()
+    assert len(served) == 3
+    assert len(hub.peers.http) == 2
+    hub.step()
+    assert pipes[0].ended
+    assert not pipes[1].ended
+    transport.dispose()

@@ -29,6 +29,22 @@ async def test_a_silent_representative_is_pinged_and_gone_after_ten_seconds(auto
         assert presence(b, "ann") == "reconnecting"
 
 
+async def test_who_takes_bytes_slowly_is_there_although_it_says_nothing(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann = await b.staff("ann")
+        boss = await b.staff("boss", "manager")
+        await boss.ask("subscribe", stream="team:t1", from_="now")
+        boss.answering = False  # its PONG lies behind all that it has yet to read
+        for round_ in range(30):
+            with boss.peer.pipe.stall_writes():
+                await ann.write("presence.set", presence=("away", "available")[round_ % 2])
+                await trio.sleep(3)
+            await b.settle()
+            ann.pump(), boss.pump()
+        assert boss.goodbye is None
+        assert (await boss.ended()).code == Close.DEAD  # nothing more to take, and still not a word
+
+
 async def test_any_frame_is_a_sign_of_life(autojump_clock: MockClock) -> None:
     async with broker() as b:
         ann = await b.staff("ann")

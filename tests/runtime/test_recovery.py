@@ -150,6 +150,19 @@ async def test_the_pauses_between_tries_grow(autojump_clock: MockClock) -> None:
         await b.settle(6)
 
 
+async def test_a_journal_that_comes_back_and_takes_nothing_is_tried_less_and_less(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, _, _ = await waiting(b)
+        for _ in range(100):
+            b.journal.fail_next()
+        for _ in range(100):
+            with pytest.raises(Refused):
+                await ann.write("pin.create")
+            await trio.sleep(0.5)
+            ann.pump()
+        assert 8 <= b.hub.statistics().recovery.outages <= 20
+
+
 async def test_another_writer_of_the_same_shard_ends_this_broker(autojump_clock: MockClock) -> None:
     async with broker() as b:
         ann, _, _ = await waiting(b)

@@ -10,11 +10,13 @@
 
 import attrs
 import pytest
+import trio
 from trio.testing import MockClock
 
 from broker.codes import Close, Code
 from broker.content import Personal
 from broker.protocol import check, codec, frames
+from broker.runtime import hub
 from broker.runtime.options import ROLES, Options
 from broker.runtime.texts import refs, seal
 from broker.units import MINUTES
@@ -218,6 +220,25 @@ async def test_a_request_past_its_own_deadline_does_nothing(autojump_clock: Mock
         assert (await joe.expect(frames.Fail)).code == Code.DEADLINE
         joe.send(frames.Request(1, "request.create", {"text": "x"}, "k", b.clock.now() + 1000))
         await joe.expect(frames.Result)
+
+
+async def test_the_repeat_of_what_was_done_is_answered_also_past_its_deadline(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        joe = await b.customer()
+        done = await joe.ask("request.create", "k", text="x")
+        joe.send(frames.Request(9, "request.create", {"text": "x"}, "k", b.clock.now() - 1))
+        again = await joe.expect(frames.Result, id=9)
+        assert (again.value["request"], again.value["replayed"]) == (done["request"], True)
+
+
+async def test_stored_answers_are_forgotten_however_many_they_are(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_FORGET", 2)
+    async with broker() as b:
+        assert len(b.store.answers("acme", "boss", 100)) > 4
+        await trio.sleep(24 * 3600 + 700)
+        assert b.store.answers("acme", "boss", 100) == []
 
 
 async def test_customers_are_held_to_their_rate_and_told_when_to_come_back(autojump_clock: MockClock) -> None:

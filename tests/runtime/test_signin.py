@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from broker.codes import Close, Code
 from broker.limits import VISITOR_MEMORY
 from broker.protocol import check, frames
+from broker.runtime import signin
 from broker.runtime.options import Options
 from broker.units import HOURS
 from tests.runtime.harness import DAY, KEY, PINS, SIGNER, Client, Ended, Refused, broker
@@ -28,6 +29,23 @@ async def test_a_representative_is_welcomed_with_what_binds_it(autojump_clock: M
         assert (said.identity["person"], said.identity["role"]) == ("ann", "representative")
         assert (said.heartbeat_ms, said.limits["inflight"], said.version) == (4000, 32, 1)
         assert said.server["name"] == "huntgroup"
+
+
+async def test_a_stuck_journal_does_not_collect_everybody_who_comes_and_goes(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signin, "MOST_QUESTIONS", 3)
+    async with broker() as b:
+        b.journal.hold()
+        comers = [Client(b.transport.connect()) for _ in range(6)]
+        for number, comer in enumerate(comers):
+            comer.send(frames.Hello([1], [], {"token": b.token("acme", f"m{number}", "manager")}, {}))
+        for comer in comers[3:]:
+            assert (await comer.ended()).code == Close.BUSY
+        assert len(b.hub.asks) == 3
+        b.journal.release()
+        for comer in comers[:3]:
+            await comer.expect(frames.Welcome)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,19 @@ async def test_so_many_subscriptions_and_no_more(autojump_clock: MockClock) -> N
             await boss.ask("unsubscribe", stream="account")
 
 
+async def test_subscriptions_that_wait_for_their_place_count_too(autojump_clock: MockClock) -> None:
+    async with broker(Options(max_subscriptions=2)) as b:
+        boss = await b.staff("boss", "manager")
+        streams = ("team:t1", "account", "me", "subportal:help-1")
+        numbers = [boss.ask_nowait("subscribe", stream=stream, from_="time", time=0) for stream in streams]
+        for number in numbers[:2]:
+            await boss.answer(number)
+        for number in numbers[2:]:
+            with pytest.raises(Refused) as refused:
+                await boss.answer(number)
+            assert refused.value.code == Code.QUOTA
+
+
 async def test_an_offset_past_the_end_is_a_gap_that_says_too_far(autojump_clock: MockClock) -> None:
     async with broker() as b:
         ann, boss = await b.staff("ann"), await b.staff("boss", "manager")
