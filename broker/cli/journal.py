@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from broker.cli import common
 from broker.cli.common import CheckError, Exit, UsageError, add_config, add_json, config_of, print_json
 from broker.journal.base import Head
+
+if TYPE_CHECKING:
+    from broker.journal.inspect import Verdict
 
 T = TypeVar("T")
 
@@ -27,9 +29,10 @@ def add(commands: common.Commands) -> None:
     verify = actions.add_parser(
         "verify",
         help="recompute the hash chains",
-        description="Recompute every account's hash chain and say where it ends. Exits 1, naming account and record,"
-        " when a record was altered, is missing or was forked off. A lost tail looks like an earlier end: note where"
-        " the chain ended, and give it to --against later.",
+        description="Recompute every account's hash chain, compare names and texts with their digests in it, and say"
+        " where it ends. Exits 1, naming account and record, when a record was altered, is missing or was forked off,"
+        " when a text was altered, or is missing and wasn't erased, and when rows belong to no account. A lost tail"
+        " looks like an earlier end: note where the chain ended, and give it to --against later.",
     )
     verify.add_argument("--account", help="this account alone")
     verify.add_argument(
@@ -94,15 +97,29 @@ def journal_of(args: argparse.Namespace) -> Path:
 
 
 def reading(path: Path, found: Iterator[T]) -> Iterator[T]:
-    """The same, with a ``UsageError`` where the file can't be read and a ``CheckError`` where it is no journal."""
+    """The same, with a ``UsageError`` where the file can't be read or hasn't the account, and a ``CheckError`` where it
+    is no journal."""
     from broker.journal.base import CorruptJournal, JournalUnavailable
+    from broker.journal.inspect import NoSuchAccount
 
     try:
         yield from found
     except JournalUnavailable as error:
         raise UsageError(f"{path} can't be read: {error}") from None
+    except NoSuchAccount as error:
+        raise UsageError(str(error)) from None
     except CorruptJournal as error:
         raise CheckError(str(error)) from None
+
+
+def faulty(verdict: Verdict) -> str:
+    """What doesn't hold, for a person."""
+    return f"{verdict.account}: doesn't hold: {verdict.fault}"
+
+
+def empty(path: Path) -> str:
+    """That there was nothing to verify: silence would look like a good journal."""
+    return f"{path} has no account: no broker has written to it, or all that was in it is gone"
 
 
 def run_verify(args: argparse.Namespace) -> int:
@@ -115,12 +132,10 @@ def run_verify(args: argparse.Namespace) -> int:
     good = True
     ends = {}
     for verdict in reading(path, inspect.verify(path, args.account, args.against)):
-        if verdict.head is not None and verdict.head.seq == 0:
-            raise UsageError(f"{path} has no account {verdict.account}")
         if verdict.head is None:
             good = False
             ends[verdict.account] = {"good": False, "fault": verdict.fault}
-            said = f"{verdict.account}: the chain doesn't hold: {verdict.fault}"
+            said = faulty(verdict)
         else:
             end = inspect.format_noted(verdict.head)
             ends[verdict.account] = {"good": True, "end": end}
@@ -129,6 +144,8 @@ def run_verify(args: argparse.Namespace) -> int:
             print(said)
     if args.json:
         print_json({"good": good, "accounts": ends})
+    elif not ends:
+        print(empty(path))
     return Exit.OK if good else Exit.FAILED
 
 
@@ -138,7 +155,9 @@ def run_dump(args: argparse.Namespace) -> int:
     from broker.journal import inspect
 
     records = inspect.dump(path, args.account, after=args.after, with_content=args.content)
-    for record in itertools.islice(reading(path, records), args.limit):
+    for number, record in enumerate(reading(path, records)):  # asked before the limit is: the account must be there
+        if number == args.limit:
+            break
         print_json(record)
     return Exit.OK
 
@@ -155,6 +174,8 @@ def run_backup(args: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     faults = [verdict for verdict in verdicts if verdict.fault is not None]
     for verdict in faults:
-        print(f"{verdict.account}: the chain doesn't hold: {verdict.fault}")
+        print(faulty(verdict))
+    if not verdicts:
+        print(empty(path))
     print(f"the journal is copied to {args.target}{', with its faults' if faults else ' and the copy verified'}")
     return Exit.FAILED if faults else Exit.OK

@@ -1,7 +1,8 @@
 """Reads an account's desk file: its portals, teams and representatives, as the manager ops that put them there.
 
-Every table is checked as the arguments of its op would be on the wire; the desk's own rules (a team that
-doesn't exist, a kind that doesn't fit the mode) are the desk's, and its refusal is what the start then tells.
+Every table is checked as the arguments of its op would be on the wire, and then all of them on a desk in memory, whose
+rules (a team that doesn't exist, a kind that doesn't fit the mode) are its own: what an empty account would refuse is
+found here, before a broker has written anything.
 """
 
 from __future__ import annotations
@@ -9,14 +10,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
 from broker.config.kinds import nearest, toml
 from broker.config.load import ConfigError
+from broker.desk.desk import Desk
+from broker.desk.identity import Identity, Role
+from broker.desk.outcome import Refusal
+from broker.ids import ENTROPY_BYTES
 from broker.protocol import check
 from broker.protocol.ops import OPS
+from broker.routing.pins import PinSpace
 
 TABLES: Final = {"portal": "portal.put", "team": "team.put", "representative": "representative.put"}
 """Table and op, in the order in which a desk can take them: later ones name earlier ones."""
@@ -58,7 +64,7 @@ def load_desk(path: Path) -> tuple[Put, ...]:
             if not wrong:
                 puts.append(put)
     problems += _repeated(puts)
-    if problems:
+    if problems := problems or _refused(puts):
         raise ConfigError(problems, str(path))
     return tuple(puts)
 
@@ -94,3 +100,32 @@ def _repeated(puts: list[Put]) -> list[str]:
                 problems.append(f"{where}: expected a {what} that {seen[what, name]} isn't, got {toml(name)}")
             seen.setdefault((what, name), where)
     return problems
+
+
+def _refused(puts: list[Put]) -> list[str]:
+    """What a desk that has nothing yet would refuse of these. A refused portal makes what names it wrong as well, so
+    of the tables after it, only those of its own kind are still looked at."""
+    desk = Desk("file", 0, PinSpace(bytes(16)))  # its rules for these ops depend on neither name, slot nor pins
+    manager = Identity(desk.account, "desk-file", Role.MANAGER)
+    problems: list[str] = []
+    for op in TABLES.values():
+        for put in puts:
+            if put.op != op:
+                continue
+            command = check.parse(put.op, put.args)
+            for number, personal in enumerate(check.personal_fields(command)):
+                personal.seal(f"{put.where}.{number}", bytes(16))  # never stored: it only has to be different
+            outcome = desk.handle(command, manager, 0, bytes(ENTROPY_BYTES))
+            if isinstance(outcome, Refusal):
+                problems.append(_told(put, outcome))
+        if problems:
+            break
+    return problems
+
+
+def _told(put: Put, refusal: Refusal) -> str:
+    """The refusal with the table, and with its field where one argument is to blame."""
+    if refusal.detail is None or "path" not in refusal.detail:
+        return f"{put.where}: {refusal.text}"
+    path = cast("str", refusal.detail["path"])
+    return f"{path.replace('args', put.where, 1)}: expected {refusal.detail['expected']}"

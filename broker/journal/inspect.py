@@ -12,16 +12,19 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import attrs
-import msgpack  # type: ignore[import-untyped]
 
 from broker.journal.base import Content, CorruptJournal, Head, JournalUnavailable, Record
 from broker.journal.chain import HASH_BYTES
+from broker.journal.contents import check_contents, reference, references, unpacked
 from broker.journal.sqlite_file import connect, translate
 from broker.journal.sqlite_reader import SqliteReader
 from broker.journal.verify import check_against
 
 PAGE = 512  # records read at a time
-_DIGEST_BYTES = 16  # of a content reference, see ``broker.content``
+
+
+class NoSuchAccount(Exception):
+    """The journal has no account of that name, nor anything left that could have been its."""
 
 
 @attrs.define(frozen=True)
@@ -29,8 +32,9 @@ class Verdict:
     """What was found about one account."""
 
     account: str
+    """Its name; ``number N`` or ``stream number N`` for rows whose account or stream has no row, and so no name."""
     head: Head | None
-    """The end of its chain; None where the chain doesn't hold."""
+    """The end of its chain; None where something doesn't hold."""
     fault: str | None
     """What doesn't hold, in a sentence that names account and record."""
 
@@ -55,27 +59,67 @@ def format_noted(head: Head) -> str:
 
 
 def verify(path: Path | str, account: str | None = None, against: Head | None = None) -> Iterator[Verdict]:
-    """Verify one account or, with None, each: all of its chain, its stream index and its snapshot, and that the chain
-    holds ``against`` (which needs an account). Raises JournalUnavailable where the file can't be read."""
+    """Verify one account or, with None, each: all of its chain, its stream index, its snapshot and the contents that
+    its records name, and that the chain holds ``against`` (which needs an account). Rows that belong to no account are
+    looked for with None, and where the account isn't there. Raises NoSuchAccount, and JournalUnavailable where the
+    file can't be read."""
     if against is not None and account is None:
         raise ValueError("a noted head is one account's: name the account")
     with closing(SqliteReader(path)) as reader:
-        for name in reader.accounts() if account is None else [account]:
-            try:
-                head = reader.verify(name)
-                reader.load_snapshot(name)
-                if against is not None:
-                    check_against(reader, name, against)
-            except CorruptJournal as exc:
-                yield Verdict(name, None, str(exc))
-            else:
-                yield Verdict(name, head, None)
+        names = reader.names()
+        for name in names if account is None else [account] if account in names else []:
+            yield _verified(reader, name, against)
+        if account in names:
+            return
+        strays = _strays(reader)
+        if account is not None and not strays:
+            raise NoSuchAccount(_unknown(path, account))
+        yield from strays
+
+
+def _verified(reader: SqliteReader, name: str, against: Head | None) -> Verdict:
+    try:
+        head = reader.verify(name)
+        reader.load_snapshot(name)
+        if against is not None:
+            check_against(reader, name, against)
+        check_contents(reader, name, head.seq)
+    except CorruptJournal as exc:
+        return Verdict(name, None, str(exc))
+    return Verdict(name, head, None)
+
+
+def _strays(reader: SqliteReader) -> list[Verdict]:
+    """Faults that are no account's: what is left of one whose row is gone, or rows that were given another number."""
+    accounts: dict[int, list[str]] = {}
+    streams: list[Verdict] = []
+    for table, number, rows in reader.strays():
+        if table != "entries":
+            accounts.setdefault(number, []).append(f"{rows} {'' if accounts.get(number) else 'rows '}in {table}")
+        elif not streams:  # the first will do: one damage may leave as many as there are streams
+            name = f"stream number {number}"
+            streams.append(Verdict(name, None, f"{name} isn't in streams, and has {rows} rows in entries"))
+    return [
+        Verdict(
+            f"number {number}",
+            None,
+            f"account number {number} isn't in accounts, and has {', '.join(places)}: its row was deleted, or the "
+            "numbers are altered",
+        )
+        for number, places in sorted(accounts.items())
+    ] + streams
+
+
+def _unknown(path: Path | str, account: str) -> str:
+    return f"{path} has no account {account}"
 
 
 def dump(path: Path | str, account: str, *, after: int = 0, with_content: bool = False) -> Iterator[dict[str, object]]:
     """An account's records with seq > ``after``, each as what JSON can hold: bodies unpacked, bytes in hex. Personal
-    content is shown only ``with_content``, then in the place of each reference to it."""
+    content is shown only ``with_content``, then in the place of each reference to it. Raises NoSuchAccount."""
     with closing(SqliteReader(path)) as reader:
+        if account not in reader.names():
+            raise NoSuchAccount(_unknown(path, account))
         while page := reader.records(account, after, PAGE):
             for record in page:
                 digest = reader.hash_at(account, record.seq)
@@ -126,13 +170,10 @@ def _sync(path: Path) -> None:
 def _dumped(
     reader: SqliteReader, account: str, record: Record, digest: bytes, *, with_content: bool
 ) -> dict[str, object]:
-    try:
-        body: object = msgpack.unpackb(record.body, use_list=False, strict_map_key=False)
-    except (ValueError, msgpack.UnpackException):
-        body = record.body
+    body = unpacked(record.body)
     contents: Mapping[str, Content] | None = None
     if with_content:
-        contents = reader.contents(account, list(_references(body)))
+        contents = reader.contents(account, [content_id for content_id, _ in references(body)])
     return {
         "account": account,
         "seq": record.seq,
@@ -145,31 +186,10 @@ def _dumped(
     }
 
 
-def _is_reference(value: object) -> bool:
-    """(content id, digest): how a record names personal content."""
-    match value:
-        case (str(), bytes() as digest) if len(digest) == _DIGEST_BYTES:
-            return True
-    return False
-
-
-def _references(value: object) -> Iterator[str]:
-    if _is_reference(value):
-        assert isinstance(value, tuple)
-        yield value[0]
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _references(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _references(item)
-
-
 def _plain(value: object, contents: Mapping[str, Content] | None) -> object:
     """``value`` as JSON can hold it."""
-    if _is_reference(value) and contents is not None:
-        assert isinstance(value, tuple)
-        return _shown(value[0], contents)
+    if contents is not None and (named := reference(value)) is not None:
+        return _shown(named[0], contents)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_plain(item, contents) for item in value]
     if isinstance(value, dict):

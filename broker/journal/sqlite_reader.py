@@ -7,16 +7,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from broker.content import digest
 from broker.journal.base import Answer, Content, CorruptJournal, Head, JournalUnavailable, Record, Snapshot
 from broker.journal.chain import EMPTY, ZEROS, Chain, RecordRow, unpack_entries
+from broker.journal.contents import Kept
 from broker.journal.sqlite_file import connect, translate
 from broker.journal.verify import verify
 
 VERIFY_CHUNK = 1024  # records read at a time: bounds memory, and no read transaction stays open for long
 VERIFY_STREAMS = 65_536  # stream numbers kept in mind meanwhile, about 10 MiB
+STRAYS_CHUNK = 4096  # numbers compared at a time: a few milliseconds
 _CONTENTS_CHUNK = 500  # ids in one IN list; SQLite allows 32,766
 
 _RECORD = "seq, type, version, t, body, entries"
+_SALT_BYTES = 16  # at most: see ``content.digest``
+_OWNED = (
+    ("records", "account", "accounts"),
+    ("streams", "account", "accounts"),
+    ("contents", "account", "accounts"),
+    ("answers", "account", "accounts"),
+    ("snapshots", "account", "accounts"),
+    ("entries", "stream", "streams"),
+)
+"""(table, column, the table whose ids it holds). Each column is the first of an index."""
 
 
 class SqliteReader:
@@ -102,11 +115,9 @@ class SqliteReader:
         found: dict[str, Content] = {}
         with self._reading() as db:
             row_id = self._id(account)
-            for start in range(0, len(ids), _CONTENTS_CHUNK):
-                some = ids[start : start + _CONTENTS_CHUNK]
-                marks = ",".join("?" * len(some))
+            for some in _chunks(ids):
                 rows = db.execute(
-                    f"SELECT id, salt, data FROM contents WHERE account = ? AND erased = 0 AND id IN ({marks})",
+                    f"SELECT id, salt, data FROM contents WHERE account = ? AND erased = 0 AND id IN ({_marks(some)})",
                     (row_id, *some),
                 )
                 found.update((row[0], Content(*row)) for row in rows)
@@ -194,6 +205,50 @@ class SqliteReader:
             ).fetchone()
         return (0, EMPTY) if row is None else (row[0] or 0, Head(row[1], row[2]))
 
+    def names(self) -> list[str]:
+        """All accounts that have a row, sorted: ``accounts`` leaves out those whose chain hasn't begun."""
+        with self._reading() as db:
+            return [name for (name,) in db.execute("SELECT name FROM accounts ORDER BY name")]
+
+    def kept(self, account: str, ids: Sequence[str]) -> dict[str, Kept]:
+        """See ``contents.Texts``."""
+        found: dict[str, Kept] = {}
+        with self._reading() as db:
+            for some in _chunks(ids):
+                rows = db.execute(
+                    f"SELECT id, erased, salt, data FROM contents WHERE account = ? AND id IN ({_marks(some)})",
+                    (self._id(account), *some),
+                )
+                # One at a time: only digests are held, never all the texts of a page.
+                found.update((content_id, _kept(erased, salt, data)) for content_id, erased, salt, data in rows)
+        return found
+
+    def strays(self) -> Iterator[tuple[str, int, int]]:
+        """(table, number, rows) where rows belong to an account, or entries to a stream, that has no row itself."""
+        for table, column, owners in _OWNED:
+            for number in self._unowned(table, column, owners):
+                with self._reading() as db:
+                    (rows,) = db.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (number,)).fetchone()
+                yield table, number, rows
+
+    def _unowned(self, table: str, column: str, owners: str) -> Iterator[int]:
+        """Goes from number to number through the index, so its cost is that of the numbers, not of the rows."""
+        following = f"SELECT min({column}) FROM {table} WHERE {column} >"
+        after = -(2**63)
+        while True:
+            with self._reading() as db:
+                # Both sides at one moment: an account that a broker makes meanwhile is in both or in neither.
+                found = db.execute(
+                    f"WITH RECURSIVE used (n) AS ({following} ? UNION ALL SELECT ({following} used.n) FROM used "
+                    f"WHERE used.n IS NOT NULL LIMIT ?) "
+                    f"SELECT n, EXISTS (SELECT 1 FROM {owners} WHERE id = n) FROM used WHERE n IS NOT NULL",
+                    (after, STRAYS_CHUNK),
+                ).fetchall()
+            yield from (number for number, owned in found if not owned)
+            if len(found) < STRAYS_CHUNK:
+                return
+            after = found[-1][0]
+
     # --- within ----------------------------------------------------------------------------------
 
     @contextmanager
@@ -237,6 +292,19 @@ class SqliteReader:
             raise CorruptJournal(f"a stream's offset {offset}: the entry or its record is missing")
         t: int = row[0]
         return t
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _CONTENTS_CHUNK] for start in range(0, len(ids), _CONTENTS_CHUNK))
+
+
+def _marks(ids: Sequence[str]) -> str:
+    return ",".join("?" * len(ids))
+
+
+def _kept(erased: int, salt: bytes, data: bytes) -> Kept:
+    blank = not salt.strip(b"\0") and not data.strip(b"\0")
+    return Kept(bool(erased), blank, digest(salt, data) if len(salt) <= _SALT_BYTES else b"")
 
 
 def _record(row: Sequence[object]) -> Record:

@@ -105,8 +105,16 @@ subportals = ["calls"]
         ('kind = "pin"', 'kind = "ask"', "portal[1].kind: expected one of pin, global_pin in mode phone"),
         ('["calls"]', '["calls", "orders"]', "portal[1].subportals[1]: expected a sub-portal that portal[0]"),
         ('["billing"]', '["billing", "nowhere"]', "team[0].subportals[1]: expected the name of a sub-portal"),
-        ('team = "first"\ncapacity', 'team = "second"\ncapacity', "representative[0].team: expected the name of a team"),
-        ('representative = "ann"', 'representative = "v_ann"', "representative[0].representative: expected a name that"),
+        (
+            'team = "first"\ncapacity',
+            'team = "second"\ncapacity',
+            "representative[0].team: expected the name of a team",
+        ),
+        (
+            'representative = "ann"',
+            'representative = "v_ann"',
+            "representative[0].representative: expected a name that",
+        ),
     ],
 )
 def test_what_a_desk_would_refuse_is_named_by_table_and_field(

@@ -204,9 +204,7 @@ def test_a_content_that_is_only_marked_as_erased_is_named(path: Path, store: Sql
 
 def test_contents_are_those_of_the_account_that_names_them(path: Path, store: SqliteStore) -> None:
     texts = [content("c1", "Ann")]
-    store.append(
-        store.open_epoch(), [Append("acme", 10, [naming(11, *texts)]), Append("beta", 3, [], contents=texts)]
-    )
+    store.append(store.open_epoch(), [Append("acme", 10, [naming(11, *texts)]), Append("beta", 3, [], contents=texts)])
     (acme,) = verify(path, "acme")
     assert acme.fault is not None
     assert "content c1" in acme.fault
