@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,17 +112,29 @@ def announce(config: Config, url: str, *, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
+    program = _program()
     lines = [
         f"Huntgroup serves its demo account at {url} (data in {config.data.path}; Ctrl-C stops it)",
         f"  WebSocket   {known['websocket']}",
         f"  health      {url}/healthz  {url}/readyz  {url}/metrics",
         "",
-        "Portals, for customers: huntgroup connect customer --portal NAME",
+        f"Portals, for customers: {program} connect customer --portal NAME",
         *(f"  {p['portal']:<20} {p['kind']:<11} in {p['mode']} mode" for p in known["portals"]),
         "",
-        f"Sign-ins, good for {LIFE // HOURS} hours: huntgroup connect representative --token TOKEN",
+        f"Sign-ins, good for {LIFE // HOURS} hours. Representatives: {program} connect representative --token TOKEN",
         *(f"  {p['person']:<6} {p['role']:<15} {p['token']}" for p in known["people"]),
     ]
     if url != "http://127.0.0.1:8470":
         lines += ["", f"Add --server {url} to those commands."]
     print("\n".join(lines), flush=True)
+
+
+def _program() -> str:
+    """What to type in another terminal, in the same folder, to run this program: after ``make run`` that is a path."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py" and called.parent.name == "broker":
+        return f"{shlex.quote(sys.executable)} -m broker"
+    found = shutil.which("huntgroup")
+    if called.name != "huntgroup" or (found is not None and called.exists() and called.samefile(found)):
+        return "huntgroup"
+    return shlex.quote(str(called))

@@ -104,8 +104,11 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
         )
     ]
     if now is not None:
+        if now.name == command.name.ref and (now.team, now.capacity) == (command.team, command.capacity):
+            return Decision(value={"representative": command.representative, "changed": False})
         lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)
         happened += offers.take_away(state, now, lost)
+        happened += offers.make_fit(state, now, command.capacity, happened)
     return Decision(happened, {"representative": command.representative, "changed": True})
 
 
@@ -206,6 +209,8 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     if before is not None:
         for name in before.subportals:
             state.subportals.pop(name, None)
+        for name in sorted(set(before.subportals) - set(event.subportals)):
+            _forget_subportal(state, name)
         if event.title is not None:
             state.release(before.title)
     title = event.title if event.title is not None or before is None else before.title
@@ -215,6 +220,18 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     for name in event.subportals:
         state.subportals[name] = event.portal
         state.router.put_line(name)
+
+
+def _forget_subportal(state: State, name: str) -> None:
+    """Nobody serves it any more: one that is made under this name later is another."""
+    for team in sorted(state.serving.pop(name, ())):
+        _serve(state, state.teams[team], tuple(one for one in state.teams[team].subportals if one != name))
+
+
+def _serve(state: State, team: Team, subportals: tuple[str, ...]) -> None:
+    team.subportals = subportals
+    for member in sorted(team.members):
+        state.router.put_member(member, state.representatives[member].capacity, subportals)
 
 
 def team_put(state: State, event: e.TeamPut, t: int) -> None:
@@ -227,11 +244,9 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
         team.title = event.title
     for name in team.subportals:
         state.serving[name].discard(event.team)
-    team.subportals = tuple(event.subportals)
-    for name in team.subportals:
+    for name in event.subportals:
         state.serving.setdefault(name, set()).add(event.team)
-    for name in sorted(team.members):
-        state.router.put_member(name, state.representatives[name].capacity, team.subportals)
+    _serve(state, team, tuple(event.subportals))
 
 
 def representative_put(state: State, event: e.RepresentativePut, t: int) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from broker.desk.state import Request, State
+from broker.routing.matching import round_is_over
 from broker.routing.model import Key, Line, Ticket
 from broker.routing.policies import least_occupied
 from broker.routing.router import make_key
@@ -30,7 +31,7 @@ class InvariantBroken(Exception):
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
     """Raise InvariantBroken for the first thing that isn't as it must be.
 
-    ``lowered``: representatives whose capacity a manager put below what they carried: F4 lets them finish."""
+    ``lowered``: representatives whose capacity a manager put below their sessions: F4 lets them finish those."""
     for part in (_conserved, _owned, _tickets, _refusals, _visitors, _people):
         _raise(part(state))
     _raise(_capacity(state, lowered))
@@ -176,7 +177,7 @@ def _capacity(state: State, lowered: Collection[str]) -> Broken:
         load, offers = len(person.sessions), len(person.offers)
         if (member.load, member.offers, member.capacity, pending[name]) != (load, offers, person.capacity, offers):
             yield "F4", f"{name} has {load} sessions and {offers} offers, routing counts {member.load}, {member.offers}"
-        if load + offers > person.capacity and name not in lowered:
+        if load + offers > person.capacity and (offers or name not in lowered):
             yield "F4", f"{name} has {load} sessions and {offers} offers with a capacity of {person.capacity}"
         takes = person.available and load + offers < person.capacity
         rank = least_occupied(load, offers, person.capacity, member.idle_since, name) if takes else None
@@ -280,8 +281,11 @@ def _working(state: State) -> Broken:
             yield "F5", f"{request.request} waits and could be offered"
         if ticket.paused and state.deadlines.get("round", request.request) is None:
             yield "F5", f"{request.request} waits for a round that never begins"
-        if request.discipline == "queue" and not ticket.paused and (could := _others(free, ticket)) is not None:
-            yield "F5", f"{request.request} waits while {could} is free"
+        if request.discipline == "queue" and not ticket.paused:
+            if (could := _others(free, ticket)) is not None:
+                yield "F5", f"{request.request} waits while {could} is free"
+            if ticket.refused and round_is_over(router.lines[request.subportal], ticket.refused):
+                yield "F5", f"{request.request} was refused by everybody, and its round isn't over"
     for line in router.lines.values():
         yield from _indexed(state, line)
     for pool in router.pools.values():

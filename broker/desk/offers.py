@@ -154,6 +154,17 @@ def take_away(state: State, person: Representative, subportals: Collection[str])
     return happened
 
 
+def make_fit(state: State, person: Representative, capacity: int, ended: Collection[e.Event]) -> list[e.Event]:
+    """A representative may carry less from now on (F4): the newest offers go to others, sessions stay.
+    ``ended``: events that take some of its offers already."""
+    taken = {event.offer for event in ended if isinstance(event, e.OfferEnded)}
+    left = [name for name in person.offers if name not in taken]
+    happened: list[e.Event] = []
+    while left and len(person.sessions) + len(left) > capacity:
+        happened += end(state, state.offers[left.pop()], "gone")
+    return happened
+
+
 def withdraw_all(state: State, person: Representative) -> list[e.Event]:
     """A representative is no longer there for offers: its own go back, and those who picked it are told."""
     happened: list[e.Event] = []

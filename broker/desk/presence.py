@@ -31,7 +31,7 @@ def set_presence(state: State, command: ops.PresenceSet, context: Context) -> De
         detail = {**(refusal.detail or {}), "sessions": list(person.sessions)}
         return Refusal(refusal.code, "sessions are open: finish, hand back or transfer them", detail)
     value = {"presence": wanted}
-    if wanted == person.chosen and person.connected:
+    if wanted == person.chosen and (person.connected or wanted == "offline"):
         return Decision(value=value)
     happened: list[e.Event] = [
         e.PresenceChanged(person.representative, person.team, wanted, "representative", command.reason)

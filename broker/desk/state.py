@@ -155,7 +155,7 @@ class Share:
 
 @attrs.define(eq=False)
 class Pin:
-    """A pin and what became of it; ended ones stay listed for a day."""
+    """A pin and what became of it; a representative's last ``LISTED_PINS`` stay listed."""
 
     pin: str
     serial: int

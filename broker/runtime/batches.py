@@ -20,6 +20,7 @@ from broker.journal import base as journal
 from broker.protocol.codec import pack_value
 from broker.runtime.account import Account
 from broker.runtime.connection import Connection
+from broker.runtime.cursors import Cursor
 from broker.runtime.people import KeyEntry, Person
 
 
@@ -60,6 +61,8 @@ class Part:
     waiting: list[Answer | Later] = attrs.field(factory=list)
     released: list[str] = attrs.field(factory=list)
     """Content no longer in use, to be dropped once these events are published."""
+    revoked: dict[int, list[Cursor]] = attrs.field(factory=dict)
+    """Number of events to the cursors that end after so many of them: the last one took their right."""
     first_offsets: dict[str, int] = attrs.field(factory=dict)
     """Stream to the first offset of it in here."""
 

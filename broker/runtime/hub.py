@@ -161,6 +161,7 @@ class Hub:
             times=times,
             options=options,
             tell=self._tell,
+            guard=self.faults.run,
         )
         self._build_edges(secrets, entropy)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, Final, cast
 
 from broker.codes import Code
@@ -38,14 +39,22 @@ class Publisher:
     def committed(self, batch: Batch) -> None:
         """Everything in this batch is on disk."""
         for part in batch.parts.values():
-            entries = _followed(part)
-            at: list[Place] = []
-            while not self._guard(partial(self._publish, part.account, entries, at)):
-                # Its readers are told by the journal's reader, which may know better.
-                for stream, offset in at:
-                    self._feeds.rebase(part.account, {stream.name: offset})
+            start = 0
+            for stop in sorted(part.revoked):  # who lost a right is told of what took it, and of nothing after that
+                self._publish_some(part, start, stop)
+                self._feeds.revoke(part.revoked[stop])
+                start = stop
+            self._publish_some(part, start, len(part.events))
         for part in batch.parts.values():
             self._set_free(part)
+
+    def _publish_some(self, part: Part, start: int, stop: int) -> None:
+        entries = _followed(part, start, stop)
+        at: list[Place] = []
+        while not self._guard(partial(self._publish, part.account, entries, at)):
+            # Its readers are told by the journal's reader, which may know better.
+            for stream, offset in at:
+                self._feeds.rebase(part.account, {stream.name: offset})
 
     def _publish(self, account: Account, entries: Iterator[tuple[Stream, Recorded, Entry]], at: list[Place]) -> None:
         texts = account.texts.get
@@ -96,28 +105,22 @@ class Publisher:
 
     def decided(self, part: Part, records: Sequence[Recorded]) -> None:
         """Rights that these events took away end the cursors that had them, when the events are on disk."""
-        concerned: dict[Cursor, None] = {}
-        for recorded in records:
+        concerned: dict[Cursor, int] = {}
+        for index, recorded in enumerate(records, len(part.events) - len(records)):
             concern = _CONCERN.get(type(recorded.event))
             if concern is not None:
-                concerned.update(dict.fromkeys(concern(part.account, recorded.event)))
-        if not concerned:
-            return
+                concerned.update(dict.fromkeys(concern(part.account, recorded.event), index))
         desk = part.account.desk
-        lost = [
-            cursor
-            for cursor in concerned
-            if cursor.connection.identity is not None
-            and not desk.may_read(cursor.connection.identity, cursor.stream.name)
-        ]
-        if lost:
-            part.waiting.append(Later(lambda: self._feeds.revoke(lost)))
+        for cursor, index in concerned.items():
+            identity = cursor.connection.identity
+            if identity is not None and not desk.may_read(identity, cursor.stream.name):
+                part.revoked.setdefault(index + 1, []).append(cursor)
 
 
-def _followed(part: Part) -> Iterator[tuple[Stream, Recorded, Entry]]:
+def _followed(part: Part, start: int, stop: int) -> Iterator[tuple[Stream, Recorded, Entry]]:
     """The entries that somebody follows, in order; looked up as late as possible, for a reader may leave."""
     streams = part.account.streams
-    for recorded in part.events:
+    for recorded in islice(part.events, start, stop):
         for entry in recorded.entries:
             stream = streams.get(entry[0])
             if stream is not None:

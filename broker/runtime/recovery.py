@@ -8,6 +8,7 @@ anew and told who is there. No deadline fires in between: nobody could have answ
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import attrs
@@ -25,6 +26,7 @@ from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor
 from broker.runtime.feeds import Feeds
 from broker.runtime.follower import event_of
+from broker.runtime.log import Tell
 from broker.runtime.options import Options
 from broker.runtime.people import KeyEntry
 from broker.runtime.presence import Presence
@@ -36,7 +38,7 @@ TAIL_RECORDS: Final = 1000  # asked for and applied at a time: about 20 ms, duri
 TEXTS: Final = 1000  # contents asked for at a time
 FAIR_OUTAGE: Final = 1000  # ms; after a longer one everybody who was waited for gets the full period anew
 
-Tell = Callable[..., None]
+_UNFIT: Final = "ValueError: a record or snapshot that this release can't apply; see the log"
 
 
 @attrs.frozen
@@ -59,7 +61,8 @@ class _Reading:
     desk: Desk
     texts: dict[str, str] = attrs.field(factory=dict)
     wanted: list[str] = attrs.field(factory=list)
-    pause: int = 0
+    broken: bool = False
+    """A record could not be applied: what comes after it is of no use."""
 
 
 class Recovery:
@@ -82,7 +85,9 @@ class Recovery:
         times: Times | None,
         options: Options,
         tell: Tell,
+        guard: Callable[[Callable[[], None]], bool],
     ) -> None:
+        """``guard`` makes a call that may meet a bug; False where it did."""
         self._accounts = accounts
         self._journal = journal
         self._ledger = ledger
@@ -97,6 +102,7 @@ class Recovery:
         self._times = times
         self._options = options
         self._tell = tell
+        self._guard = guard
         self._pause = options.retry_first
         self._since = 0
         self._unproven = False
@@ -239,30 +245,34 @@ class Recovery:
         if self._failed_reading(account, reply):
             return
         value = cast("Mapping[str, Any]", reply.value)
-        if value["snapshot"] is not None:
-            data = cast("snapshot.Dump", unpack_value(value["snapshot"]))
-            desk = snapshot.load(account.name, account.slot, self._pinspace, data, self._times)
-        else:
-            desk = Desk(account.name, account.slot, self._pinspace, self._times)
+        reading = _Reading(account, Desk(account.name, account.slot, self._pinspace, self._times))
+        packed = value["snapshot"]
+        if packed is not None and not self._guard(partial(self._restore, reading, packed)):
+            self._failed_reading(account, Reply(reply.number, None, _UNFIT))
+            return
         account.saved_seq = value["seq"]
-        self._ask_tail(_Reading(account, desk), desk.seq)
+        self._ask_tail(reading, reading.desk.seq)
+
+    def _restore(self, reading: _Reading, packed: bytes) -> None:
+        account, data = reading.account, cast("snapshot.Dump", unpack_value(packed))
+        reading.desk = snapshot.load(account.name, account.slot, self._pinspace, data, self._times)
 
     def _ask_tail(self, reading: _Reading, after: int) -> None:
         name = reading.account.name
         self._asks.ask("tail", name, after, TAIL_RECORDS, then=lambda reply: self._folded(reading, reply))
 
     def _folded(self, reading: _Reading, reply: Reply) -> None:
-        if self._failed_reading(reading.account, reply):
+        if reading.broken or self._failed_reading(reading.account, reply):
             return
         rows = cast("Sequence[Sequence[Any]]", reply.value)
         more = len(rows) == TAIL_RECORDS
         if more:
             self._ask_tail(reading, rows[-1][0])  # the writer reads the next while these are applied
         desk = reading.desk
-        for row in rows:
-            entries = tuple((stream, offset, kind) for stream, offset, kind in row[5])
-            record = Record(row[0], row[1], row[2], row[3], row[4], entries)
-            desk.evolve(event_of(record), record.t, record.entries)
+        if not self._guard(partial(_apply, desk, rows)):
+            reading.broken = True
+            self._failed_reading(reading.account, Reply(reply.number, None, _UNFIT))
+            return
         if more:
             return
         desk.settle()
@@ -341,3 +351,11 @@ class Recovery:
         """Counts, for metrics and tests."""
         loading = sum(not account.up for account in self._accounts.values())
         return Statistics(self.down, loading, self._outages, self._loads)
+
+
+def _apply(desk: Desk, rows: Sequence[Sequence[Any]]) -> None:
+    """Replay stored records."""
+    for row in rows:
+        entries = tuple((stream, offset, kind) for stream, offset, kind in row[5])
+        record = Record(row[0], row[1], row[2], row[3], row[4], entries)
+        desk.evolve(event_of(record), record.t, record.entries)

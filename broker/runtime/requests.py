@@ -31,7 +31,7 @@ from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor, Entropy
 from broker.runtime.connection import Connection
 from broker.runtime.feeds import internal, wire_name
-from broker.runtime.guesses import Guesses, shorten
+from broker.runtime.guesses import Guesses, shorten, source_of
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.people import KeyEntry
@@ -304,7 +304,7 @@ class Requests:
     # --- pins ----------------------------------------------------------------------------------------
 
     def _sources(self, asked: _Asked) -> tuple[str, str]:
-        return asked.connection.link.address, f"{asked.account.name}/{asked.identity.person}"
+        return source_of(asked.connection.link.address), f"{asked.account.name}/{asked.identity.person}"
 
     def _may_guess(self, asked: _Asked) -> int:
         """0, or the ms until this visitor, from this address, may try a pin again."""

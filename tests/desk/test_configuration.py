@@ -247,17 +247,56 @@ def test_more_capacity_takes_the_next_in_line_and_less_lets_finish() -> None:
         scene.ask(name)
     scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 3), MIA)
     assert scene.offered_to("ann") == [request_id(name) for name in ("one", "two", "three")]
+    for name in ("one", "two"):
+        scene.accept(offer_id(name), "ann")
     scene.lowered.add("ann")
     scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 1), MIA)
-    scene.ask("four")
-    for number, name in enumerate(("one", "two", "three"), 1):
-        scene.accept(offer_id(name), "ann")
-        assert len(scene.desk.state.representatives["ann"].sessions) == number
+    assert scene.offered_to("ann") == []  # F4: what she hasn't taken goes back, what she has she may finish
     scene.end(session_id("one"))
-    scene.end(session_id("two"))
     assert scene.offered_to("ann") == []
-    scene.end(session_id("three"))
-    assert scene.offered_to("ann") == [request_id("four")]
+    scene.end(session_id("two"))
+    assert scene.offered_to("ann") == [request_id("three")]
+
+
+def test_the_newest_offers_go_back_when_capacity_is_lowered() -> None:
+    scene = office("ann", capacity=3)
+    for name in ("one", "two", "three"):
+        scene.ask(name)
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 1), MIA)
+    assert scene.offered_to("ann") == [request_id("one")]
+    assert scene.line() == [request_id(name) for name in ("one", "two", "three")]
+
+
+def test_a_representative_put_again_as_it_is_changes_nothing() -> None:
+    scene = office("ann")
+    name = scene.desk.state.representatives["ann"].name
+    again = personal("Ann")
+    again.ref = name
+    assert scene.ok(ops.RepresentativePut("ann", again, "blue", 1), MIA).value["changed"] is False
+
+
+def test_a_sub_portal_taken_from_its_portal_is_served_by_nobody() -> None:
+    scene = office("ann")
+    scene.portal("more", "ask", "queue", "more", "rest")
+    scene.team("blue", "help", "more", "rest")
+    scene.portal("more", "ask", "queue", "more")
+    account = scene.ok(ops.AccountGet(), MIA).value
+    assert account["teams"][0]["subportals"] == ["help", "more"]  # type: ignore[index]
+    scene.portal("other", "ask", "queue", "rest")  # another one of the same name
+    scene.ask("carl", "other")
+    assert scene.offered_to("ann") == []
+
+
+def test_who_refused_is_asked_again_when_the_last_other_one_moves_away() -> None:
+    scene = office("ann", "bo")
+    scene.ask("one")
+    scene.accept(offer_id("one"), "ann")
+    scene.ask("two")
+    scene.ok(ops.OfferDecline(offer_id("two"), "busy"), representative("bo"))
+    scene.team("red")
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "red", 1), MIA)
+    scene.pass_time(limits.ROUND_PAUSE)
+    assert scene.offered_to("bo") == [request_id("two")]
 
 
 def test_what_competes_for_a_place_is_served_by_age_whichever_line_it_stands_in() -> None:

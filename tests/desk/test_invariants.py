@@ -162,7 +162,7 @@ def test_waiting_twice_is_caught() -> None:
 def test_a_lowered_capacity_is_no_fault_where_it_is_known() -> None:
     scene = office("ann", capacity=2)
     for name in ("one", "two"):
-        scene.ask(name)
+        scene.assign(name, "ann")
     with pytest.raises(InvariantBroken):
         scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 1), manager())
     invariants.check(scene.desk.state, lowered=["ann"])

@@ -131,6 +131,15 @@ def test_a_pin_is_nothing_at_a_portal_that_takes_no_pins() -> None:
     scene.refused(ops.PinRedeem("1"), customer("carl", "none"))
 
 
+def test_F4_a_place_that_an_offer_holds_is_not_free_for_a_pin() -> None:
+    scene = pin_office(capacity=1)
+    scene.team("blue", "help", "line")
+    pin = make(scene)
+    scene.ask("carl", "line")
+    assert scene.offered_to("ann") == [request_id("carl")]
+    assert (scene.refused(ops.PinRedeem(pin), customer("cora")).detail or {})["state"] == "representative_full"
+
+
 def test_a_good_pin_waits_for_its_maker_to_be_there_and_to_have_a_place() -> None:
     scene = pin_office(capacity=1)
     pin = make(scene)

@@ -77,7 +77,9 @@ def _coherent(event: e.Event) -> e.Event:
     return event
 
 
-few = settings(max_examples=settings().max_examples // 8)  # an event has few fields that matter, and there are many classes
+few = settings(
+    max_examples=settings().max_examples // 8
+)  # an event has few fields that matter, and there are many classes
 
 
 @pytest.mark.parametrize("type_", sorted(e.EVENTS))

@@ -299,6 +299,23 @@ async def test_scenario_6_without_return_the_sessions_go_back_in_line(autojump_c
         assert [event.data["request"] for event in again] == case.requests  # at their original age
 
 
+async def test_F18_who_signs_out_is_shown_nothing_of_what_follows(autojump_clock: MockClock) -> None:
+    async with stage() as b:
+        await _desk(b, [("ask", "ask", "web")], {"t": ["a", "b"]})
+        anne = await _on_duty(b, "a", "subportal:ask")
+        await _on_duty(b, "b", "subportal:ask")
+        await _asking(b, "ask", text="secret")
+        offer = await anne.event("offer.made")
+        await anne.write("offer.accept", offer=offer.data["offer"])
+        await anne.event("session.opened")
+        seen = len(anne.seen)
+        await anne.write("presence.set", presence="offline", sessions="hand_back")
+        await trio.sleep(1)
+        after = anne.seen[seen:]
+        assert [frame for frame in after if isinstance(frame, frames.Event) and frame.type == "offer.made"] == []
+        assert [frame.reason for frame in after if isinstance(frame, frames.Gap)] == ["rights"]
+
+
 # --- 8 ---------------------------------------------------------------------------------------------
 
 

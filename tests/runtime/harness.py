@@ -263,8 +263,9 @@ async def broker(
     store: Store | None = None,
     furnished: bool = True,
     faults: int = 0,
+    up: bool = True,
 ) -> AsyncIterator[Broker]:
-    """A running broker. ``faults``: how many bugs it is to meet."""
+    """A running broker. ``faults``: how many bugs it is to meet; ``up``: whether it is to get so far."""
     clock = TrioClock()
     transport = MemoryTransport()
     kept = store or MemoryStore()
@@ -287,7 +288,7 @@ async def broker(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.run)
         with trio.fail_after(PATIENCE):
-            while not hub.up:
+            while up and not hub.up:
                 await trio.sleep(0.01)
         if furnished:
             for name, _ in accounts:

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from broker.codes import Code
 from broker.desk import snapshot
-from broker.journal.base import JournalUnavailable, StaleWriter
+from broker.journal.base import Append, JournalUnavailable, Record, StaleWriter
 from broker.journal.memory import MemoryStore
 from broker.protocol import frames
 from tests.runtime.harness import Broker, Client, Refused, broker
@@ -273,6 +273,19 @@ async def test_a_bug_waits_for_what_was_decided_before_it(autojump_clock: MockCl
         await b.settle(1)
         assert account.up
         await joe.ask("portal.open")
+
+
+async def test_a_record_that_this_release_does_not_know_refuses_the_start(autojump_clock: MockClock) -> None:
+    store = MemoryStore()
+    async with broker(store=store) as b:
+        account = b.hub.accounts["acme"]
+        record = Record(account.seq + 1, "from.the.future", 1, b.clock.now(), b"\x90", ())
+        store.append(b.journal._epoch, [Append("acme", account.seq, [record])])
+    async with broker(store=store, furnished=False, faults=1, up=False) as b:
+        await b.settle(1)
+        assert not b.hub.up
+        assert b.hub.recovery.fatal is not None
+        assert "acme" in b.hub.recovery.fatal
 
 
 class Broken:

@@ -302,7 +302,7 @@ async def test_wrong_pins_close_the_door_for_visitor_and_address_and_tell_the_ma
                 await joe.write("pin.redeem", pin="000000000")
             assert refused.value.code == Code.PIN_INVALID
         told = await boss.event("pin.guessing")
-        assert told.data == {"portal": "pin", "source": "192.0.2.x", "wrong": 5}
+        assert told.data == {"portal": "pin", "source": "192.0.2.0/24", "wrong": 5}
         other = await b.customer("acme/pin", address="192.0.2.7")
         for client in (joe, other):
             with pytest.raises(Refused) as refused:

@@ -234,10 +234,14 @@ def test_a_port_in_use_refuses_the_start(tmp_path: Path) -> None:
 
 
 def test_a_desk_file_that_the_desk_refuses_refuses_the_start(tmp_path: Path) -> None:
-    path = configured(
-        tmp_path, desk=DESK.replace('subportals = ["help"]\n\n[[rep', 'subportals = ["nowhere"]\n\n[[rep')
-    )
-    assert "account acme, team[0]" in refused(path)
+    path = configured(tmp_path)
+    with running(path) as (process, url), speaking(url, {"portal": "acme/help"}) as (joe,):
+        joe.ask("request.create", {"text": "hello"}, "k1")
+        joe.close()
+        process.terminate()
+        assert process.wait(10) == 0
+    configured(tmp_path, desk=DESK.replace('mode = "queue"', 'mode = "web"'))  # with a request open
+    assert "account acme, portal[0]" in refused(path)
 
 
 def test_a_journal_that_is_damaged_refuses_the_start(tmp_path: Path) -> None:

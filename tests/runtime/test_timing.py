@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from broker.runtime.clock import SystemClock, TrioClock
-from broker.runtime.guesses import Guesses, shorten
+from broker.runtime.guesses import Guesses, shorten, source_of
 from broker.runtime.rates import Bucket
 from broker.runtime.timers import Timers
 from broker.units import HOURS, MINUTES, SECONDS
@@ -170,6 +170,16 @@ def test_so_many_sources_are_remembered_and_no_more() -> None:
 
 
 def test_managers_see_a_network_and_not_a_host() -> None:
-    assert shorten("192.0.2.77") == "192.0.2.x"
-    assert shorten("2001:db8:1:2::7") == "2001:db8:1::"
-    assert shorten("local") == "local"
+    assert shorten("192.0.2.77") == "192.0.2.0/24"
+    assert shorten("2001:db8:1:2::7") == "2001:db8:1::/48"
+    assert shorten("2001:db8::5") == "2001:db8::/48"
+    assert shorten("::1") == "::/48"
+    assert shorten("::ffff:192.0.2.77") == "192.0.2.0/24"
+    assert shorten("fe80::1%eth0") == "fe80::/48"
+    assert shorten("local") == "unknown"
+
+
+def test_one_line_of_the_internet_is_one_source() -> None:
+    assert source_of("192.0.2.77") == "192.0.2.77"
+    assert source_of("2001:db8:1:2::7") == source_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    assert source_of("2001:db8:1:3::7") != source_of("2001:db8:1:2::7")
