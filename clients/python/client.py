@@ -21,7 +21,7 @@ from broker.protocol.frames import Request, Signal
 from broker.protocol.ops import Command, Subscribe
 from clients.python.commands import arguments
 from clients.python.connection import Address
-from clients.python.errors import ClosedError, TooLarge
+from clients.python.errors import ClosedError, TooLarge, afresh
 from clients.python.following import Follow, Item, Phase
 from clients.python.line import SIGNALS, Line
 from clients.python.reconnect import Pending
@@ -84,7 +84,7 @@ class Subscription:
         follow = self._follow
         if follow.phase is Phase.OVER:
             if follow.error is not None:
-                raise follow.error.with_traceback(None)
+                raise afresh(follow.error)
             return False
         self._news = trio.Event()
         await self._news.wait()
@@ -217,7 +217,7 @@ class Client:
 
 def _answer(pending: Pending) -> Answer:
     if pending.error is not None:
-        raise pending.error.with_traceback(None)
+        raise afresh(pending.error)
     assert pending.result is not None
     value = pending.result.value
     return Answer(
@@ -249,7 +249,7 @@ def open_client(
 
     ``url``: as people give it (``http://host:8470``). ``role``: one of ``roles``, or none for the bare client.
     Raises ``UnreachableError`` where no broker answers, an ``Ended`` where it refuses the credential, ValueError for
-    an address that is none."""
+    an address that is none, and whatever ``auth`` raises (but OSError, which counts as no answer)."""
     return _opened(Line(Address.parse(url), auth, settings or Settings()), role)
 
 

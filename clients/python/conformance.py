@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -28,6 +29,7 @@ from clients.python.connection import Address, Cut, Link, open_link
 from clients.python.errors import UnreachableError
 from clients.python.patterns import DiffersError, Json, Scope, ScriptError, raw
 from clients.python.settings import wall_clock
+from clients.python.visible import visible
 
 TIMEOUT: Final = 5.0  # seconds a script waits for anything
 FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
@@ -283,40 +285,49 @@ def _read(where: Traversable) -> Json:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play and print. 0: nothing differs, 1: something does, 3: there is no server."""
+    """Play and print. 0: nothing differs, 1: something does, 2: no vector has such a name, 3: there is no server."""
     try:
         outcomes = trio.run(check, args)
+    except NoVectorError as exc:
+        print(f"huntgroup: {exc}", file=sys.stderr)
+        return USAGE
     except UnreachableError as exc:
         print(f"huntgroup: {exc}")
         return UNREACHABLE
     wrong = [outcome for outcome in outcomes if outcome.why is not None]
     if args.json:
         report = {"played": len(outcomes), "wrong": len(wrong), "vectors": [attrs.asdict(each) for each in outcomes]}
-        print(json.dumps(report, ensure_ascii=False))
+        print(json.dumps(report))
     else:
         print(f"{len(outcomes)} vectors, {len(wrong)} differ" if wrong else f"{len(outcomes)} vectors, none differs")
-    return FAILED if wrong or not outcomes else 0
+    return FAILED if wrong else 0
+
+
+class NoVectorError(Exception):
+    """No vector has what was asked for in its name; the message lists the names."""
 
 
 async def check(args: argparse.Namespace) -> list[Outcome]:
-    """Every vector that ``args`` asks for, one after the other."""
+    """Every vector that ``args`` asks for, one after the other. Raises ``NoVectorError``, ``UnreachableError``."""
     facts, scripts, frames, refused = vectors()
     key = bytes.fromhex(getattr(args, "key", None) or facts["token_key"])
     address = Address.parse(args.server)
     player = Player(address, facts["account"], key, timeout=getattr(args, "timeout", None) or TIMEOUT)
+    only = getattr(args, "only", None) or ""
+    plays = [(name, play) for name, play in _plays(player, scripts, frames, refused) if only in name]
+    if not plays:
+        names = ", ".join(script["name"] for script in scripts)
+        raise NoVectorError(f"no vector has {only!r} in its name; there are {names}, and the single frames")
     async with open_link(address):
         pass  # there is a server at all
     outcomes = []
-    for name, play in _plays(player, scripts, frames, refused):
-        if (getattr(args, "only", None) or "") not in name:
-            continue
+    for _, play in plays:
         outcome = await play()
         outcomes.append(outcome)
         if not args.json:
             verdict = "ok     " if outcome.why is None else "DIFFERS"
-            print(
-                f"{verdict} {outcome.level:<8} {outcome.name}" + (f": {outcome.why}" if outcome.why else ""), flush=True
-            )
+            why = f": {visible(outcome.why)}" if outcome.why else ""
+            print(f"{verdict} {outcome.level:<8} {outcome.name}{why}", flush=True)
     return outcomes
 
 

@@ -22,6 +22,7 @@ from clients.python.roles import Role
 from clients.python.settings import Connected, Disconnected
 
 Say = Callable[[str], None]
+"""Says one line; a line break in it is somebody's text and will be shown as such."""
 Command = Callable[[str], Awaitable[object]]
 """(what stands behind its name) to what to show in JSON, None for nothing."""
 
@@ -130,7 +131,7 @@ class Console:
         """What a command gave: text to be read, or anything as JSON."""
         if self.as_json:
             plain = attrs.asdict(cast("Any", value)) if attrs.has(type(value)) else value
-            self.say(json.dumps({"command": command, "value": plain}, ensure_ascii=False))
+            self.say(json.dumps({"command": command, "value": plain}))
         elif isinstance(value, str):
             self.say(value)
 
@@ -163,7 +164,7 @@ class Console:
 
     def _tell(self, item: Item) -> None:
         if self.as_json:
-            self.say(json.dumps(as_map(item), ensure_ascii=False))
+            self.say(json.dumps(as_map(item)))
         elif isinstance(item, Event | Notice):
             words = self.words(item)
             if words is not None:

@@ -225,7 +225,9 @@ class RepresentativeConsole(Console):
         found = await self.does.pins()
         if self.as_json:
             return [attrs.asdict(each) for each in found]
-        return "\n".join(f"pin {self.pins.add(each.id)}: {each.state}" for each in found) or "no pins"
+        for each in found:
+            self.say(f"pin {self.pins.add(each.id)}: {each.state}")
+        return None if found else "no pins"
 
     async def _revoke(self, rest: str) -> object:
         await self.does.revoke_pin(self.pins.find(rest))

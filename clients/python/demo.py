@@ -1,7 +1,7 @@
 """``huntgroup demo --check``: plays what people do, over real sockets, and holds what each saw against what must be.
 
 The stories play against a broker that runs (``--server``) or one of our own; the last one always against one of our
-own, because it kills it. Exit code 0: all is as it must be, 1: something differs, 3: there is no broker.
+own, because it kills it. Exit code 0: all is as it must be, 1: something differs, 2: no such story, 3: no broker.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from clients.python.demo_crash import crash
 from clients.python.demo_stage import ACCOUNT, DiffersError, OwnBroker, Stage, own_broker
 from clients.python.demo_stories import NAMES, STORIES, Story
 from clients.python.errors import HuntgroupError, UnreachableError
+from clients.python.visible import visible
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
 STORY_TIME: Final = 120.0  # seconds for one story; each wait in it is bounded far below
@@ -39,6 +40,10 @@ class Told:
 def run(args: argparse.Namespace) -> int:
     """Play and print."""
     only = getattr(args, "only", None) or ""
+    names = [*(story.__name__ for story in STORIES), crash.__name__]
+    if not any(only in name for name in names):
+        print(f"huntgroup: no story has {only!r} in its name; there are {', '.join(names)}", file=sys.stderr)
+        return USAGE
     try:
         told = trio.run(_all, args.server, getattr(args, "data", None), only, _quiet if args.json else _say)
     except UnreachableError as exc:
@@ -61,7 +66,7 @@ Say = Callable[[str], None]
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(visible(line), flush=True)
 
 
 def _quiet(line: str) -> None:
@@ -111,7 +116,8 @@ async def _play(story: Story, url: str, tokens: Mapping[str, str], say: Say) -> 
         say(f"  {who:<7} {what}")
 
     name, about = story.__name__, (story.__doc__ or "").strip().split("\n")[0]
-    say(f"\n{about}")
+    say("")
+    say(about)
     why: str | None = None
     unreachable: UnreachableError | None = None
     async with trio.open_nursery() as nursery:

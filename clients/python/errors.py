@@ -236,5 +236,11 @@ def ended(code: int, text: str) -> Ended:
     return ENDS.get(code, Ended)(code, text)
 
 
+def afresh(error: Exception) -> Exception:
+    """An error to be raised again, without the trace of the last time. One of the caller's own code keeps its trace:
+    that is where to look."""
+    return error.with_traceback(None) if isinstance(error, HuntgroupError) else error
+
+
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None

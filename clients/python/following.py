@@ -17,7 +17,6 @@ import attrs
 
 from broker.protocol.frames import Event, Gap, Notice, Snapshot
 from broker.protocol.ops import Subscribe
-from clients.python.errors import HuntgroupError
 
 BUFFERED: Final = 1024
 """Items kept for a reader that is slower than its stream: 5 s of the busiest stream a console follows."""
@@ -70,7 +69,7 @@ class Follow:
     """It was placed once."""
     not_before: int = 0
     """ms; the broker asked for a pause."""
-    error: HuntgroupError | None = None
+    error: Exception | None = None
     """Why it is over, where that is an error."""
     news: Callable[[], None] = lambda: None
     """Called when there is something to read, or no more to come."""
@@ -173,7 +172,7 @@ class Follow:
         self.phase = Phase.OVER
         self.news()
 
-    def end(self, error: HuntgroupError | None) -> None:
+    def end(self, error: Exception | None) -> None:
         """No more of it; what is buffered can still be read."""
         if self.phase is not Phase.OVER:
             self.phase, self.error = Phase.OVER, error

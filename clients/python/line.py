@@ -18,7 +18,7 @@ from broker.limits import DEAD_AFTER_HEARTBEATS, MAX_MESSAGE_BYTES, MAX_MESSAGE_
 from broker.protocol.codec import pack
 from broker.protocol.frames import GO_TO, STOP, Frame, Goodbye, Hello, Ping, Pong, Signal, Welcome
 from clients.python.connection import Address, Cut, Link, open_link, sign_in
-from clients.python.errors import ClosedError, HuntgroupError, TokenExpired, UnreachableError, ended
+from clients.python.errors import ClosedError, HuntgroupError, TokenExpired, UnreachableError, afresh, ended
 from clients.python.following import HoleError
 from clients.python.reconnect import Backoff, Ledger
 from clients.python.settings import Auth, Connected, Disconnected, FreshAuth, Identity, Settings
@@ -46,7 +46,7 @@ class Line:
         self.ledger = Ledger(settings.rng, settings.patience)
         self.identity: Identity | None = None
         self.welcome: Welcome | None = None
-        self.failure: HuntgroupError | None = None
+        self.failure: Exception | None = None
         """Why it is over for good."""
         self.hearing: dict[str, trio.MemorySendChannel[Signal]] = {}
         """Share to who listens to its SIGNALs."""
@@ -56,7 +56,7 @@ class Line:
     def check(self) -> None:
         """Raises why it is over, if it is."""
         if self.failure is not None:
-            raise self.failure.with_traceback(None)
+            raise afresh(self.failure)
 
     def kick(self) -> None:
         """There may be something to send."""
@@ -120,10 +120,13 @@ class Line:
             self._settings.on_change(Disconnected(code, str(cut.args[-1]), pause))
             await trio.sleep(pause / 1000)
 
-    async def _attend(self) -> Cut | HuntgroupError:
-        """One connection, from dialling to its end."""
+    async def _attend(self) -> Exception:
+        """One connection, from dialling to its end: a Cut, or what else ended it."""
         try:
             auth = await self._credentials()
+        except Exception as exc:  # it ran the caller's code: to the caller with it, not into a group of our nursery
+            return exc
+        try:
             async with open_link(self._address, dial=self._settings.dial) as link:
                 client = {
                     "name": self._settings.name,
@@ -141,7 +144,10 @@ class Line:
             return exc
 
     async def _credentials(self) -> Auth:
-        auth = self._auth if isinstance(self._auth, Auth) else await self._auth()
+        try:
+            auth = self._auth if isinstance(self._auth, Auth) else await self._auth()
+        except OSError as exc:
+            raise UnreachableError(f"there is nothing to sign in with: {exc}") from exc
         if self._visitor is not None and auth.token is None:
             return attrs.evolve(auth, visitor=self._visitor)
         return auth
@@ -161,7 +167,7 @@ class Line:
         self._opened.set()
         self._settings.on_change(Connected(before is not None))
 
-    def _final(self, end: Cut | HuntgroupError) -> HuntgroupError | None:
+    def _final(self, end: Exception) -> Exception | None:
         """Why not to come back; None: come back."""
         if not isinstance(end, Cut):
             first = not self._opened.is_set() and not self._settings.patient
@@ -184,7 +190,7 @@ class Line:
         self._address = address
         return None
 
-    def _fail(self, error: HuntgroupError) -> None:
+    def _fail(self, error: Exception) -> None:
         self.failure = error
         self.ledger.end(error)
         self._opened.set()

@@ -22,7 +22,7 @@ from broker.limits import INFLIGHT_CUSTOMER, MAX_SUBSCRIPTIONS, RATE_CUSTOMER
 from broker.protocol.frames import Event, Fail, Frame, Gap, Notice, Request, Result, Snapshot, Welcome
 from broker.protocol.ops import Subscribe, Unsubscribe
 from clients.python.commands import arguments
-from clients.python.errors import HuntgroupError, Quota, refusal
+from clients.python.errors import Quota, refusal
 from clients.python.following import Follow, Phase
 
 GONE: Final = frozenset((Code.NO_SUCH, Code.NOT_ALLOWED))
@@ -108,7 +108,7 @@ class Pending:
     abandoned: bool = False
     """Nobody waits for it any more."""
     result: Result | None = None
-    error: HuntgroupError | None = None
+    error: Exception | None = None
     backoff: Backoff | None = None
     not_before: int = 0
 
@@ -176,7 +176,7 @@ class Ledger:
                 self._leaving.append(follow.stream)
         follow.end(None)
 
-    def end(self, error: HuntgroupError) -> None:
+    def end(self, error: Exception) -> None:
         """It is all over: everything that waits gets this error."""
         self.connected = False
         for follow in self.follows.values():

@@ -29,7 +29,8 @@ class Auth:
 
 
 FreshAuth = Callable[[], Awaitable[Auth]]
-"""Asked before each connection: for tokens that run out. It may raise ``Ended`` to stop."""
+"""Asked before each connection: for tokens that run out. An OSError of it is taken as a broker that can't be reached,
+and tried again; whatever else it raises ends the client, and comes out of its calls as it is."""
 
 
 @attrs.frozen(kw_only=True)

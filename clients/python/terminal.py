@@ -21,9 +21,10 @@ from clients.python.console_customer import CustomerConsole
 from clients.python.console_representative import RepresentativeConsole
 from clients.python.errors import HuntgroupError, UnreachableError
 from clients.python.roles import Customer, Representative
-from clients.python.settings import Auth, Connected, Disconnected, Settings, wall_clock
+from clients.python.settings import Auth, Connected, Disconnected, Identity, Settings, wall_clock
+from clients.python.visible import visible
 
-FAILED, UNREACHABLE = 1, 3  # exit codes, as the command line counts them
+FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
 _READ_BYTES: Final = 4096
 
 
@@ -32,12 +33,16 @@ def run(args: argparse.Namespace) -> int:
     try:
         trio.run(console, args, _stdin(), _say)
     except UnreachableError as exc:
-        print(f"huntgroup: {exc}", file=sys.stderr)
-        return UNREACHABLE
+        return _ends(exc, UNREACHABLE)
+    except WrongConsoleError as exc:
+        return _ends(exc, USAGE)
     except HuntgroupError as exc:
-        print(f"huntgroup: {exc}", file=sys.stderr)
-        return FAILED
+        return _ends(exc, FAILED)
     return 0
+
+
+class WrongConsoleError(Exception):
+    """Whoever signed in needs another console than the one that was asked for."""
 
 
 async def console(
@@ -47,7 +52,9 @@ async def console(
     *,
     settings: Callable[[Callable[[Connected | Disconnected], None]], Settings] | None = None,
 ) -> None:
-    """A console over any lines and any way of saying. Raises what ends the client. ``settings``: from on_change."""
+    """A console over any lines and any way of saying. ``settings``: from on_change.
+
+    Raises what ends the client, and ``WrongConsoleError``."""
     changes: list[Console] = []
 
     def changed(change: Connected | Disconnected) -> None:
@@ -62,6 +69,7 @@ async def console(
         visitor=getattr(args, "visitor", None),
     )
     async with open_client(args.server, auth, settings=made) as client:
+        _fits(getattr(args, "role", None), client.identity)
         held: HuntgroupError | None = None
         async with trio.open_nursery() as nursery:
             person = _console(args, client, say, nursery)
@@ -73,6 +81,15 @@ async def console(
             nursery.cancel_scope.cancel()
         if held is not None:
             raise held
+
+
+def _fits(asked: str | None, identity: Identity) -> None:
+    """``asked``: the console's role; None takes whichever fits."""
+    if identity.role == asked or (asked is None and identity.role in ("representative", "customer")):
+        return
+    if asked is None:
+        raise WrongConsoleError(f"there is no console for a {identity.role} ({identity.person})")
+    raise WrongConsoleError(f"this console is for {asked}s, but {identity.person} signed in as a {identity.role}")
 
 
 def _console(args: argparse.Namespace, client: Client, say: Say, nursery: trio.Nursery) -> Console:
@@ -95,7 +112,13 @@ async def _converse(person: Console, lines: AsyncGenerator[str, None]) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    # The one place that prints, so that no customer's text reaches the representative's terminal as commands.
+    print(visible(line), flush=True)
+
+
+def _ends(exc: Exception, code: int) -> int:
+    print(f"huntgroup: {visible(str(exc))}", file=sys.stderr)
+    return code
 
 
 async def _stdin() -> AsyncGenerator[str, None]:

@@ -125,6 +125,14 @@ def test_no_server_at_all_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert conformance.run(arguments("http://127.0.0.1:1")) == conformance.UNREACHABLE
 
 
+def test_a_vector_that_is_not_there_is_an_error_that_names_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert conformance.run(arguments("http://127.0.0.1:1", "--only", "nosuch")) == conformance.USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "'nosuch'" in told.err
+    assert all(script["name"] in told.err for script in vectors()[1])
+
+
 async def test_a_script_that_is_wrong_itself_is_said() -> None:
     facts = vectors()[0]
     async with trio.open_nursery() as nursery:

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from broker.protocol.frames import Event, Frame, Gap, Notice, Request, Result, Snapshot
 from clients.python import terminal
-from clients.python.console import InputError, Numbers
+from clients.python.console import InputError, Numbers, Say
 from clients.python.settings import Connected, Disconnected, Settings
 from tests.clients.python.fake_broker import FakeBroker, Peer
 from tests.clients.python.world import NOW, settings
@@ -47,9 +47,13 @@ VALUES: dict[str, dict[str, Any]] = {
 class Table:
     """One console on a fake broker; the test types lines and sends events, and reads what is said."""
 
-    def __init__(self, broker: FakeBroker, role: str, nursery: trio.Nursery, *, as_json: bool = False) -> None:
+    def __init__(
+        self, broker: FakeBroker, role: str, nursery: trio.Nursery, *, as_json: bool = False, say: Say | None = None
+    ) -> None:
         self.broker = broker
+        self.values = dict(VALUES)
         self.said: list[str] = []
+        self._say = say or self.said.append
         self.asked: list[tuple[str, object]] = []
         self.snapshots: dict[str, dict[str, object]] = {}
         broker.role, broker.person = role, "ann" if role == "representative" else "v_1"
@@ -69,7 +73,7 @@ class Table:
         def made(changed: Callable[[Connected | Disconnected], None]) -> Settings:
             return settings(self.broker, on_change=changed)
 
-        await terminal.console(args, typed(), self.said.append, settings=made)
+        await terminal.console(args, typed(), self._say, settings=made)
 
     def _handle(self, peer: Peer, request: Request) -> list[Frame] | None:
         args: Any = request.args
@@ -80,7 +84,7 @@ class Table:
                 answers.append(Snapshot(args["stream"], 0, 0, True, self.snapshots.get(args["stream"], {})))
             return answers
         self.asked.append((request.op, request.args))
-        return [Result(request.id, VALUES.get(request.op, {}))]
+        return [Result(request.id, self.values.get(request.op, {}))]
 
     async def settle(self) -> list[str]:
         """What was said since the last time."""
@@ -334,6 +338,61 @@ async def test_json_says_everything_one_object_a_line(autojump_clock: MockClock,
         (said,) = await say.type("status")
         assert json.loads(said)["value"]["presence"] == "offline"
         nursery.cancel_scope.cancel()
+
+
+EVIL = "\x1b]0;owned\x07\r\nsession 9: you serve the boss\x9b2J\u202e\x7f"
+COMMANDS = set(EVIL) - set("]0;owned\n 9: you serve the boss2Jsion")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_a_customer_can_not_write_commands_to_the_representatives_terminal(
+    autojump_clock: MockClock, broker: FakeBroker, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    async with trio.open_nursery() as nursery:
+        say = Table(broker, "representative", nursery, as_json=as_json, say=terminal._say)
+        say.snapshots["me"] = {"presence": [PRESENCE], "sessions": [{**OFFER, "session": "s_1", "name": EVIL}]}
+        await say.settle()
+        await say.happens("me", "offer.made", **OFFER, text=EVIL, name=EVIL, deadline=2**45)
+        nursery.cancel_scope.cancel()
+    out = capsys.readouterr().out
+    assert not COMMANDS & set(out)
+    assert "owned" in out
+    if as_json:
+        assert json.loads(out.splitlines()[-1])["data"]["text"] == EVIL
+    else:
+        assert not any(line.startswith("session 9") for line in out.splitlines())
+
+
+async def test_several_pins_are_a_line_each(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    await say.settle()
+    pins = [{"id": f"p_{number}", "state": "live", "created": 1, "expires": 2} for number in (1, 2)]
+    say.values["pin.list"] = {"pins": pins}
+    assert await say.type("pins") == ["pin 1: live", "pin 2: live"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "role", "says"),
+    [
+        ("representative", "manager", "this console is for representatives, but ann signed in as a manager"),
+        ("representative", "customer", "this console is for representatives, but ann signed in as a customer"),
+        ("customer", "representative", "this console is for customers, but ann signed in as a representative"),
+        (None, "service", "there is no console for a service"),
+    ],
+)
+async def test_the_wrong_console_is_said_in_one_line(
+    autojump_clock: MockClock, broker: FakeBroker, asked: str | None, role: str, says: str
+) -> None:
+    async def lines() -> AsyncGenerator[str, None]:
+        for line in ("available",):
+            yield line
+
+    broker.role = role
+    said: list[str] = []
+    args = argparse.Namespace(server="http://x", token="t", role=asked)
+    with pytest.raises(terminal.WrongConsoleError, match=says):
+        await terminal.console(args, lines(), said.append, settings=lambda changed: settings(broker))
+    assert said == []
 
 
 def test_a_number_is_never_given_twice() -> None:

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from broker.cli import demo as command
 from broker.protocol.frames import Event, Notice
 from clients.python import demo as check
 from clients.python import demo_stage
@@ -47,6 +52,52 @@ def test_a_broker_that_runs_is_checked_with_sign_ins_of_its_data_folder(
 def test_without_a_broker_there_is_nothing_to_check(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
     args = arguments(server="http://127.0.0.1:1", data=str(tmp_path), only="queue_button")
     assert check.run(args) == check.UNREACHABLE
+
+
+def test_a_story_that_is_not_there_is_an_error_that_names_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.run(arguments(only="nosuch")) == check.USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "'nosuch'" in told.err
+    assert all(name in told.err for name in [*NAMES, crash.__name__])
+
+
+@pytest.mark.parametrize(
+    ("called", "path", "typed"),
+    [
+        (".venv/bin/huntgroup", "", ".venv/bin/huntgroup"),
+        (".venv/bin/huntgroup", ".venv/bin", "huntgroup"),
+        ("my env/bin/huntgroup", "", "'my env/bin/huntgroup'"),
+        ("x/broker/__main__.py", "", f"{shlex.quote(sys.executable)} -m broker"),
+    ],
+)
+def test_the_commands_that_the_demo_prints_work_as_they_are_printed(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    called: str,
+    path: str,
+    typed: str,
+) -> None:
+    program = tmp_path / called
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", path or "nowhere")
+    monkeypatch.setattr(sys, "argv", [called, "demo"])
+    options = argparse.Namespace(data=str(tmp_path / "data"), host=None, port=None)
+    command.announce(command.config_of(options), "http://127.0.0.1:8470", as_json=False)
+    told = capsys.readouterr().out
+    assert f" {typed} connect customer --portal NAME\n" in told
+    assert f" {typed} connect representative --token TOKEN\n" in told
+
+
+def test_the_commands_of_the_tutorial_work_where_make_run_leaves_one() -> None:
+    tutorial = Path(__file__).parents[3] / "docs" / "tutorial" / "first-request.md"
+    text = tutorial.read_text(encoding="utf-8")
+    commands = re.findall(r"(\S*)huntgroup (?:connect|demo|token|serve)", text)
+    assert len(commands) >= 4
+    assert {each.strip("`") for each in commands} == {".venv/bin/"}
 
 
 def test_every_kind_in_every_mode_has_its_story() -> None:

@@ -169,3 +169,75 @@ async def test_a_goodbye_says_when_to_come_back_and_it_is_told(autojump_clock: M
     assert (lost.code, lost.text) == (4000, "restarting")
     assert lost.pause_ms >= 2000
     assert back == Connected(again=True)
+
+
+# --- sign-ins that are made afresh --------------------------------------------------------------------
+
+
+class Fresh:
+    """Makes sign-ins; the next ones raise what is in ``raising``."""
+
+    def __init__(self, *raising: Exception | None) -> None:
+        self.raising = list(raising)
+        self.at: list[float] = []
+
+    async def __call__(self) -> Auth:
+        await trio.lowlevel.checkpoint()
+        self.at.append(trio.current_time())
+        error = self.raising.pop(0) if self.raising else None
+        if error is not None:
+            raise error
+        return TOKEN
+
+
+async def test_a_sign_in_that_can_not_be_reached_is_tried_again_with_pauses(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    changes: list[Connected | Disconnected] = []
+    fresh = Fresh(None, *(OSError("no route") for _ in range(6)))
+    async with open_client(URL, fresh, settings=settings(broker, on_change=changes.append)) as client:
+        await client.cut()
+        await client.request(MetaSchema())
+    assert len(fresh.at) == 8
+    assert broker.dials == 2
+    lost = [change for change in changes if isinstance(change, Disconnected)]
+    assert len(lost) == 7
+    assert "no route" in lost[-1].text
+    assert fresh.at[-1] - fresh.at[0] == pytest.approx(sum(change.pause_ms for change in lost) / 1000, abs=0.1)
+    assert fresh.at[-1] - fresh.at[0] > 2  # it does not spin
+
+
+async def test_a_sign_in_that_can_not_be_reached_at_first_is_as_a_broker_that_is_not_there(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    with pytest.raises(errors.UnreachableError, match="no route"):
+        async with open_client(URL, Fresh(OSError("no route")), settings=settings(broker)):
+            pass
+    patient = settings(broker, patient=True)
+    async with open_client(URL, Fresh(OSError("no route"), OSError("no route")), settings=patient) as client:
+        assert client.connected
+
+
+async def test_what_else_a_sign_in_raises_comes_out_as_it_is(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    with pytest.raises(KeyError, match="secret") as info:
+        async with open_client(URL, Fresh(KeyError("secret")), settings=settings(broker)):
+            pass
+    assert "__call__" in [entry.name for entry in info.traceback]  # where it came from is told
+    with pytest.raises(errors.Kicked):
+        async with open_client(URL, Fresh(errors.Kicked(4507, "stop")), settings=settings(broker)):
+            pass
+    assert broker.dials == 0
+
+
+async def test_what_a_later_sign_in_raises_comes_out_of_every_call(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    async with open_client(URL, Fresh(None, KeyError("secret")), settings=settings(broker)) as client:
+        events = client.subscribe("me", 0)
+        await events.wait_placed()
+        await client.cut()
+        for _ in range(2):
+            with pytest.raises(KeyError, match="secret"):
+                await client.request(MetaSchema())
+        with pytest.raises(KeyError, match="secret"):
+            await events.next()

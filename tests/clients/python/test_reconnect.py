@@ -82,11 +82,16 @@ def test_any_series_of_cuts_loses_and_repeats_nothing(cuts: list[int]) -> None:
 
 
 def test_pauses_grow_to_a_ceiling_and_are_drawn_from_all_of_it() -> None:
-    backoff = Backoff(random.Random(0), first_ms=100, most_ms=1600)
-    for ceiling in (100, 200, 400, 800, 1600, 1600, 1600):
-        assert 0 <= backoff.pause() <= ceiling
-    backoff.reset()
-    assert backoff.pause() <= 100
+    ceilings = (100, 200, 400, 800, 1600, 1600, 1600)
+    clients = [Backoff(random.Random(seed), first_ms=100, most_ms=1600) for seed in range(200)]
+    pauses = [[client.pause() for _ in ceilings] for client in clients]
+    for ceiling, drawn in zip(ceilings, zip(*pauses, strict=True), strict=True):
+        assert 0 <= min(drawn) < ceiling * 0.1
+        assert ceiling * 0.9 < max(drawn) <= ceiling
+        assert 60 <= sum(pause < ceiling / 2 for pause in drawn) <= 140  # of 200: both halves alike
+    assert len(set(map(tuple, pauses))) == len(clients)  # no two of them come back in step
+    clients[0].reset()
+    assert clients[0].pause() <= 100
 
 
 def test_a_pause_is_never_shorter_than_the_broker_asks_for() -> None:

@@ -84,6 +84,13 @@ def test_a_pin_connects_at_once(demo: dict[str, Any]) -> None:
     assert bo.leave() == 0
 
 
+def test_a_managers_token_is_told_that_this_is_not_its_console(demo: dict[str, Any]) -> None:
+    console = Process(demo, "representative", "--token", demo["tokens"]["mia"])
+    console.reads("huntgroup: this console is for representatives, but mia signed in as a manager")
+    assert console.leave() == terminal.USAGE
+    assert len(console.seen) == 1
+
+
 @pytest.mark.parametrize(
     ("token", "server", "code", "says"),
     [("v1.x.y", None, terminal.FAILED, "(4500)"), ("v1.x.y", "http://127.0.0.1:1", terminal.UNREACHABLE, "no broker")],
