@@ -43,10 +43,11 @@ def next_match(router: Router) -> Match | RoundOver | None:
 def _oldest(router: Router) -> Found | None:
     """Over all pools that changed. A pool in which nothing can be offered is unmarked."""
     best: Found | None = None
+    tried: dict[str, Found | None] = {}  # a line that many pools serve is looked at once
     for pool in _by_age(router):
         if best is not None and best[0] < pool.backlog[0][0]:
             break
-        found = _match_pool(router, pool)
+        found = _match_pool(router, pool, tried)
         if found is None:
             del router.dirty[pool]
         elif best is None or found[0] < best[0]:
@@ -67,12 +68,14 @@ def _by_age(router: Router) -> list[Pool]:
     return pools
 
 
-def _match_pool(router: Router, pool: Pool) -> Found | None:
+def _match_pool(router: Router, pool: Pool, tried: dict[str, Found | None]) -> Found | None:
     best: Found | None = None
     for head, subportal in pool.backlog:  # past the first only where everyone free has refused what is first
         if best is not None and best[0] < head:
             break
-        found = _match_line(router.lines[subportal])
+        if subportal not in tried:
+            tried[subportal] = _match_line(router.lines[subportal])
+        found = tried[subportal]
         if found is not None and (best is None or found[0] < best[0]):
             best = found
     return best
