@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -117,26 +118,35 @@ class Victim:
     def kill(self) -> None:
         """kill -9 the broker and its writer, in one blow: nobody gets to clean up."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        writers = self._writers()
+        self.process.kill()
+        for writer in writers:
+            with suppress(ProcessLookupError):
+                os.kill(writer, signal.SIGKILL)
+        self._await_end(writers)
 
     def kill_hub(self) -> None:
         """kill -9 the broker alone: its writer finds the socket closed and ends."""
         assert self.process is not None
-        group = self.process.pid
+        writers = self._writers()
         self.process.kill()
+        self._await_end(writers)
+
+    def _writers(self) -> list[int]:
+        """The broker's children: it has a process group of its own, and so have they."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def _await_end(self, writers: list[int]) -> None:
+        assert self.process is not None
         self.process.wait()
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                os.killpg(group, 0)
-            except ProcessLookupError:
-                break
-            time.sleep(0.01)
-        else:
-            raise RuntimeError("the writer outlived its broker")
         self.process = None
+        deadline = time.monotonic() + 10
+        while any(_runs(writer) for writer in writers):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the writer outlived its broker")
+            time.sleep(0.01)
 
     def stop(self) -> int:
         """End it politely; the exit status."""
@@ -151,3 +161,12 @@ class Victim:
         signer = Signer(load(self.folder / "data").token_key)
         expires = SystemClock().now() + 1 * HOURS
         return {name: signer.mint(ACCOUNT, name, "representative", expires) for name in REPRESENTATIVES}
+
+
+def _runs(pid: int) -> bool:
+    """Whether this process is there and more than a zombie that nobody has waited for."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

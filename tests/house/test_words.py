@@ -57,7 +57,7 @@ def test_every_word_may_be_here(path: str) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("see /work/main/x", "a path of one machine"),
+        ("see /work/tree/x", "a path of one machine"),
         ("open('/root/secret')", "a path of one machine"),
         ("from pypi.org", "a registry's host"),
         ("as issue 12 says", "a number of an issue"),
