@@ -159,6 +159,17 @@ def test_waiting_twice_is_caught() -> None:
     breaks("F17", lambda: invariants.check(scene.desk.state))
 
 
+def test_F5_a_round_that_everybody_refused_must_be_over() -> None:
+    scene = office("ann", "bo")
+    scene.assign("one", "ann")
+    scene.ask("two")
+    scene.ok(ops.OfferDecline(offer_id("two"), "busy"), representative("bo"))
+    ticket = scene.desk.state.router.tickets[request_id("two")]
+    ticket.refused = frozenset({"ann", "bo"})
+    with pytest.raises(InvariantBroken, match="its round isn't over"):
+        invariants.check(scene.desk.state)
+
+
 def test_a_lowered_capacity_is_no_fault_where_it_is_known() -> None:
     scene = office("ann", capacity=2)
     for name in ("one", "two"):
