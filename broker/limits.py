@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from broker.units import DAYS, HOURS, KIB, MIB, MILLISECONDS, SECONDS
+from broker.units import HOURS, KIB, MIB, MILLISECONDS, SECONDS
 
 # --- msgpack and frames (protocol) -------------------------------------------------------------
 
@@ -76,7 +76,6 @@ RECENT_OFFERS: Final = 4096  # ended offers remembered, so that a late accept le
 MAX_WAITING: Final = 200_000  # requests waiting in one sub-portal's line
 MAX_PINS: Final = 64  # live pins of one representative
 LISTED_PINS: Final = 256  # pins of one representative that pin.list remembers, ended ones included
-MAX_CAPACITY: Final = 1000  # sessions of one representative: bots may be representatives
 MAX_PORTALS: Final = 1000
 MAX_SUBPORTALS: Final = 1000
 MAX_TEAMS: Final = 1000
@@ -109,4 +108,3 @@ POSITIONS_PER_PERIOD: Final = 2048  # notices made in one period, all lines toge
 SHUTDOWN_GRACE: Final = 5 * SECONDS  # to flush what is committed and say goodbye
 COME_BACK: Final = 2 * SECONDS  # told in GOODBYE at shutdown; clients add jitter
 SNAPSHOT_RECORDS: Final = 20_000  # records since the last snapshot after which the follower makes one
-STORE_RETENTION: Final = 400 * DAYS  # events kept before retention may drop them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from broker import ids, limits
+from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import offers
@@ -266,9 +266,3 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
     team.members.add(person.representative)
     team.signed_in += person.chosen != "offline"
     state.router.put_member(person.representative, event.capacity, team.subportals)
-
-
-def valid_portal_address(address: str) -> tuple[str, str] | None:
-    """(account, portal) of ``account/portal``; None for anything else."""
-    account, slash, portal = address.partition("/")
-    return (account, portal) if slash and ids.is_slug(account) and ids.is_slug(portal) else None

@@ -9,7 +9,7 @@ that ``publish.audiences`` names, at the next offset of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -208,10 +208,6 @@ class Desk:
 
     # --- questions -------------------------------------------------------------------------------
 
-    def may(self, identity: Identity, op: str) -> str | None:
-        """None if this identity may ask for this operation, else why not."""
-        return rights.may(identity, op)
-
     def may_read(self, identity: Identity, stream: str) -> bool:
         """Whether this identity may follow this stream (internal name: ``me:<person>``) now."""
         return rights.may_read(self.state, identity, stream)
@@ -290,8 +286,3 @@ class Desk:
 
     def __repr__(self) -> str:
         return f"<Desk {self.account}: seq {self.seq}, {len(self.state.requests)} open requests>"
-
-
-def value_of(handled: Handled, *, first: bool) -> Mapping[str, object]:
-    """What the asker gets: with the secrets the first time, without ever after."""
-    return {**handled.value, **handled.secret} if first else handled.value

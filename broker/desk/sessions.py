@@ -7,7 +7,7 @@ from broker.desk import offers
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Session, State
-from broker.desk.transitions import REQUEST, move
+from broker.desk.transitions import OFFER, REQUEST, move
 from broker.protocol import ops
 
 # --- decide ----------------------------------------------------------------------------------------
@@ -114,6 +114,7 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
     """Apply ``RequestAssigned``: the session is open and counts as load."""
     request = state.requests[event.request]
     if event.offer is not None:
+        move(OFFER, "pending", event.TYPE)
         offers.close(state, event.offer, "taken", event.representative)
     if event.pin is not None:
         pin = state.pins[event.pin]
@@ -134,6 +135,7 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
 
 def session_transferred(state: State, event: e.SessionTransferred, t: int) -> None:
     """Apply ``SessionTransferred``."""
+    move(OFFER, "pending", event.TYPE)
     offers.close(state, event.offer, "taken", event.representative)
     session = state.sessions[event.session]
     session.transfer, session.representative = None, event.representative

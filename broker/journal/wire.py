@@ -83,11 +83,6 @@ def record_out(record: Record) -> tuple[object, ...]:
     return (record.seq, record.type, record.version, record.t, record.body, record.entries)
 
 
-def record_in(values: Sequence[object]) -> Record:
-    """What ``record_out`` made, after its way through msgpack."""
-    return Record(*values)  # type: ignore[arg-type]
-
-
 def pack_failed(number: int, error: JournalError) -> bytes:
     """A whole FAILED message."""
     kind = "stale" if isinstance(error, StaleWriter) else "corrupt" if isinstance(error, CorruptJournal) else ""

@@ -9,7 +9,7 @@ import pytest
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk.configuration import KINDS, valid_portal_address
+from broker.desk.configuration import KINDS
 from broker.desk.identity import Identity, Role
 from broker.protocol import ops
 from tests.support.builders import (
@@ -322,18 +322,3 @@ def test_only_managers_set_up() -> None:
     for role in (Role.CUSTOMER, Role.REPRESENTATIVE, Role.SERVICE):
         who = Identity(ACCOUNT, "x", role, "help")
         scene.refused(ops.TeamPut("blue", []), who, Code.NOT_ALLOWED)
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("acme/help", ("acme", "help")),
-        ("acme", None),
-        ("acme/", None),
-        ("/help", None),
-        ("Acme/help", None),
-        ("acme/help/me", None),
-    ],
-)
-def test_a_portals_address_is_account_and_portal(address: str, expected: tuple[str, str] | None) -> None:
-    assert valid_portal_address(address) == expected

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from broker.journal import wire
-from broker.journal.base import Append, Committed, Failed, Journal, JournalUnavailable, Reply, StaleWriter
+from broker.journal.base import (
+    Append,
+    Committed,
+    Failed,
+    Journal,
+    JournalUnavailable,
+    Record,
+    Reply,
+    StaleWriter,
+)
 from broker.journal.inline import InlineJournal
 from broker.journal.process import FD, ProcessJournal
 from broker.journal.sqlite import SqliteStore
@@ -62,7 +70,7 @@ def test_commits_are_carried_out_in_order_without_waiting_for_each_other(journal
 def test_questions_are_answered_by_number_with_tuples_for_lists(journal: Journal) -> None:
     commit(journal, append("acme", 0, log(1, 3)))
     page = ask(journal, "records", "acme", 1, 9)
-    assert [wire.record_in(values) for values in page] == log(2, 2)
+    assert [Record(*values) for values in page] == log(2, 2)
     assert isinstance(page, tuple)
 
 
