@@ -127,7 +127,7 @@ class Counter(RuleBasedStateMachine):
     def put_person(self, name: str, team: str, capacity: int) -> None:
         """A representative comes, moves, or may take more or less."""
         known = [person for person in self.model.people if person.name == name]
-        if known and self.model.places(name) > capacity:
+        if known and len(self.model.held(name)) > capacity:
             self.scene.lowered.add(name)
         self.carried_out(ops.RepresentativePut(name, personal(name), team, capacity), manager())
         self.model.put_person(name, team, capacity)

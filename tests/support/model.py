@@ -150,7 +150,7 @@ class Model:
                 self._moved(person, before, self.teams[team])
 
     def put_person(self, name: str, team: str, capacity: int) -> None:
-        """A new representative, or another team or capacity."""
+        """A new representative, or another team or capacity: the newest offers that no longer fit go back."""
         known = [person for person in self.people if person.name == name]
         if not known:
             self.people.append(Person(name, team, capacity))
@@ -158,6 +158,8 @@ class Model:
         before = self.teams[known[0].team]
         known[0].team, known[0].capacity = team, capacity
         self._moved(known[0], before, self.teams[team])
+        while self.places(name) > capacity and self.proposed(name):
+            self._undo(self.proposed(name)[-1], refused=True)
 
     def _moved(self, person: Person, before: Iterable[str], after: Iterable[str]) -> None:
         if set(before) == set(after):
