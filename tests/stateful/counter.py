@@ -257,7 +257,7 @@ class Counter(RuleBasedStateMachine):
         elif not live:
             self.refused(Code.PIN_INVALID, command, who)
         elif (
-            self.model.person(live[0]).chosen == "offline"
+            not self.model.person(live[0]).connected
             or self.model.places(live[0]) >= self.model.person(live[0]).capacity
         ):
             self.refused(Code.WRONG_STATE, command, who)
