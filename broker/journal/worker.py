@@ -19,6 +19,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from typing import Final
@@ -35,6 +36,7 @@ Idle = Callable[[Store], bool]
 """Called when there is nothing to do; whether there is more, at once. A few milliseconds' work at most."""
 
 IDLE_SECONDS: Final = 1.0  # how often the idle hook is asked when nothing comes
+IDLE_PAUSE: Final = 0.05  # seconds between two askings where something comes: each costs as much as a small commit
 COMMITS_IN_A_ROW: Final = 8  # then a question's chunk; the hub seldom has more than two under way
 STEPS_BEFORE_IDLE: Final = 64  # then the idle hook, so that a busy writer's follower stays near the end
 READS_IN_A_ROW: Final = 16  # 4 MiB, then the work that came
@@ -106,16 +108,19 @@ class _Worker:
         self._failed: str | None = "the journal is not open yet"
         self._commits_in_a_row = 0
         self._steps_since_idle = 0
+        """Commits and chunks of questions."""
+        self._idle_due = 0.0
+        """When the idle hook is asked next (monotonic seconds)."""
         self._ended = False
 
     def step(self) -> bool:
         """Do one thing, or wait; False at the end."""
         self._receive()
         self._send_replies()
-        self._steps_since_idle += 1
         questions = bool(self._waiting) and self._waiting[0].after <= self._carried_out
         if self._commands and (self._commits_in_a_row < COMMITS_IN_A_ROW or not questions):
             self._commits_in_a_row += 1
+            self._steps_since_idle += 1
             self._carry_out(self._commands.popleft())
             if self._steps_since_idle >= STEPS_BEFORE_IDLE:
                 self._be_idle()
@@ -124,12 +129,16 @@ class _Worker:
         if self._ended:
             return bool(self._commands)  # questions are dropped: who asked them has gone
         if questions:
+            self._steps_since_idle += 1
             self._advance()
             if self._steps_since_idle >= STEPS_BEFORE_IDLE:
                 self._be_idle()
             return True
-        if not self._be_idle():
-            self._wait(IDLE_SECONDS)
+        wait = self._idle_due - time.monotonic()
+        if wait > 0:
+            self._wait(wait)
+        else:
+            self._be_idle()
         return True
 
     def close(self) -> None:
@@ -215,9 +224,13 @@ class _Worker:
 
     # --- idle --------------------------------------------------------------------------------------
 
-    def _be_idle(self) -> bool:
-        """Whether there is more of it."""
+    def _be_idle(self) -> None:
+        pause = IDLE_PAUSE if self._steps_since_idle else IDLE_SECONDS
         self._steps_since_idle = 0
+        self._idle_due = 0.0 if self._keep_house() else time.monotonic() + pause
+
+    def _keep_house(self) -> bool:
+        """Whether there is more of it."""
         if self._store is None or self._failed is not None:
             return False
         more = self._store.tidy()

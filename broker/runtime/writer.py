@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from broker.journal.worker import run
 from broker.limits import SNAPSHOT_RECORDS
 from broker.runtime.follower import Follower
 
+_GC_THRESHOLDS: Final = (50_000, 20, 100)  # a commit's objects die young, and the follower's desks stay
 MODULE: Final = "broker.runtime.writer"
 
 
@@ -28,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--journal", type=Path, required=True, help="the SQLite file")
     parser.add_argument("--snapshot-records", type=int, default=SNAPSHOT_RECORDS)
     args = parser.parse_args(arguments)
+    gc.set_threshold(*_GC_THRESHOLDS)
     follower = Follower(snapshot_records=args.snapshot_records)
     run(args.fd, partial(SqliteStore, args.journal), follower.questions(), idle=follower.idle)
 

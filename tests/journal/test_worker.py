@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from broker.journal import wire
+from broker.journal import wire, worker
 from broker.journal.base import Append, Committed, Failed, Head, Outcome, Reply, Store
 from broker.journal.memory import MemoryStore
 from broker.journal.thread import ThreadJournal
@@ -163,6 +163,21 @@ def test_idle_work_is_done_when_there_is_nothing_else_and_in_between_when_there_
         trace.gate.set()
         collect(journal, 2 * STEPS_BEFORE_IDLE + 1)
     assert "idle" in trace.steps[: STEPS_BEFORE_IDLE + 1]
+
+
+def test_idle_work_is_not_looked_for_after_every_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "IDLE_PAUSE", 1000 * LONG)
+    trace = Trace()
+    looked = []
+
+    def idle(_: Store) -> bool:
+        looked.append(1)
+        return False
+
+    with running(trace, idle) as journal:
+        for seq in range(STEPS_BEFORE_IDLE - 1):
+            commit(journal, append("acme", seq, log(seq + 1, 1)))
+    assert len(looked) <= 1
 
 
 def test_a_follower_that_breaks_is_switched_off_and_commits_go_on(capfd: pytest.CaptureFixture[str]) -> None:
