@@ -6,7 +6,10 @@ Only facts are dumped. Lines, pools, deadlines and counters are rebuilt from the
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TypedDict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
+from typing import Final, TypedDict, cast
 
 import attrs
 
@@ -30,10 +33,14 @@ from broker.routing.model import Ticket
 from broker.routing.pins import PinSpace
 from broker.routing.router import make_key
 
-VERSION = 1
+VERSION: Final = 2
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
+PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for
+
 Row = tuple[object, ...]
+Part = tuple[str, object]
+"""(field of ``Dump``, its number, or some of its rows)."""
 
 
 class Dump(TypedDict):
@@ -60,53 +67,96 @@ class Dump(TypedDict):
 
 def dump(desk: Desk) -> Dump:
     """Everything that a later ``load`` needs, in a canonical order."""
+    return merged(parts(desk))
+
+
+def merged(found: Iterable[Part]) -> Dump:
+    """``parts`` put together again."""
+    data: dict[str, object] = {name: [] for name in Dump.__annotations__}
+    data["streams"] = {}
+    for name, value in found:
+        if isinstance(value, dict):
+            cast("dict[str, int]", data[name]).update(value)
+        elif isinstance(value, int):
+            data[name] = value
+        else:
+            cast("list[object]", data[name]).extend(cast("Iterable[object]", value))
+    return cast("Dump", data)
+
+
+def parts(desk: Desk) -> Iterator[Part]:
+    """The dump in pieces of at most ``PART_ROWS`` rows, each made when it is asked for. The desk must not change until
+    the last one."""
     state = desk.state
-    members, tickets = state.router.members, state.router.tickets
-    return {
-        "seq": desk.seq,
-        "last_t": desk.last_t,
-        "next_serial": state.next_serial,
-        "next_number": state.next_number,
-        "portals": [_row(portal) for portal in state.portals.values()],
-        "teams": [(team.team, team.title, team.subportals) for team in state.teams.values()],
-        "representatives": [
-            (
-                person.representative,
-                person.name,
-                person.team,
-                person.capacity,
-                person.chosen,
-                person.connected,
-                person.lease_until,
-                person.hold_until,
-                tuple(person.sessions),
-                tuple(person.offers),
-                tuple(person.pins),
-                members[name].idle_since,
-            )
-            for name, person in state.representatives.items()
-        ],
-        "visitors": [
+    yield "seq", desk.seq
+    yield "last_t", desk.last_t
+    yield "next_serial", state.next_serial
+    yield "next_number", state.next_number
+    for name, rows in _sections(state):
+        while chunk := list(islice(rows, PART_ROWS)):
+            yield name, chunk
+    streams = iter(state.streams.items())
+    while some := dict(islice(streams, PART_ROWS)):
+        yield "streams", some
+
+
+def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
+    yield "portals", map(_PORTAL, state.portals.values())
+    yield "teams", ((team.team, team.title, team.subportals) for team in state.teams.values())
+    yield "representatives", _representatives(state)
+    yield (
+        "visitors",
+        (
             (visitor.visitor, tuple(visitor.requests.items()), visitor.lost_until, visitor.ended)
             for visitor in state.visitors.values()
-        ],
-        "idle_visitors": list(state.idle_visitors),
-        "requests": [
-            (*_row(request), state.deadlines.get("round", name), *_routing_of(tickets.get(name)))
-            for name, request in state.requests.items()
-        ],
-        "offers": [_row(offer) for offer in state.offers.values()],
-        "sessions": [_row(session) for session in state.sessions.values()],
-        "shares": [_row(share) for share in state.shares.values()],
-        "pins": [_row(pin) for pin in state.pins.values()],
-        "ended_offers": [(name, ended.reason, ended.representative) for name, ended in state.ended_offers.items()],
-        "ended_sessions": [(name, *parties) for name, parties in state.ended_sessions.items()],
-        "streams": dict(state.streams),
-    }
+        ),
+    )
+    yield "idle_visitors", iter(state.idle_visitors)
+    yield "requests", _requests(state)
+    yield "offers", map(_OFFER, state.offers.values())
+    yield "sessions", map(_SESSION, state.sessions.values())
+    yield "shares", map(_SHARE, state.shares.values())
+    yield "pins", map(_PIN, state.pins.values())
+    yield (
+        "ended_offers",
+        ((name, ended.reason, ended.representative) for name, ended in state.ended_offers.items()),
+    )
+    yield "ended_sessions", ((name, *parties) for name, parties in state.ended_sessions.items())
 
 
-def _row(value: attrs.AttrsInstance) -> Row:
-    return attrs.astuple(value, recurse=False)
+def _representatives(state: State) -> Iterator[Row]:
+    members = state.router.members
+    for name, person in state.representatives.items():
+        yield (
+            person.representative,
+            person.name,
+            person.team,
+            person.capacity,
+            person.chosen,
+            person.connected,
+            person.lease_until,
+            person.hold_until,
+            tuple(person.sessions),
+            tuple(person.offers),
+            tuple(person.pins),
+            members[name].idle_since,
+        )
+
+
+def _requests(state: State) -> Iterator[Row]:
+    tickets, deadlines = state.router.tickets, state.deadlines
+    for name, request in state.requests.items():
+        yield (*_REQUEST(request), deadlines.get("round", name), *_routing_of(tickets.get(name)))
+
+
+def _row_of(cls: type[attrs.AttrsInstance]) -> Callable[[object], Row]:
+    """All fields, in the order of the class."""
+    read: Callable[[object], Row] = attrgetter(*(field.name for field in attrs.fields(cls)))
+    return read
+
+
+_PORTAL, _OFFER, _SESSION, _SHARE, _PIN = map(_row_of, (Portal, Offer, Session, Share, Pin))
+_REQUEST: Final = _row_of(Request)
 
 
 def _routing_of(ticket: Ticket | None) -> Row:

@@ -7,7 +7,7 @@ so says exactly what is wrong, or finds that the message is merely large. Neithe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, cast
 
 import attrs
@@ -89,6 +89,11 @@ def pack_event(stream: str, offset: int, type: str, t_ms: int, data: Mapping[str
     return _pack((32, stream, offset, type, t_ms, data))
 
 
+def pack_result(id: int, value: object, offsets: Mapping[str, int] | None) -> bytes:
+    """A RESULT frame's bytes without the frame, for a value that is the broker's own."""
+    return _pack((17, id, value) if offsets is None else (17, id, value, offsets))
+
+
 def pack_value(value: object) -> bytes:
     """Our own data (journal bodies, digests): any msgpack value. TypeError where it is none."""
     global _pack
@@ -102,6 +107,18 @@ def unpack_value(packed: bytes) -> object:
     """What ``pack_value`` packed; arrays come back as tuples. ValueError where the bytes are damaged."""
     value: object = msgpack.unpackb(packed, use_list=False, strict_map_key=False)
     return value
+
+
+def unpack_values(packed: bytes) -> Iterator[object]:
+    """The values of several ``pack_value`` one after the other. ValueError where the bytes are damaged."""
+    unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=len(packed))
+    unpacker.feed(packed)
+    end = 0
+    for value in unpacker:
+        end = unpacker.tell()
+        yield value
+    if end != len(packed):
+        raise ValueError("the last value is cut off")
 
 
 # --- in ------------------------------------------------------------------------------------------

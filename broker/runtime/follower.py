@@ -8,7 +8,7 @@ a desk that only evolves needs neither its slot nor the key of the pins.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 import attrs
@@ -22,11 +22,11 @@ from broker.journal.base import Record, Snapshot, Store
 from broker.journal.worker import Questions
 from broker.limits import SNAPSHOT_RECORDS
 from broker.protocol import frames
-from broker.protocol.codec import pack, pack_event, pack_value, unpack_value
+from broker.protocol.codec import pack, pack_event, pack_value, unpack_value, unpack_values
 from broker.routing.pins import PinSpace
 from broker.runtime.texts import refs
 
-CHUNK: Final = 500  # records folded at a time: about 5 ms, which is what a commit may have to wait
+CHUNK: Final = 100  # records folded at a time: about 2 ms, which is what a commit may have to wait
 MOST_DESKS: Final = 16  # kept folded; the one used longest ago is dropped, its snapshot and tail are read again
 PAGE_BYTES: Final = 128 * 1024  # of one history page: one is held for each slow reader
 _LONG_TAIL: Final = 4  # a start that reads more than this part of SNAPSHOT_RECORDS is followed by a snapshot
@@ -39,6 +39,8 @@ Chunks = Generator[None, None, object]
 class _Folded:
     desk: Desk
     saved_seq: int
+    saving: Iterator[None] | None = None
+    """Makes a snapshot, a slice at a time; until it is through nothing more may be folded."""
 
 
 class Follower:
@@ -85,8 +87,11 @@ class Follower:
             self._round.pop()
             return bool(self._round)
         folded = self._folded(store, account)
-        if not self._fold(store, folded, account):
-            self._keep(store, folded, account)
+        if folded.saving is None:
+            if self._fold(store, folded, account):
+                return True
+            folded.saving = self._keep(store, folded, account)
+        if not _go_on(folded):
             self._overdue.discard(account)
             self._round.pop()
         return True
@@ -98,7 +103,7 @@ class Follower:
         if folded is None:
             found = store.load_snapshot(account)
             if found is not None and found.version == snapshot.VERSION:
-                data = cast("snapshot.Dump", unpack_value(found.data))
+                data = snapshot.merged(cast("Iterable[snapshot.Part]", unpack_values(found.data)))
                 folded = _Folded(snapshot.load(account, 0, _NO_PINS, data), found.seq)
             else:
                 folded = _Folded(Desk(account, 0, _NO_PINS), 0)
@@ -117,19 +122,22 @@ class Follower:
         folded.desk.drain_released()
         return len(records) == CHUNK
 
-    def _keep(self, store: Store, folded: _Folded, account: str) -> None:
-        """Store a snapshot of the desk as it is."""
+    def _keep(self, store: Store, folded: _Folded, account: str) -> Iterator[None]:
+        """Store a snapshot of the desk as it is, in slices."""
         seq = folded.desk.seq
         digest = store.hash_at(account, seq)
         if digest is None:
             return
-        data = pack_value(snapshot.dump(folded.desk))
-        store.save_snapshot(account, Snapshot(seq, digest, snapshot.VERSION, data))
+        packed = []
+        for part in snapshot.parts(folded.desk):
+            packed.append(pack_value(part))
+            yield
+        store.save_snapshot(account, Snapshot(seq, digest, snapshot.VERSION, b"".join(packed)))
         folded.saved_seq = self._saved[account] = seq
 
     def _caught_up(self, store: Store, account: str) -> Generator[None, None, _Folded]:
         folded = self._folded(store, account)
-        while self._fold(store, folded, account):
+        while _go_on(folded) or self._fold(store, folded, account):
             yield
         return folded
 
@@ -151,7 +159,9 @@ class Follower:
         """Store a snapshot now, unless the last one is as good."""
         folded = yield from self._caught_up(store, account)
         if folded.desk.seq > folded.saved_seq:
-            self._keep(store, folded, account)
+            folded.saving = self._keep(store, folded, account)
+            while _go_on(folded):
+                yield
         return folded.saved_seq
 
     def _snapshot(
@@ -169,6 +179,20 @@ class Follower:
             pack(frames.Snapshot(wire, offset, number, number == last, resolve(part, texts.get)))
             for number, part in enumerate(parts)
         ]
+
+
+def _go_on(folded: _Folded) -> bool:
+    """Make the next slice of its snapshot, if there is one on the way; whether there is more."""
+    if folded.saving is None:
+        return False
+    try:
+        next(folded.saving)
+    except BaseException as exc:
+        folded.saving = None
+        if not isinstance(exc, StopIteration):
+            raise
+        return False
+    return True
 
 
 def event_of(record: Record) -> events.Event:

@@ -7,7 +7,7 @@ anew and told who is there. No deadline fires in between: nobody could have answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
@@ -17,7 +17,7 @@ from broker.desk import snapshot
 from broker.desk.desk import Desk
 from broker.desk.state import Times
 from broker.journal.base import Failed, Journal, Record, Reply
-from broker.protocol.codec import unpack_value
+from broker.protocol.codec import unpack_values
 from broker.routing.pins import PinSpace
 from broker.runtime.account import Account, Standing
 from broker.runtime.asks import Asks
@@ -254,7 +254,8 @@ class Recovery:
         self._ask_tail(reading, reading.desk.seq)
 
     def _restore(self, reading: _Reading, packed: bytes) -> None:
-        account, data = reading.account, cast("snapshot.Dump", unpack_value(packed))
+        account = reading.account
+        data = snapshot.merged(cast("Iterable[snapshot.Part]", unpack_values(packed)))
         reading.desk = snapshot.load(account.name, account.slot, self._pinspace, data, self._times)
 
     def _ask_tail(self, reading: _Reading, after: int) -> None:

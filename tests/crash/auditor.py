@@ -151,9 +151,8 @@ class Audit:
         stored = self.store.load_snapshot(ACCOUNT)
         if stored is None:
             return
-        data = codec.unpack_value(stored.data)
-        assert isinstance(data, dict)
-        other = snapshot.load(ACCOUNT, 7, PinSpace(bytes(32)), data)  # type: ignore[arg-type]
+        data = snapshot.merged(codec.unpack_values(stored.data))  # type: ignore[arg-type]  # we packed it
+        other = snapshot.load(ACCOUNT, 7, PinSpace(bytes(32)), data)
         for record, body in zip(self.records[stored.seq :], self.bodies[stored.seq :], strict=True):
             other.evolve(body, record.t, record.entries)
         assert snapshot.dump(other) == snapshot.dump(desk)

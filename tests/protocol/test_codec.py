@@ -19,8 +19,10 @@ from broker.protocol.codec import (
     decode,
     pack,
     pack_event,
+    pack_result,
     pack_value,
     unpack_value,
+    unpack_values,
 )
 from broker.protocol.errors import LocalProtocolError, RemoteProtocolError
 from broker.protocol.frames import FRAMES, Event, Frame, Ping, Pong, Request, Result, Signal, Unknown
@@ -269,9 +271,11 @@ def test_an_unknown_frame_goes_there_and_back() -> None:
     assert decode(pack(Unknown(130, ("x", b"\0"))), CLIENT) == [Unknown(130, ("x", b"\0"))]
 
 
-def test_an_event_packed_without_its_frame_has_the_same_bytes() -> None:
+def test_what_is_packed_without_its_frame_has_the_same_bytes() -> None:
     data = {"request": "r_1"}
     assert pack_event("me", 7, "request.created", 9, data) == pack(Event("me", 7, "request.created", 9, data))
+    assert pack_result(7, data, None) == pack(Result(7, data))
+    assert pack_result(7, data, {"me": 3}) == pack(Result(7, data, {"me": 3}))
 
 
 @pytest.mark.slow
@@ -394,6 +398,18 @@ def test_a_large_value_does_not_leave_a_large_buffer_behind() -> None:
     assert len(pack_value(b"x" * (2 * MIB))) > 2 * MIB
     assert codec._pack is not before
     assert unpack_value(pack_value("after")) == "after"
+
+
+@given(st.lists(st.recursive(st.integers(0, 9) | st.text(max_size=3), st.lists, max_leaves=5)), st.data())
+def test_values_one_after_the_other_come_back_and_a_cut_is_noticed(values: list[object], data: st.DataObject) -> None:
+    packed = [pack_value(value) for value in values]
+    assert list(unpack_values(b"".join(packed))) == [unpack_value(one) for one in packed]
+    if packed:
+        keep = data.draw(st.integers(0, len(packed[-1]) - 1))
+        cut = b"".join(packed[:-1]) + packed[-1][:keep]
+        if keep:
+            with pytest.raises(ValueError, match=r"."):
+                list(unpack_values(cut))
 
 
 def test_threads_may_pack_and_decode_at_the_same_time() -> None:

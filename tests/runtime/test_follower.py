@@ -17,11 +17,13 @@ from broker.journal.memory import MemoryStore
 from broker.journal.process import ProcessJournal
 from broker.journal.sqlite import SqliteStore
 from broker.protocol import codec, frames
-from broker.protocol.codec import unpack_value
+from broker.protocol.codec import unpack_value, unpack_values
+from broker.routing.pins import PinSpace
 from broker.runtime import follower as following
 from broker.runtime.follower import Follower
 from broker.runtime.writer import command
 from tests.runtime.harness import Broker, broker
+from tests.support.agreement import same_desk
 
 
 async def busy(b: Broker, rounds: int = 6) -> None:
@@ -57,7 +59,9 @@ async def test_it_folds_to_the_state_that_the_hub_has(autojump_clock: MockClock)
         assert seq == account.seq
         saved = b.store.load_snapshot("acme")
         assert saved is not None
-        assert unpack_value(saved.data) == unpack_value(codec.pack_value(snapshot.dump(account.desk)))
+        assert list(unpack_values(saved.data)) == [
+            unpack_value(codec.pack_value(part)) for part in snapshot.parts(account.desk)
+        ]
 
 
 async def test_it_saves_by_itself_when_enough_has_happened_and_not_before(autojump_clock: MockClock) -> None:
@@ -109,6 +113,36 @@ async def test_it_works_in_chunks_and_forgets_desks_that_nobody_asks_for(
             steps = list(follower.questions()["save"](b.store, name))  # type: ignore[call-overload]
             assert len(steps) >= 2
         assert list(follower._desks) == ["acme2", "acme3"]
+
+
+async def test_a_snapshot_is_made_in_slices_and_the_desk_stands_still_meanwhile(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "PART_ROWS", 2)
+    async with broker() as b:
+        await busy(b)
+        follower = Follower(snapshot_records=8)
+        while (folded := follower._desks.get("acme")) is None or folded.saving is None:
+            assert follower.idle(b.store)
+        at = folded.desk.seq
+        await busy(b, 2)  # more has happened, and somebody asks for what needs it
+        ann = ("ann", "representative", None)
+        shown = follower.questions()["snapshot"](b.store, "acme", "me:ann", "me", ann)
+        seen = []
+        try:
+            while True:
+                next(shown)  # type: ignore[call-overload]
+                seen.append((folded.saving is not None, folded.desk.seq))
+        except StopIteration as stop:
+            offset, _ = stop.value
+        assert sum(saving for saving, _ in seen) > 10
+        assert all(seq == at for saving, seq in seen if saving)
+        saved = b.store.load_snapshot("acme")
+        assert saved is not None
+        assert saved.seq == at
+        assert offset == b.hub.accounts["acme"].desk.stream_head("me:ann")
+        assert folded.desk.seq == b.hub.accounts["acme"].seq
+        same_desk(snapshot.load("acme", 0, PinSpace(bytes(16)), snapshot.dump(folded.desk)), folded.desk)
 
 
 async def test_pages_are_bounded_in_events_and_in_bytes(autojump_clock: MockClock) -> None:
