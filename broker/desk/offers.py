@@ -246,7 +246,9 @@ def offer_renewed(state: State, event: e.OfferRenewed, t: int) -> None:
 
 def offer_ended(state: State, event: e.OfferEnded, t: int) -> None:
     """Apply ``OfferEnded``: the request is where it was."""
-    close(state, event.offer, move(OFFER, "pending", event.TYPE, event.reason), event.representative)
+    offer = close(state, event.offer, move(OFFER, "pending", event.TYPE, event.reason), event.representative)
+    if offer.representative is not None:
+        state.router.add_offers(offer.representative, -1)
     request = state.requests[event.request]
     if event.kind == "transfer":
         state.sessions[request.session].transfer = None
@@ -256,14 +258,15 @@ def offer_ended(state: State, event: e.OfferEnded, t: int) -> None:
     state.router.returned(request.request, refused_by)
 
 
-def close(state: State, name: str, reason: str, who: str | None) -> None:
-    """An offer is over, one way or the other."""
+def close(state: State, name: str, reason: str, who: str | None) -> Offer:
+    """An offer is over, one way or the other. The place that it held in its representative's load is the caller's to
+    free, with what else changes there."""
     offer = state.offers.pop(name)
     state.deadlines.set("offer", name, None)
     state.remember_offer(name, reason, who)
     if offer.representative is not None:
         del state.representatives[offer.representative].offers[name]
-        state.router.add_offers(offer.representative, -1)
+    return offer
 
 
 def round_paused(state: State, event: e.RoundPaused, t: int) -> None:

@@ -9,6 +9,9 @@ Names and texts appear only in streams whose readers may take or hold the reques
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
+
+import attrs
 
 from broker.desk import events as e
 
@@ -32,28 +35,32 @@ def audiences(event: e.Event) -> Audience:
 
 def render(event: e.Event, wire_type: str, stream: str, texts: Texts) -> dict[str, object]:
     """The data of this event's EVENT in ``stream``. Fields without a value are left out."""
-    data: dict[str, object] = {}
-    public = stream == "account" or stream.startswith("team:")
-    for name, read, personal in _BODIES[type(event), wire_type]:
-        value = read(event, stream)
-        if value is None or (personal and public):
-            continue
-        data[name] = resolve(value, texts) if personal else value
+    body = _BODIES[type(event), wire_type]
+    data = {name: value for name, value in zip(body.names, body.read(event), strict=True) if value is not None}
+    for name, special in body.special:
+        data[name] = special(event, stream)
+    if body.personal and stream != "account" and not stream.startswith("team:"):
+        for name, attr in body.personal:
+            ref = getattr(event, attr)
+            if ref is not None:
+                data[name] = _text(ref[0], texts)
     return data
 
 
 def resolve(value: object, texts: Texts) -> object:
     """The same value with the text (or ``{"erased": True}``) in place of each content ref, however deep."""
-    match value:
-        case (str(name), bytes()):
-            text = texts(name)
-            return dict(ERASED) if text is None else text
-        case dict():
-            return {key: resolve(inner, texts) for key, inner in value.items()}
-        case list() | tuple():
-            return [resolve(inner, texts) for inner in value]
-        case _:
-            return value
+    if type(value) is dict:
+        return {key: inner if type(inner) is str else resolve(inner, texts) for key, inner in value.items()}
+    if type(value) is tuple or type(value) is list:
+        if len(value) == 2 and type(value[0]) is str and type(value[1]) is bytes:
+            return _text(value[0], texts)
+        return [resolve(inner, texts) for inner in value]
+    return value
+
+
+def _text(content_id: str, texts: Texts) -> object:
+    text = texts(content_id)
+    return dict(ERASED) if text is None else text
 
 
 # --- audiences -------------------------------------------------------------------------------------
@@ -178,21 +185,43 @@ _AUDIENCES: dict[type, Decide] = {
 
 Read = Callable[..., object]  # type: ignore[explicit-any]  # each takes its own class
 """(event, stream) to a value."""
-Body = tuple[tuple[str, Read, bool], ...]
-"""(wire field, how to read it, whether it is personal)."""
 
 
-def _attr(name: str) -> Read:
-    return lambda event, stream: getattr(event, name)
+@attrs.frozen
+class Body:
+    """How the data of one wire type is read from one class of events."""
+
+    names: tuple[str, ...]
+    read: Callable[[object], tuple[object, ...]]
+    """The event to the values of ``names``."""
+    special: tuple[tuple[str, Read], ...]
+    personal: tuple[tuple[str, str], ...]
+    """(wire field, attribute that holds a content ref)."""
+
+
+@attrs.frozen
+class _Attr:
+    name: str
 
 
 def _body(*plain: str, personal: dict[str, str] | None = None, **special: object) -> Body:
-    """Fields of the same name as the event's attribute, personal ones, and constants or functions."""
-    fields: list[tuple[str, Read, bool]] = [(name, _attr(name), False) for name in plain]
-    for name, value in special.items():
-        fields.append((name, value if callable(value) else _constant(value), False))
-    fields.extend((name, _attr(attr), True) for name, attr in (personal or {}).items())
-    return tuple(fields)
+    """Fields of the same name as the event's attribute, personal ones, and attributes of another name, functions or
+    constants."""
+    read = {name: name for name in plain}
+    read.update((name, value.name) for name, value in special.items() if isinstance(value, _Attr))
+    rest = [(name, value) for name, value in special.items() if not isinstance(value, _Attr)]
+    return Body(
+        tuple(read),
+        _reader(tuple(read.values())),
+        tuple((name, value if callable(value) else _constant(value)) for name, value in rest),
+        tuple((personal or {}).items()),
+    )
+
+
+def _reader(attributes: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    if len(attributes) == 1:
+        return lambda event: (getattr(event, attributes[0]),)
+    return attrgetter(*attributes) if attributes else lambda event: ()
 
 
 def _constant(value: object) -> Read:
@@ -207,7 +236,7 @@ def _assigned_reason(event: e.RequestAssigned, stream: str) -> str:
     return "rescinded" if event.kind == "broadcast" else "accepted"
 
 
-def _share_body(state: str | Read, by: str | Read) -> Body:
+def _share_body(state: str | _Attr, by: str | _Attr) -> Body:
     return _body("share", "session", state=state, by=by)
 
 
@@ -229,9 +258,9 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.CustomerLost, "session.held"): _body("until", session=_id_in_stream, who="customer"),
     (e.CustomerBack, "session.resumed"): _body(session=_id_in_stream, who="customer"),
     (e.RequestCreated, "request.created"): _body(
-        "request", "session", "portal", "subportal", "kind", "mode", representative=_attr("target")
+        "request", "session", "portal", "subportal", "kind", "mode", representative=_Attr("target")
     ),
-    (e.RequestPicked, "request.picked"): _body("request", representative=_attr("target")),
+    (e.RequestPicked, "request.picked"): _body("request", representative=_Attr("target")),
     (e.RequestUnplaced, "request.unplaced"): _body("request", "representative", "reason", "broadcast"),
     (e.RequestRequeued, "request.requeued"): _body("request", "reason"),
     (e.RequestEnded, "request.ended"): _body("request", "state"),
@@ -241,7 +270,7 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.OfferEnded, "offer.ended"): _body("offer", "request", "reason", "representative", "code"),
     (e.BroadcastDeclined, "offer.ended"): _body("offer", "request", "representative", "code", reason="declined"),
     (e.RequestAssigned, "offer.ended"): _body("offer", "request", "representative", reason=_assigned_reason),
-    (e.RequestAssigned, "pin.changed"): _body(id=_attr("pin"), state="used", expires=_attr("pin_expires")),
+    (e.RequestAssigned, "pin.changed"): _body(id=_Attr("pin"), state="used", expires=_Attr("pin_expires")),
     (e.RequestAssigned, "session.opened"): _OPENED,
     (e.RequestAssigned, "request.assigned"): _body(
         "request", "session", "representative", personal={"name": "representative_name"}
@@ -254,11 +283,11 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.SessionTransferred, "load.changed"): _LOAD,
     (e.SessionEnded, "session.ended"): _body("session", "request", "reason"),
     (e.SessionEnded, "load.changed"): _LOAD,
-    (e.PinCreated, "pin.changed"): _body("expires", id=_attr("pin"), state="live"),
-    (e.PinEnded, "pin.changed"): _body("state", "expires", id=_attr("pin")),
+    (e.PinCreated, "pin.changed"): _body("expires", id=_Attr("pin"), state="live"),
+    (e.PinEnded, "pin.changed"): _body("state", "expires", id=_Attr("pin")),
     (e.PinGuessed, "pin.guessing"): _body("portal", "source", "wrong"),
     (e.ShareRequested, "share.changed"): _share_body("requested", "representative"),
     (e.ShareAccepted, "share.changed"): _share_body("accepted", "customer"),
     (e.ShareConfirmed, "share.changed"): _share_body("active", "customer"),
-    (e.ShareEnded, "share.changed"): _share_body(_attr("state"), _attr("by")),
+    (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by")),
 }

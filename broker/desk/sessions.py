@@ -113,9 +113,10 @@ def _over(state: State, session: Session, reason: str, load: int | None) -> list
 def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
     """Apply ``RequestAssigned``: the session is open and counts as load."""
     request = state.requests[event.request]
+    freed = 0
     if event.offer is not None:
         move(OFFER, "pending", event.TYPE)
-        offers.close(state, event.offer, "taken", event.representative)
+        freed = offers.close(state, event.offer, "taken", event.representative).representative is not None
     if event.pin is not None:
         pin = state.pins[event.pin]
         pin.state = "used"
@@ -130,7 +131,7 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
         event.session, event.request, event.subportal, event.visitor, event.representative, t
     )
     state.representatives[event.representative].sessions[event.session] = None
-    state.router.add_load(event.representative, 1, t)
+    state.router.add_load(event.representative, 1, t, offers=-freed)
 
 
 def session_transferred(state: State, event: e.SessionTransferred, t: int) -> None:
@@ -143,7 +144,7 @@ def session_transferred(state: State, event: e.SessionTransferred, t: int) -> No
     del state.representatives[event.former].sessions[event.session]
     state.representatives[event.representative].sessions[event.session] = None
     state.router.add_load(event.former, -1, t)
-    state.router.add_load(event.representative, 1, t)
+    state.router.add_load(event.representative, 1, t, offers=-1)
 
 
 def session_ended(state: State, event: e.SessionEnded, t: int) -> None:

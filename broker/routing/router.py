@@ -121,10 +121,11 @@ class Router:
                 self._recheck_rounds(member.pool)
         self._rerank(member)
 
-    def add_load(self, member_id: str, change: int, now: int) -> None:
-        """A session began (+1) or ended (-1)."""
+    def add_load(self, member_id: str, change: int, now: int, *, offers: int = 0) -> None:
+        """A session began (+1) or ended (-1); ``offers``: -1 where it began with an offer to this member alone."""
         member = self.members[member_id]
         member.load += change
+        member.offers += offers
         member.idle_since = now
         if change < 0 and member.available:
             self._restart_rounds(member.pool)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from broker.codes import Code
-from broker.protocol.codec import pack
+from broker.protocol.codec import pack, pack_result
 from broker.protocol.frames import Fail, Result
 from broker.runtime.batches import Answer
 from broker.runtime.connection import Connection
@@ -32,7 +32,7 @@ class Answers:
         wrote: bool = False,
     ) -> None:
         """The request was carried out."""
-        self._give(Answer(connection, number, pack(Result(number, value, offsets or None)), offsets, wrote))
+        self._give(Answer(connection, number, pack_result(number, value, offsets or None), offsets, wrote))
 
     def fail(
         self,

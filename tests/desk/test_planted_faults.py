@@ -40,7 +40,7 @@ def breaks(invariant: str, act: Callable[[], object]) -> None:
 def test_F2_F3_caught_an_accept_that_does_not_end_its_offer(monkeypatch: Patch) -> None:
     scene = office("ann", "bo", kind="ask", mode="web")
     scene.ask("carl")
-    monkeypatch.setattr(offers, "close", lambda state, name, reason, who: None)
+    monkeypatch.setattr(offers, "close", lambda state, name, reason, who: state.offers[name])
     breaks("F1", lambda: scene.accept(offer_id("carl"), "ann"))
 
 
