@@ -40,6 +40,18 @@ class Sample:
 
 
 @attrs.frozen(kw_only=True)
+class Yardstick:
+    """What tells how fast this machine is at the moment: a program whose figure is known from the machine on which an
+    absolute target was set. Rates are divided by this machine's share of that, latencies multiplied by it."""
+
+    scenario: str
+    case: str
+    server: str
+    figure: float
+    """On the machine that set the target."""
+
+
+@attrs.frozen(kw_only=True)
 class Target:
     """A bound on a median: of the broker's figure, or of its ratio to a peer's."""
 
@@ -52,6 +64,8 @@ class Target:
     """Which figure of a sample."""
     at_most: bool = False
     server: str = BROKER
+    yardstick: Yardstick | None = None
+    """Of an absolute bound that was set on another machine."""
 
     @property
     def text(self) -> str:
@@ -73,13 +87,24 @@ class Judged:
     by_cpu: tuple[float, ...] = ()
     """Of a ratio of rates: the same by what a unit costs either server in CPU time, which other processes on the same
     cores disturb much less."""
+    speeds: tuple[float, ...] = ()
+    """Where there is a yardstick: this machine's share of the speed of the one that set the target, round by round.
+    ``values`` are as they were measured."""
+
+    @property
+    def scaled(self) -> tuple[float, ...]:
+        """What the figures come to at the speed of the machine that set the target."""
+        if not self.speeds:
+            return self.values
+        pairs = zip(self.values, self.speeds, strict=True)
+        return tuple(value * speed if self.target.at_most else value / speed for value, speed in pairs)
 
     @property
     def share(self) -> float | None:
         """The part of the target that was reached; 1 or more is all of it."""
         if not self.values or not median(self.values):
             return None
-        middle = median(self.values)
+        middle = median(self.scaled)
         return self.target.bound / middle if self.target.at_most else middle / self.target.bound
 
     @property
@@ -126,6 +151,8 @@ class Report:
     def judge(self, target: Target) -> Judged:
         """Hold a target against the samples."""
         ours = self.figures(target, target.server)
+        if target.yardstick is not None:
+            return self._measure_by(target, target.yardstick, ours)
         if target.against is None:
             return Judged(target=target, values=tuple(ours.values()))
         theirs = self.figures(target, target.against)
@@ -136,6 +163,13 @@ class Report:
             values=tuple(v / theirs[r] for r, v in ours.items() if theirs.get(r)),
             by_cpu=tuple(their_cost[r] / v for r, v in our_cost.items() if v and r in their_cost),
         )
+
+    def _measure_by(self, target: Target, yardstick: Yardstick, ours: dict[int, float]) -> Judged:
+        """Rounds in which the yardstick is missing don't count: there is nothing to read them by."""
+        at = attrs.evolve(target, scenario=yardstick.scenario, case=yardstick.case, measure="value")
+        speeds = {r: value / yardstick.figure for r, value in self.figures(at, yardstick.server).items() if value}
+        both = [r for r in ours if r in speeds]
+        return Judged(target=target, values=tuple(ours[r] for r in both), speeds=tuple(speeds[r] for r in both))
 
     def judged(self) -> list[Judged]:
         """All targets whose scenario was run."""
@@ -159,6 +193,8 @@ class Report:
                     "text": j.target.text,
                     "values": j.values,
                     "by_cpu": j.by_cpu,
+                    "speeds": j.speeds,
+                    "scaled": j.scaled,
                     "median": median(j.values) if j.values else None,
                     "share": j.share,
                     "verdict": j.verdict,
@@ -249,5 +285,12 @@ def _judgement(j: Judged) -> str:
     times = "×" if j.target.against else ""
     spread = _spread(j.values, _form(middle))
     shown = f"{middle:{_form(middle)}}{times}" + (f" ({spread})" if spread else "")
+    if j.speeds:
+        scaled, speed = median(j.scaled), median(j.speeds)
+        form = _form(scaled)
+        return (
+            f"target {j.target.text}: {shown} here, where the yardstick has {speed:.2f} of its speed: "
+            f"{scaled:{form}} ({_spread(j.scaled, form) or 'one round'}) by that, {j.verdict}"
+        )
     by_cpu = f"; by CPU time {median(j.by_cpu):.2f}×" if j.by_cpu else ""
     return f"target {j.target.text}: {shown}, {j.verdict}{by_cpu}"

@@ -72,7 +72,10 @@ class Office:
             clock=TrioClock(),
             secrets=Secrets(signer=self.signer, pinspace=PinSpace(KEY), fingerprint_key=KEY),
             accounts=[(ACCOUNT, 0)],
-            options=Options(roles={role: attrs.evolve(bounds, rate=UNHURRIED) for role, bounds in ROLES.items()}),
+            options=Options(
+                roles={role: attrs.evolve(bounds, rate=UNHURRIED) for role, bounds in ROLES.items()},
+                commit_rate=UNHURRIED,
+            ),
         )
         self.numbers = 0
         self.spent = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bench.report import Report, Sample, Target, as_text
+import attrs
+
+from bench.report import Report, Sample, Target, Yardstick, as_text
 
 FACTS = {"cpu": "a CPU", "cores": 2, "kernel": "6.1", "python": "CPython 3.11"}
 
@@ -67,3 +69,21 @@ def test_everything_goes_into_the_json() -> None:
     assert told["samples"][0]["value"] == 100.0
     assert told["targets"][0]["median"] == 2.0
     assert told["notes"] == ["something to know"]
+
+
+def test_an_absolute_target_is_read_by_the_yardstick_of_its_round() -> None:
+    stick = Yardstick(scenario="yardstick", case="here", server="C floor", figure=1000.0)
+    rate = Target(scenario="P1 relay", case="1 in flight", bound=300.0, yardstick=stick)
+    wait = attrs.evolve(rate, bound=20.0, measure="p99_ms", at_most=True)
+    found = report(rate, wait)
+    for number, (value, speed) in enumerate([(100.0, 500.0), (150.0, 250.0), (120.0, 400.0)]):
+        found.add(attrs.evolve(sample("broker", number, value), p99_ms=30.0))
+        found.add(attrs.evolve(sample("C floor", number, speed), scenario="yardstick", case="here"))
+    found.add(attrs.evolve(sample("broker", 3, 1.0), p99_ms=1.0))  # the yardstick didn't run in this round
+    by_rate, by_wait = found.judged()
+    assert by_rate.values == (100.0, 150.0, 120.0)
+    assert by_rate.speeds == (0.5, 0.25, 0.4)
+    assert by_rate.scaled == (200.0, 600.0, 300.0)
+    assert by_rate.share == 1.0
+    assert by_wait.scaled == (15.0, 7.5, 12.0)
+    assert "120.0 (100.0–150.0) here, where the yardstick has 0.40 of its speed: 300.0 (200.0–600.0)" in as_text(found)
