@@ -83,7 +83,7 @@ class Account:
     def committed_head(self, stream: str) -> int:
         """The last offset of this stream that is on disk, as far as the desk counts it (0: it doesn't)."""
         for part in self.parts:
-            first = part.first_offsets.get(stream)
+            first = part.first_offset(stream)
             if first is not None:
                 return first - 1
         return self.desk.stream_head(stream)

@@ -7,7 +7,6 @@ put together. See ``docs/explanation/hub.md``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
@@ -47,6 +46,7 @@ from broker.runtime.guesses import Guesses
 from broker.runtime.log import Tell, silent
 from broker.runtime.options import Options
 from broker.runtime.peers import Peers, Serve
+from broker.runtime.randomness import Randomness
 from broker.transport.base import Happening, Messages, Transport
 
 TIMERS_A_TICK: Final = 1024  # due calls made in one tick; the rest in the next
@@ -102,11 +102,12 @@ class Hub:
         accounts: Iterable[tuple[str, int]],
         options: Options | None = None,
         times: Times | None = None,
-        entropy: Callable[[int], bytes] = os.urandom,
+        entropy: Callable[[int], bytes] | None = None,
         tell: Tell = silent,
         serve_http: Serve | None = None,
     ) -> None:
-        """``accounts``: (name, pin slot) of each account to serve. ``serve_http``: None closes such connections."""
+        """``accounts``: (name, pin slot) of each account to serve. ``entropy``: so many fresh random bytes; None: the
+        system's. ``serve_http``: None closes such connections."""
         self.options = options or Options()
         self.clock = clock
         self.accounts = {name: account.Account(name, slot) for name, slot in accounts}
@@ -114,7 +115,7 @@ class Hub:
         self._journal = journal
         self._tell = tell
         self._ticks = 0
-        self._build(secrets, times, entropy)
+        self._build(secrets, times, entropy or Randomness())
         self.peers = self._build_peers(serve_http)
 
     def _build(self, secrets: Secrets, times: Times | None, entropy: Callable[[int], bytes]) -> None:
@@ -124,9 +125,7 @@ class Hub:
         self.outbox = outbox.Outbox(
             self._transport, outbox_bytes=options.outbox_bytes, most_notices=options.max_notice_keys
         )
-        self.ledger = batches.Ledger(
-            self._journal, batch_records=options.batch_records, most_records=options.open_batch_records
-        )
+        self.ledger = batches.Ledger(self._journal, options)
         self.answers = answers.Answers(self.outbox)
         self.faults = faults.Faults(answers=self.answers, entropy=entropy, tell=self._tell)
         self.asks = asks.Asks(self._journal)
@@ -276,10 +275,10 @@ class Hub:
             self._go_on(now)
         # Not in every tick, it costs a system call; but always when nothing else explains the waking.
         if self.ledger.under_way or len(self.asks) or not polled:
-            self._outcomes()
+            self._outcomes(now)
         self.timers.run(now, TIMERS_A_TICK)
-        if not self.recovery.down and self.ledger.submit() and self._journal.fileno() is None:
-            self._outcomes()  # a journal in this very task may be done already
+        if self._submit(now) and self._journal.fileno() is None:
+            self._outcomes(now)  # a journal in this very task may be done already
         self.outbox.flush()
         if self.outbox.again:
             self._transport.wake()
@@ -299,17 +298,25 @@ class Hub:
         for connection in again:
             self.faults.run(partial(self.peers.go_on, connection, now), connection)
 
-    def _outcomes(self) -> None:
+    def _submit(self, now: int) -> bool:
+        """Let the journal have what may go; whether there was anything."""
+        if self.recovery.down:
+            return False
+        submitted = self.ledger.submit(now)
+        if self.ledger.due is not None:
+            self.timers.wake_by("commit", self.ledger.due, lambda now: None)
+        return submitted
+
+    def _outcomes(self, now: int) -> None:
         """What the journal has done."""
         for outcome in self._journal.poll():
-            self._outcome(outcome)
+            self._outcome(outcome, now)
 
-    def _outcome(self, outcome: Outcome) -> None:
+    def _outcome(self, outcome: Outcome, now: int) -> None:
         if isinstance(outcome, Committed):
             batch = self.ledger.committed(outcome.number)
             if batch is not None:
-                if not self.recovery.down:
-                    self.ledger.submit()  # the next one is on its way while this one's answers are
+                self._submit(now)  # the next one is on its way while this one's answers are
                 self.publisher.committed(batch)
                 self.recovery.proven()
                 for one in batch.parts:

@@ -84,6 +84,8 @@ class Options:
     frame_rate: tuple[float, float] = FRAME_RATE
     strikes: tuple[float, float] = STRIKES
     batch_records: int = limits.BATCH_RECORDS
+    commit_rate: tuple[float, float] = limits.COMMIT_RATE
+    small_commit: int = limits.SMALL_COMMIT
     open_batch_records: int = limits.OPEN_BATCH_RECORDS
     tick_deadlines: int = limits.TICK_DEADLINES
     position_period: int = limits.POSITION_PERIOD

@@ -90,6 +90,36 @@ async def test_the_second_batch_waits_for_its_own_commit(autojump_clock: MockClo
         await ann.answer(second)
 
 
+async def test_small_commits_keep_to_a_rate_and_carry_more_instead(autojump_clock: MockClock) -> None:
+    options = Options(commit_rate=(10, 2))  # one in 100 ms once the two are used up
+    async with broker(options=options) as b:
+        ann, bob = await b.staff("ann"), await b.staff("bob")
+        await b.settle(1)
+        before = b.hub.ledger.statistics().commits
+        began = trio.current_time()
+        for number in range(2):
+            await ann.ask("presence.set", f"k{number}", presence=["available", "away"][number])
+        assert trio.current_time() == began  # a burst waits for nothing
+        waiting = [ann.ask_nowait("presence.set", "k3", presence="available")]
+        await b.settle()
+        waiting.append(bob.ask_nowait("presence.set", "k4", presence="available"))
+        await b.settle()
+        assert b.hub.ledger.statistics().commits == before + 2
+        assert (ann.pump(), bob.pump()) == ([], [])
+        await ann.answer(waiting[0])
+        await bob.answer(waiting[1])
+        assert 0.09 < trio.current_time() - began < 0.2
+        assert b.hub.ledger.statistics().commits == before + 3
+
+
+async def test_a_large_batch_waits_for_no_rate(autojump_clock: MockClock) -> None:
+    async with broker(options=Options(commit_rate=(0.001, 0), small_commit=1)) as b:
+        ann = await b.staff("ann")
+        began = trio.current_time()
+        await ann.ask("presence.set", "k1", presence="available")
+        assert trio.current_time() == began
+
+
 async def test_the_same_key_gives_the_same_result_and_does_nothing_again(autojump_clock: MockClock) -> None:
     async with broker() as b:
         bob = await b.staff("bob")

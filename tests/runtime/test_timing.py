@@ -1,9 +1,10 @@
-"""Clock, timers, rates and the guard against guessing pins: everything that counts time and waits for nothing."""
+"""Clock, timers, rates, randomness and the guard against guessing pins: everything small that waits for nothing."""
 
 # covers: broker/runtime/clock.py
 # covers: broker/runtime/timers.py
 # covers: broker/runtime/rates.py
 # covers: broker/runtime/guesses.py
+# covers: broker/runtime/randomness.py
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from trio.testing import MockClock
 
 from broker.runtime.clock import SystemClock, TrioClock
 from broker.runtime.guesses import Guesses, shorten, source_of
+from broker.runtime.randomness import PAGE_BYTES, Randomness
 from broker.runtime.rates import Bucket
 from broker.runtime.timers import Timers
 from broker.units import HOURS, MINUTES, SECONDS
@@ -183,3 +185,27 @@ def test_one_line_of_the_internet_is_one_source() -> None:
     assert source_of("192.0.2.77") == "192.0.2.77"
     assert source_of("2001:db8:1:2::7") == source_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
     assert source_of("2001:db8:1:3::7") != source_of("2001:db8:1:2::7")
+
+
+@given(st.lists(st.integers(0, 3 * PAGE_BYTES), max_size=20))
+def test_no_random_byte_is_given_twice_and_few_calls_draw_them(counts: list[int]) -> None:
+    drawn: list[int] = []
+
+    def draw(count: int) -> bytes:
+        drawn.append(count)
+        return len(drawn).to_bytes(2, "big") * (count // 2) + b"!" * (count % 2)
+
+    randomness = Randomness(draw)
+    given_out = [randomness(count) for count in counts]
+    assert [len(some) for some in given_out] == counts
+    for page in {some[:2] for some in given_out if len(some) > 1}:
+        whole = sum(len(some) for some in given_out if some[:2] == page)
+        assert whole <= max(PAGE_BYTES, *counts)
+    assert all(count >= PAGE_BYTES for count in drawn)
+    assert len(drawn) <= len(counts)
+
+
+def test_randomness_is_the_systems() -> None:
+    randomness = Randomness()
+    seen = [randomness(16) for _ in range(2000)]
+    assert len(set(seen)) == 2000
