@@ -24,7 +24,12 @@ from broker.protocol import check
 from broker.protocol.ops import OPS
 from broker.routing.pins import PinSpace
 
-TABLES: Final = {"portal": "portal.put", "team": "team.put", "representative": "representative.put"}
+TABLES: Final = {
+    "portal": "portal.put",
+    "subportal": "subportal.put",
+    "team": "team.put",
+    "representative": "representative.put",
+}
 """Table and op, in the order in which a desk can take them: later ones name earlier ones."""
 
 

@@ -9,7 +9,7 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import offers
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import Context, Portal, Representative, State, Team
+from broker.desk.state import DEFAULT_WEIGHT, Context, Portal, Representative, State, Team
 from broker.protocol import ops
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -67,6 +67,16 @@ def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Seq
 
 def _portal_fields(portal: Portal | e.PortalPut) -> tuple[object, ...]:
     return (portal.kind, portal.mode, portal.subportals, portal.offer_ms, portal.pick_fallback)
+
+
+def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> Decision | Refusal:
+    """Set a sub-portal's share."""
+    if command.subportal not in state.subportals:
+        return bad_args("args.subportal", "the name of a sub-portal")
+    value = {"subportal": command.subportal, "changed": state.weight(command.subportal) != command.weight}
+    if not value["changed"]:
+        return Decision(value=value)
+    return Decision([e.SubportalPut(command.subportal, command.weight, _who(context))], value)
 
 
 def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision | Refusal:
@@ -127,6 +137,10 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
                     "pick_fallback": portal.pick_fallback,
                 }
                 for portal in state.portals.values()
+            ],
+            "subportals": [
+                {"subportal": name, "portal": portal, "weight": state.weight(name)}
+                for name, portal in state.subportals.items()
             ],
             "teams": [
                 {"team": team.team, "title": team.title, "subportals": list(team.subportals)}
@@ -222,8 +236,16 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
         state.router.put_line(name)
 
 
+def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:
+    """Apply ``SubportalPut``."""
+    state.weights[event.subportal] = event.weight
+    state.router.weigh(event.subportal, event.weight)
+
+
 def _forget_subportal(state: State, name: str) -> None:
     """Nobody serves it any more: one that is made under this name later is another."""
+    if state.weights.pop(name, None) is not None:
+        state.router.weigh(name, DEFAULT_WEIGHT)
     for team in sorted(state.serving.pop(name, ())):
         _serve(state, state.teams[team], tuple(one for one in state.teams[team].subportals if one != name))
 

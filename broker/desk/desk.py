@@ -34,6 +34,7 @@ Due = Callable[[State, str, int], list[e.Event]]
 
 RULES: dict[type, Rule] = {
     ops.PortalPut: configuration.put_portal,
+    ops.SubportalPut: configuration.put_subportal,
     ops.TeamPut: configuration.put_team,
     ops.RepresentativePut: configuration.put_representative,
     ops.AccountGet: configuration.get_account,
@@ -68,6 +69,7 @@ EVOLVE: dict[type, Apply] = {
     e.OfferRenewed: offers.offer_renewed,
     e.LoadChanged: sessions.load_changed,
     e.PortalPut: configuration.portal_put,
+    e.SubportalPut: configuration.subportal_put,
     e.TeamPut: configuration.team_put,
     e.RepresentativePut: configuration.representative_put,
     e.PresenceChanged: presence.presence_changed,

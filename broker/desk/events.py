@@ -74,6 +74,17 @@ class PortalPut:
 
 
 @attrs.define
+class SubportalPut:
+    """A sub-portal's share of the representatives that it has in common with others was set."""
+
+    TYPE: ClassVar[str] = "subportal.put"
+    VERSION: ClassVar[int] = 1
+    subportal: str
+    weight: int
+    by: str
+
+
+@attrs.define
 class TeamPut:
     """A team was created or changed."""
 
@@ -444,6 +455,7 @@ Event = (
     | OfferRenewed
     | LoadChanged
     | PortalPut
+    | SubportalPut
     | TeamPut
     | RepresentativePut
     | PresenceChanged

@@ -293,6 +293,8 @@ def _working(state: State) -> Broken:
             yield "F5", f"a pool counts {pool.available} available"
         if list(pool.free) != sorted(member.rank for member in pool.members.values() if member.rank is not None):
             yield "F5", f"a pool takes others for free than {list(pool.free)}"
+        if list(pool.backlog) != sorted(pool.turns.values()):
+            yield "F5", f"a pool goes through other lines than {list(pool.backlog)}"
 
 
 def _takes(state: State, name: str) -> bool:
@@ -311,8 +313,9 @@ def _indexed(state: State, line: Line) -> Broken:
     if line.head != min(heads, default=None):
         yield "F5", f"{line.subportal} stands in its pools under {line.head}"
     for pool in line.pools:
-        if line.head is not None and (line.head, line.subportal) not in pool.backlog:
-            yield "F5", f"{line.subportal} is missing in a pool's backlog"
+        turn = (pool.tags.get(line.subportal, 0), line.head, line.subportal) if line.head is not None else None
+        if pool.turns.get(line.subportal) != turn:
+            yield "F9", f"{line.subportal} has the turn {pool.turns.get(line.subportal)} in a pool, not {turn}"
     grouped = sorted(key for keys in line.groups.values() for key in keys)
     if grouped != list(line.again) or any(
         state.router.tickets[key[2]].refused != refused for refused, keys in line.groups.items() for key in keys

@@ -232,7 +232,7 @@ def offer_made(state: State, event: e.OfferMade, t: int) -> None:
         state.sessions[request.session].transfer = offer.offer
     else:
         request.offer, request.state = offer.offer, move(REQUEST, request.state, event.TYPE)
-        state.router.offered(request.request)
+        state.router.offered(request.request, offer.representative)
     if offer.representative is not None:
         state.representatives[offer.representative].offers[offer.offer] = None
         state.router.add_offers(offer.representative, 1)

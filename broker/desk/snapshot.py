@@ -33,7 +33,7 @@ from broker.routing.model import Ticket
 from broker.routing.pins import PinSpace
 from broker.routing.router import make_key
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
 PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for
@@ -51,11 +51,13 @@ class Dump(TypedDict):
     next_serial: int
     next_number: int
     portals: list[Row]
+    weights: list[Row]
     teams: list[Row]
     representatives: list[Row]
     visitors: list[Row]
     idle_visitors: list[str]
     requests: list[Row]
+    pools: list[Row]
     offers: list[Row]
     sessions: list[Row]
     shares: list[Row]
@@ -102,6 +104,7 @@ def parts(desk: Desk) -> Iterator[Part]:
 
 def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "portals", map(_PORTAL, state.portals.values())
+    yield "weights", iter(state.weights.items())
     yield "teams", ((team.team, team.title, team.subportals) for team in state.teams.values())
     yield "representatives", _representatives(state)
     yield (
@@ -113,6 +116,7 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     )
     yield "idle_visitors", iter(state.idle_visitors)
     yield "requests", _requests(state)
+    yield "pools", _pools(state)
     yield "offers", map(_OFFER, state.offers.values())
     yield "sessions", map(_SESSION, state.sessions.values())
     yield "shares", map(_SHARE, state.shares.values())
@@ -149,6 +153,13 @@ def _requests(state: State) -> Iterator[Row]:
         yield (*_REQUEST(request), deadlines.get("round", name), *_routing_of(tickets.get(name)))
 
 
+def _pools(state: State) -> Iterator[Row]:
+    """Whose turn it is. Facts, though routing keeps them: they are the sum of all offers since the pool began."""
+    for key in sorted(state.router.pools, key=sorted):
+        pool = state.router.pools[key]
+        yield (tuple(sorted(key)), pool.virtual, tuple(sorted(pool.tags.items())))
+
+
 def _row_of(cls: type[attrs.AttrsInstance]) -> Callable[[object], Row]:
     """All fields, in the order of the class."""
     read: Callable[[object], Row] = attrgetter(*(field.name for field in attrs.fields(cls)))
@@ -160,7 +171,10 @@ _REQUEST: Final = _row_of(Request)
 
 
 def _routing_of(ticket: Ticket | None) -> Row:
-    return ((), False) if ticket is None else (tuple(sorted(ticket.refused)), ticket.paused)
+    if ticket is None:
+        return ((), False, None)
+    charge = None if ticket.charge is None else (tuple(sorted(ticket.charge[0])), ticket.charge[1])
+    return (tuple(sorted(ticket.refused)), ticket.paused, charge)
 
 
 def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times | None = None) -> Desk:
@@ -193,6 +207,9 @@ def _load_configuration(state: State, data: Dump) -> None:
         for name in portal.subportals:
             state.subportals[name] = portal.portal
             state.router.put_line(name)
+    for name, weight in _rows(data["weights"]):
+        state.weights[name] = weight
+        state.router.weigh(name, weight)
     for name, title, subportals in _rows(data["teams"]):
         state.teams[name] = Team(name, title, subportals)
         for subportal in subportals:
@@ -227,12 +244,16 @@ def _load_people(state: State, data: Dump) -> None:
 
 
 def _load_open(state: State, data: Dump) -> None:
-    for *facts, round_until, refused, paused in _rows(data["requests"]):
+    for *facts, round_until, refused, paused, charge in _rows(data["requests"]):
         request = Request(*facts)
         state.requests[request.request] = request
         state.deadlines.set("round", request.request, round_until)
         if request.discipline != "pin":
             _load_ticket(state, request, frozenset(refused), paused=paused)
+            if charge is not None:
+                state.router.tickets[request.request].charge = (frozenset(charge[0]), charge[1])
+    for subportals, virtual, tags in _rows(data["pools"]):
+        state.router.restore(subportals, virtual, dict(tags))
     for row in _rows(data["offers"]):
         offer = Offer(*row)
         state.offers[offer.offer] = offer
@@ -252,7 +273,7 @@ def _load_ticket(state: State, request: Request, refused: frozenset[str], *, pau
     router = state.router
     router.add_ticket(ticket)
     if request.state == "offered":
-        router.offered(request.request)
+        router.offered(request.request, None)
     elif request.state == "assigned":
         router.assigned(request.request)
     elif paused:

@@ -198,6 +198,16 @@ class PortalPut:
 
 
 @attrs.define
+class SubportalPut:
+    """Say how a sub-portal shares representatives with others: of two that wait, one of weight 2 is given twice as
+    many."""
+
+    OP: ClassVar[str] = "subportal.put"
+    subportal: str
+    weight: int
+
+
+@attrs.define
 class TeamPut:
     """Create a team or change it to be as given; subportals are those its representatives serve."""
 
@@ -275,6 +285,7 @@ Command = (
     | ShareStop
     | AccountGet
     | PortalPut
+    | SubportalPut
     | TeamPut
     | RepresentativePut
     | AuthRefresh
@@ -308,6 +319,7 @@ OPS: Final[dict[str, type[Command]]] = {
         ShareStop,
         AccountGet,
         PortalPut,
+        SubportalPut,
         TeamPut,
         RepresentativePut,
         AuthRefresh,

@@ -15,8 +15,11 @@ from broker.routing.policies import Rank
 Key = tuple[int, int, str]
 """A ticket's place: (arrival ms, number, request). It never changes while the request is open."""
 
-HeadKey = tuple[Key, str]
-"""A line's place in a pool: (key of its first ticket that can be offered, sub-portal)."""
+Turn = tuple[int, Key, str]
+"""A line's place in a pool: (its tag, key of its first ticket that can be offered, sub-portal)."""
+
+Charge = tuple[frozenset[str], int]
+"""What an outstanding offer cost its line: (the pool's sub-portals, how much)."""
 
 
 @attrs.define(eq=False)
@@ -36,6 +39,9 @@ class Ticket:
     """Everyone eligible refused it: it waits for the next round."""
     out: bool = False
     """It is offered, or assigned: not to be offered again until it comes back."""
+    counted: bool = False
+    """Among those that its line's ``backlog`` counts."""
+    charge: Charge | None = None
 
 
 @attrs.define(eq=False)
@@ -72,8 +78,14 @@ class Pool:
     members: dict[str, Member] = attrs.field(factory=dict)
     free: SortedList[Rank] = attrs.field(factory=SortedList)
     """Members who take offers, best first."""
-    backlog: SortedList[HeadKey] = attrs.field(factory=SortedList)
-    """Lines with a ticket to offer, the one with the oldest first ticket first."""
+    backlog: SortedList[Turn] = attrs.field(factory=SortedList)
+    """Lines with a ticket to offer, the one whose turn it is first."""
+    turns: dict[str, Turn] = attrs.field(factory=dict)
+    """Sub-portal to its entry in ``backlog``."""
+    tags: dict[str, int] = attrs.field(factory=dict)
+    """Sub-portal to what it was given here, divided by its weight (``fairness.UNIT``); 0 where it is missing."""
+    virtual: int = 0
+    """The tag of the line served last, the greatest so far."""
     available: int = 0
     """How many members are available, whatever their load."""
 
@@ -83,6 +95,10 @@ class Line:
     """One sub-portal's queue."""
 
     subportal: str
+    weight: int = 1
+    """Its share of the representatives that it has in common with others."""
+    backlog: int = 0
+    """How many of its tickets wait for an offer or have one: those between rounds don't count."""
     order: SortedList[Key] = attrs.field(factory=SortedList)
     """Every open queue ticket that isn't assigned, offered ones included: an offered request keeps its place."""
     ready: SortedList[Key] = attrs.field(factory=SortedList)

@@ -12,12 +12,13 @@ while it is out. A member is in ``pool.free`` exactly while it takes offers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
 from sortedcontainers import SortedList
 
+from broker.routing import fairness
 from broker.routing.model import Key, Line, Member, Pool, Ticket
 from broker.routing.policies import least_occupied
 
@@ -59,6 +60,17 @@ class Router:
         line = self.lines[subportal] = Line(subportal)
         line.pools = [pool for pool in self.pools.values() if subportal in pool.subportals]
 
+    def weigh(self, subportal: str, weight: int) -> None:
+        """From the next offer on, this sub-portal's share is another."""
+        self.lines[subportal].weight = weight
+
+    def restore(self, pool: Iterable[str], virtual: int, tags: Mapping[str, int]) -> None:
+        """A pool as a snapshot has it."""
+        found = self.pools[frozenset(pool)]
+        found.virtual, found.tags = virtual, dict(tags)
+        for subportal in found.subportals:
+            fairness.place(found, self.lines[subportal])
+
     def put_member(self, member_id: str, capacity: int, subportals: Iterable[str]) -> None:
         """Add a member or change it: its capacity, and the sub-portals it serves (its pool)."""
         pool = self._pool(frozenset(subportals))
@@ -86,8 +98,7 @@ class Router:
                 line = self.lines[subportal]
                 if pool not in line.pools:
                     line.pools.append(pool)
-                if line.head is not None:
-                    pool.backlog.add((line.head, subportal))
+                fairness.place(pool, line)
         return pool
 
     def _leave_pool(self, member: Member) -> None:
@@ -168,11 +179,14 @@ class Router:
         if not ticket.out:
             self._wait(ticket)
 
-    def offered(self, request: str) -> None:
-        """An offer of this request is out."""
+    def offered(self, request: str, member_id: str | None) -> None:
+        """An offer of this request is out: to a member, or (None) to everyone."""
         ticket = self.tickets[request]
         self._unwait(ticket)
         ticket.out = True
+        if ticket.discipline == "queue" and member_id is not None:
+            pool, line = self.members[member_id].pool, self.lines[ticket.subportal]
+            ticket.charge = (pool.subportals, fairness.charge(pool, line))
 
     def returned(self, request: str, refused_by: str | None) -> None:
         """The offer ended and nobody took it: the ticket is where it was, its age kept."""
@@ -180,6 +194,11 @@ class Router:
         ticket.out = False
         if refused_by is not None:
             ticket.refused |= {refused_by}
+        if ticket.charge is not None:
+            pool = self.pools.get(ticket.charge[0])
+            if pool is not None:  # else its last member has left meanwhile, and the account of it with that one
+                fairness.refund(pool, self.lines[ticket.subportal], ticket.charge[1])
+            ticket.charge = None
         self._wait(ticket)
 
     def assigned(self, request: str) -> None:
@@ -188,6 +207,8 @@ class Router:
         self._unwait(ticket)
         self.lines[ticket.subportal].order.discard(ticket.key)
         ticket.out = True
+        ticket.charge = None
+        self._uncount(ticket)
 
     def requeued(self, request: str, refused_by: str) -> None:
         """The assignment was undone: back in line at the original age. Whoever had it comes last in the new round;
@@ -204,12 +225,14 @@ class Router:
         """The request is over."""
         ticket = self.tickets.pop(request)
         self._unwait(ticket)
+        self._uncount(ticket)
         self.lines[ticket.subportal].order.discard(ticket.key)
 
     def pause(self, request: str) -> None:
         """Its round is over: nobody is offered it until ``next_round``."""
         ticket = self.tickets[request]
         self._unwait(ticket)
+        self._uncount(ticket)
         ticket.paused = True
         line = self.lines[ticket.subportal]
         line.paused.add(request)
@@ -234,6 +257,7 @@ class Router:
                     self.dirty_members[member.id] = None
             case _:
                 line = self.lines[ticket.subportal]
+                self._count(line, ticket)
                 if ticket.refused:
                     self._group(line, ticket)
                 else:
@@ -257,6 +281,19 @@ class Router:
                 self._ungroup(line, ticket)
             self._rehead(line)
         ticket.paused = False
+
+    def _count(self, line: Line, ticket: Ticket) -> None:
+        if not ticket.counted:
+            ticket.counted = True
+            line.backlog += 1
+            if line.backlog == 1:
+                for pool in line.pools:
+                    fairness.lift(pool, line)
+
+    def _uncount(self, ticket: Ticket) -> None:
+        if ticket.counted:
+            ticket.counted = False
+            self.lines[ticket.subportal].backlog -= 1
 
     def _group(self, line: Line, ticket: Ticket) -> None:
         """Somebody has refused it: it stands with those that the same members refused."""
@@ -285,12 +322,9 @@ class Router:
             head = line.again[0]
         if head == line.head:
             return
-        for pool in line.pools:
-            if line.head is not None:
-                pool.backlog.discard((line.head, line.subportal))
-            if head is not None:
-                pool.backlog.add((head, line.subportal))
         line.head = head
+        for pool in line.pools:
+            fairness.place(pool, line)
 
     # --- rounds ----------------------------------------------------------------------------------
 

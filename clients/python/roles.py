@@ -194,6 +194,11 @@ class Manager(Role):
         changed: bool = (await self.request(command))["changed"]
         return changed
 
+    async def put_subportal(self, subportal: str, *, weight: int) -> bool:
+        """Set a sub-portal's share of the representatives that it has in common with others; whether that is new."""
+        changed: bool = (await self.request(ops.SubportalPut(subportal, weight)))["changed"]
+        return changed
+
     async def put_team(self, team: str, subportals: Sequence[str], *, title: str | None = None) -> bool:
         """The same for a team and what it serves."""
         changed: bool = (await self.request(ops.TeamPut(team, list(subportals), personal(title))))["changed"]

@@ -56,6 +56,15 @@ def test_a_file_becomes_the_manager_ops_that_make_it(tmp_path: Path) -> None:
     }
 
 
+def test_a_share_is_of_a_sub_portal_that_is_there(tmp_path: Path) -> None:
+    puts = load_desk(write(tmp_path, GOOD + '[[subportal]]\nsubportal = "orders"\nweight = 2\n'))
+    assert [put.op for put in puts] == ["portal.put", "subportal.put", "team.put", "representative.put"]
+    (problem,) = problems(tmp_path, GOOD + '[[subportal]]\nsubportal = "order"\nweight = 2\n')
+    assert problem.startswith("subportal[0].subportal: ")
+    (problem,) = problems(tmp_path, GOOD + '[[subportal]]\nsubportal = "orders"\nweight = 0\n')
+    assert problem == "subportal[0].weight: expected an int from 1 to 100"
+
+
 def test_an_empty_file_is_an_empty_account(tmp_path: Path) -> None:
     assert load_desk(write(tmp_path, "")) == ()
 

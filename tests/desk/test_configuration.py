@@ -105,6 +105,24 @@ def test_a_team_serves_sub_portals_that_exist_each_once() -> None:
     assert scene.desk.held_contents() == {"c_2"}
 
 
+def test_a_sub_portals_share_is_set_told_and_forgotten_with_it() -> None:
+    scene = office("ann")
+    refusal = scene.refused(ops.SubportalPut("none", 2), MIA, Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == "args.subportal"
+    assert scene.ok(ops.SubportalPut("help", 1), MIA).value == {"subportal": "help", "changed": False}
+    assert scene.ok(ops.SubportalPut("help", 3), MIA).value == {"subportal": "help", "changed": True}
+    assert scene.told("account")[-1] == ("subportal.changed", {"subportal": "help", "weight": 3, "by": "mia"})
+    assert scene.ok(ops.SubportalPut("help", 3), MIA).value["changed"] is False
+    assert scene.desk.state.router.lines["help"].weight == 3
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["other"]), MIA)
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["other", "help"]), MIA)
+    assert scene.ok(ops.AccountGet(), MIA).value["subportals"] == [
+        {"subportal": "other", "portal": "help", "weight": 1},
+        {"subportal": "help", "portal": "help", "weight": 1},
+    ]
+    assert scene.desk.state.router.lines["help"].weight == 1
+
+
 def test_a_representative_belongs_to_a_team_that_exists() -> None:
     scene = office()
     command = ops.RepresentativePut("ann", personal("Ann"), "none", 1)
@@ -132,6 +150,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "pick_fallback": "choose",
             }
         ],
+        "subportals": [{"subportal": "help", "portal": "help", "weight": 1}],
         "teams": [{"team": "blue", "title": None, "subportals": ["help"]}],
         "representatives": [
             {

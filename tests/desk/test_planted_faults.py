@@ -18,7 +18,8 @@ from broker.desk.outcome import Decision
 from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing import matching
-from broker.routing.model import Line
+from broker.routing.model import Line, Pool
+from broker.routing.policies import Rank
 from broker.routing.router import Router, make_key
 from broker.units import SECONDS
 from tests.support.builders import customer, offer_id, personal, representative, session_id
@@ -64,8 +65,8 @@ def test_F2_caught_a_session_with_two_owners() -> None:
 
 
 def test_F4_caught_matching_that_ignores_capacity(monkeypatch: Patch) -> None:
-    def anybody(line: object, refused: object) -> str:
-        return "ann"
+    def anybody(pool: object, refused: object) -> Rank:
+        return (0.0, 0, "ann")
 
     scene = office("ann", "bo")
     scene.ask("one")
@@ -90,7 +91,7 @@ def test_F5_caught_matching_that_gives_up_too_early(monkeypatch: Patch) -> None:
 
 def test_F5_caught_a_line_that_is_never_looked_at(monkeypatch: Patch) -> None:
     real = matching._match_line
-    monkeypatch.setattr(matching, "_match_line", lambda line: None if line.subportal == "b" else real(line))
+    monkeypatch.setattr(matching, "_match_line", lambda line, pool: None if line.subportal == "b" else real(line, pool))
     scene = office("ann")
     scene.portal("help", "ask", "queue", "help", "b")
     scene.team("blue", "help", "b")
@@ -151,8 +152,8 @@ def test_F6_caught_the_youngest_served_first(monkeypatch: Patch) -> None:
         scene.ask(name)
     real = matching._match_line
 
-    def youngest(line: Line) -> matching.Found | None:
-        found = real(line)
+    def youngest(line: Line, pool: Pool) -> matching.Found | None:
+        found = real(line, pool)
         return None if found is None else (line.ready[-1], found[1])
 
     monkeypatch.setattr(matching, "_match_line", youngest)
@@ -184,7 +185,7 @@ def test_F16_caught_a_refused_set_that_is_ignored(monkeypatch: Patch) -> None:
     scene = office("ann", "bo")
     scene.ask("carl")
     real = matching.best_member
-    monkeypatch.setattr(matching, "best_member", lambda line, refused: real(line, frozenset()))
+    monkeypatch.setattr(matching, "best_member", lambda pool, refused: real(pool, frozenset()))
     breaks("F16", lambda: scene.ok(ops.OfferDecline(offer_id("carl"), "no"), representative("ann")))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from fractions import Fraction
+from typing import TypeGuard
 
 import attrs
 import pytest
@@ -343,3 +345,58 @@ async def test_scenario_8_capacity_is_never_passed(autojump_clock: MockClock) ->
             offer = await client.event("offer.made")  # each freed place goes to the oldest
             assert offer.data["request"] == asked[position]
             await client.write("offer.accept", offer=offer.data["offer"])
+
+
+# --- 9 ---------------------------------------------------------------------------------------------
+
+
+def _drift(served: Sequence[str], weights: dict[str, int]) -> Fraction:
+    """How far the two are ever apart, over every window: the greatest less the least of the running difference."""
+    (x, y), seen, now = weights, [Fraction(0)], Fraction(0)
+    for line in served:
+        now += Fraction(1, weights[x]) if line == x else -Fraction(1, weights[y])
+        seen.append(now)
+    return max(seen) - min(seen)
+
+
+async def test_scenario_9_F9_F10_sub_portals_share_by_weight(autojump_clock: MockClock) -> None:
+    weights = {"x": 2, "y": 1}
+    async with stage() as b:
+        await _desk(b, [("x", "ask", "queue"), ("y", "ask", "queue")], {"t": list("abcdef")})
+        boss = await b.staff("boss", "manager")
+        await boss.write("subportal.put", subportal="x", weight=2)
+        await boss.ask("subscribe", stream="account", from_="now", types=["offer.made"])
+        staff = [await _on_duty(b, name) for name in "abcdef"]
+        done = set[object]()
+
+        async def both_wait(x: int, y: int, serve: int) -> None:
+            """So many come, so many are served: what was offered while both waited is fair in every window."""
+            for line, count in (("x", x), ("y", y)):
+                for _ in range(count):
+                    await _asking(b, line, text="Why?")
+            boss.pump()
+            await _serve(staff, done, serve)
+            offered = [str(event.data["subportal"]) for event in boss.pump() if _is(event, "offer.made")]
+            assert set(offered) == {"x", "y"}
+            assert _drift(offered, weights) <= Fraction(3, 2)
+
+        await both_wait(80, 25, 60)
+        await _serve(staff, done, 105)  # y is done first, and x has everybody
+        await trio.sleep(3600)
+        await both_wait(40, 30, 150)  # and comes back without anything saved up
+
+
+async def _serve(staff: Sequence[Live], done: set[object], count: int) -> None:
+    """Go on until so many requests have been served, whoever is offered them."""
+    while len(done) < count:
+        for person in staff:
+            for event in _offers(person):
+                if event.data["offer"] not in done and len(done) < count:
+                    taken = await person.write("offer.accept", offer=event.data["offer"])
+                    await person.write("session.end", session=taken["session"])
+                    done.add(event.data["offer"])
+        await trio.sleep(0.01)
+
+
+def _is(frame: frames.Frame, type_: str) -> TypeGuard[frames.Event]:
+    return isinstance(frame, frames.Event) and frame.type == type_

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.routing import matching
-from broker.routing.matching import best_member, next_match, round_is_over
-from broker.routing.model import Match, RoundOver
-from broker.routing.router import Router
+from broker.routing.matching import next_match, round_is_over
+from broker.routing.model import Match, RoundOver, Ticket
+from broker.routing.router import Router, make_key
 from tests.routing.test_router import router, waiting
 
 
@@ -23,7 +23,7 @@ def matches(made: Router) -> Iterator[Match | RoundOver]:
         if isinstance(found, RoundOver):
             made.pause(found.request)
         else:
-            made.offered(found.request)
+            made.offered(found.request, found.member)
             if found.member is not None:
                 made.add_offers(found.member, 1)
 
@@ -72,7 +72,7 @@ def test_the_oldest_comes_first_in_whatever_order_pools_were_marked() -> None:
 def test_a_refused_ticket_in_front_holds_nobody_up() -> None:
     made = router("ann", "bo")
     waiting(made, "old", 1)
-    made.offered("old")
+    made.offered("old", "ann")
     made.add_load("bo", 1, 5)  # busy, and eligible
     made.returned("old", "ann")
     waiting(made, "new", 2)
@@ -85,7 +85,7 @@ def test_among_refused_tickets_too_the_oldest_that_somebody_may_take_comes_first
     made = router("ann", "bo", serves=("x", "y"))
     for name, t, line, by in (("a", 1, "x", "ann"), ("b", 2, "y", "bo"), ("c", 3, "x", "bo"), ("d", 4, "y", "ann")):
         waiting(made, name, t, line)
-        made.offered(name)
+        made.offered(name, by)
         made.returned(name, by)
     made.set_available("bo", 9, available=False, rested=False)
     assert [found.request for found in matches(made) if isinstance(found, RoundOver)] == ["a", "d"]
@@ -124,8 +124,12 @@ def test_F13_the_best_of_all_pools_that_have_not_refused(
         for number, (load, idle) in enumerate(ranks)
         if load < 3 and number not in refused
     ]
-    expected = min(able)[2] if able else None
-    assert best_member(made.lines["x"], {f"m{number}" for number in refused}) == expected
+    made.add_ticket(Ticket("r", "x", make_key(0, 1, "r"), "queue", refused=frozenset(f"m{one}" for one in refused)))
+    found = next_match(made)
+    if able:
+        assert found == Match("r", "queue", min(able)[2])
+    else:
+        assert not isinstance(found, Match)
 
 
 # --- how little it looks at (P6) ---------------------------------------------------------------------
@@ -138,13 +142,13 @@ class Counted:
         self.lines = self.members = 0
         match_line, best = matching._match_line, matching.best_member
 
-        def counting_line(line: Any) -> Any:
+        def counting_line(line: Any, pool: Any) -> Any:
             self.lines += 1
-            return match_line(line)
+            return match_line(line, pool)
 
-        def counting_best(line: Any, refused: Any) -> Any:
+        def counting_best(pool: Any, refused: Any) -> Any:
             self.members += 1
-            return best(line, refused)
+            return best(pool, refused)
 
         monkeypatch.setattr(matching, "_match_line", counting_line)
         monkeypatch.setattr(matching, "best_member", counting_best)
@@ -173,7 +177,7 @@ def test_P6_requests_that_the_same_people_refused_are_looked_at_as_one(
     made.add_load("bo", 1, 0)
     for number in range(size):
         waiting(made, f"r{number:03}", number)
-        made.offered(f"r{number:03}")
+        made.offered(f"r{number:03}", "ann")
         made.returned(f"r{number:03}", "ann")
     assert next_match(made) is None
     counted = Counted(monkeypatch)

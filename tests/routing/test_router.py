@@ -38,7 +38,7 @@ def test_a_place_is_kept_while_offered_and_gone_when_assigned() -> None:
     made = router("ann")
     waiting(made, "one")
     waiting(made, "two")
-    made.offered("one")
+    made.offered("one", "ann")
     assert made.position("one") == 1
     made.assigned("one")
     assert made.position("two") == 1
@@ -94,7 +94,7 @@ def test_a_member_who_moves_away_from_a_marked_pool_leaves_nothing_to_look_at() 
 def test_a_paused_ticket_is_offered_to_nobody_until_its_next_round() -> None:
     made = router("ann")
     waiting(made, "one")
-    made.offered("one")
+    made.offered("one", "ann")
     made.returned("one", "ann")
     assert next_match(made) == RoundOver("one")
     made.pause("one")
@@ -108,7 +108,7 @@ def test_a_paused_ticket_is_offered_to_nobody_until_its_next_round() -> None:
 def test_a_paused_ticket_can_be_removed() -> None:
     made = router("ann")
     waiting(made, "one")
-    made.offered("one")
+    made.offered("one", "ann")
     made.returned("one", "ann")
     made.pause("one")
     made.remove("one")
@@ -119,7 +119,7 @@ def test_a_paused_ticket_can_be_removed() -> None:
 def test_an_offer_that_nobody_refused_comes_back_as_it_was() -> None:
     made = router("ann")
     waiting(made, "one")
-    made.offered("one")
+    made.offered("one", "ann")
     made.returned("one", None)
     assert made.tickets["one"].refused == frozenset()
     assert next_match(made) == Match("one", "queue", "ann")
@@ -128,7 +128,7 @@ def test_an_offer_that_nobody_refused_comes_back_as_it_was() -> None:
 def test_aiming_a_ticket_that_is_out_waits_for_its_return() -> None:
     made = router("ann", "bo")
     waiting(made, "one", how="direct", target="ann")
-    made.offered("one")
+    made.offered("one", "ann")
     made.aim("one", "direct", "bo")
     assert next_match(made) is None
     made.returned("one", None)

@@ -123,6 +123,14 @@ class Counter(RuleBasedStateMachine):
         self.compare()
 
     @rarely
+    @rule(line=st.sampled_from(SUBPORTALS), weight=st.integers(1, 5))
+    def put_line(self, line: str, weight: int) -> None:
+        """A sub-portal's share becomes another."""
+        self.carried_out(ops.SubportalPut(line, weight), manager())
+        self.model.put_line(line, weight)
+        self.compare()
+
+    @rarely
     @rule(name=staff, team=st.sampled_from(TEAMS), capacity=capacities)
     def put_person(self, name: str, team: str, capacity: int) -> None:
         """A representative comes, moves, or may take more or less."""

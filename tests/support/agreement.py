@@ -4,12 +4,14 @@ as a sentence."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from broker.desk import snapshot
 from broker.desk.desk import Desk
 from broker.desk.events import pack_body, unpack_body
 from broker.desk.outcome import Recorded
 from broker.protocol.codec import pack_value, unpack_value
+from broker.routing.fairness import UNIT
 from tests.support import builders
 from tests.support.model import Model
 
@@ -47,6 +49,7 @@ def agree(desk: Desk, model: Model) -> None:
     offers = {(o.offer, o.request, o.kind, o.representative, o.deadline) for o in state.offers.values()}
     assert offers == {(o.name, o.wish, o.kind, o.to, o.deadline) for o in model.proposals}
     _agree_on_people(desk, model)
+    _agree_on_turns(desk, model)
     due = [(t, kind, name) for t, kind, name in state.deadlines if kind != "visitors"]
     assert due == model.due()
 
@@ -69,6 +72,15 @@ def _agree_on_people(desk: Desk, model: Model) -> None:
         assert [request for request, _, _ in desk.positions(line, 1, len(queue) + 1)] == queue
         for place, request in enumerate(queue, 1):
             assert state.router.position(request) == place
+
+
+def _agree_on_turns(desk: Desk, model: Model) -> None:
+    pools = desk.state.router.pools
+    assert set(pools) == set(model.turns)
+    for key, turns in model.turns.items():
+        given = {line: Fraction(tag, UNIT) for line, tag in pools[key].tags.items() if tag}
+        assert given == {line: amount for line, amount in turns.given.items() if amount}
+        assert Fraction(pools[key].virtual, UNIT) == turns.last
 
 
 def same_desk(one: Desk, other: Desk) -> None:

@@ -7,6 +7,7 @@ is offered what, in which states everything is, when what is due. It knows nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 import attrs
 
@@ -72,6 +73,20 @@ class Proposal:
     kind: str
     to: str | None
     deadline: int | None
+    charge: tuple[Key, Fraction] | None = None
+    """Whose turn it was in which group of people, and what that cost."""
+
+
+Key = frozenset[str]
+"""The lines that some people serve: those who serve the same share turns."""
+
+
+@attrs.define
+class Turns:
+    """What each line was given by the people who serve the same lines, divided by its weight."""
+
+    given: dict[str, Fraction] = attrs.field(factory=dict)
+    last: Fraction = Fraction(0)
 
 
 @attrs.define
@@ -87,6 +102,10 @@ class Model:
     lost: dict[str, int] = attrs.field(factory=dict)
     pins: list[tuple[str, str, int]] = attrs.field(factory=list)
     """Live ones: id, representative, when it expires."""
+    weights: dict[str, int] = attrs.field(factory=dict)
+    turns: dict[Key, Turns] = attrs.field(factory=dict)
+    busy: set[str] = attrs.field(factory=set)
+    """Lines with a wish that waits for an offer or has one."""
     now: int = 0
 
     # --- questions, all answered by searching -----------------------------------------------------
@@ -145,18 +164,43 @@ class Model:
     def put_team(self, team: str, serves: Iterable[str]) -> None:
         """A team serves other lines: what its members were offered from the others goes back."""
         before, self.teams[team] = self.teams.get(team, ()), tuple(serves)
+        self._regroup()
         for person in self.people:
             if person.team == team:
                 self._moved(person, before, self.teams[team])
+
+    def put_line(self, line: str, weight: int) -> None:
+        """A line's share."""
+        self.weights[line] = weight
+
+    def _regroup(self) -> None:
+        """Whoever serves other lines than before is in another group, which begins with nothing given."""
+        there = {frozenset(self.teams[person.team]) for person in self.people}
+        self.turns = {key: self.turns.get(key) or Turns() for key in there}
+
+    def _awake(self) -> None:
+        """A line in which something begins to wait takes up turns where they stand now."""
+        busy = {
+            wish.line
+            for wish in self.wishes
+            if wish.how == "queue" and wish.state in ("waiting", "offered") and not wish.paused
+        }
+        for line in busy - self.busy:
+            for key, turns in self.turns.items():
+                if line in key:
+                    turns.given[line] = max(turns.given.get(line, Fraction(0)), turns.last)
+        self.busy = busy
 
     def put_person(self, name: str, team: str, capacity: int) -> None:
         """A new representative, or another team or capacity: the newest offers that no longer fit go back."""
         known = [person for person in self.people if person.name == name]
         if not known:
             self.people.append(Person(name, team, capacity))
+            self._regroup()
             return
         before = self.teams[known[0].team]
         known[0].team, known[0].capacity = team, capacity
+        self._regroup()
         self._moved(known[0], before, self.teams[team])
         while self.places(name) > capacity and self.proposed(name):
             self._undo(self.proposed(name)[-1], refused=True)
@@ -239,6 +283,7 @@ class Model:
     def ask(self, wish: Wish) -> None:
         """A customer asks."""
         self.wishes.append(wish)
+        self._awake()
 
     def pick(self, name: str, target: str) -> None:
         """The customer chooses again."""
@@ -252,6 +297,7 @@ class Model:
             if offer.wish == name:
                 self._undo(offer, refused=False)
         self.wishes.remove(wish)
+        self._awake()
         if not any(other.visitor == wish.visitor for other in self.wishes):
             self.lost.pop(wish.visitor, None)
 
@@ -264,6 +310,7 @@ class Model:
             assert wish.owner is not None
             self._let_go(wish)
         wish.state, wish.owner, wish.round_at, wish.paused = "assigned", who, None, False
+        self._awake()
         self.person(who).idle_since = self.now
 
     def decline(self, offer_name: str) -> None:
@@ -284,6 +331,7 @@ class Model:
         for offer in [offer for offer in self.proposals if offer.wish == name]:
             self.proposals.remove(offer)
         wish.state, wish.refused, wish.target = "waiting", {former}, None
+        self._awake()
         if wish.how == "direct":
             self._unplace(wish)
 
@@ -311,6 +359,8 @@ class Model:
         if offer.kind == "transfer":
             return
         wish.state = "waiting"
+        if offer.charge is not None and offer.charge[0] in self.turns:
+            self.turns[offer.charge[0]].given[wish.line] -= offer.charge[1]
         if refused and offer.to is not None:
             wish.refused.add(offer.to)
         if refused and offer.kind == "direct":
@@ -347,6 +397,7 @@ class Model:
         wish.round_at = None
         if wish.paused:
             wish.paused, wish.refused = False, set()
+            self._awake()
 
     def _abandon(self, visitor: str) -> None:
         for wish in [wish for wish in self.wishes if wish.visitor == visitor]:
@@ -357,28 +408,60 @@ class Model:
         for wish in self.wishes:
             if wish.paused and wish.line in self.teams[person.team]:
                 wish.paused, wish.refused = False, set()
+                self._awake()
 
     # --- matching --------------------------------------------------------------------------------
 
     def match(self) -> None:
-        """Every offer that can be made is made; of what competes for a place, the oldest comes first."""
+        """Every offer that can be made is made: to everyone, to those who were picked, then by turns."""
         for wish in self.wishes:
             if wish.state == "waiting" and wish.how == "broadcast":
                 self._propose(wish, "broadcast", None)
             elif wish.state == "waiting" and wish.how == "direct" and wish.target and self.takes(wish.target):
                 self._propose(wish, "direct", wish.target)
-        for wish in self.wishes:
-            if wish.state != "waiting" or wish.how != "queue" or wish.paused:
-                continue
+        while True:
+            self._end_rounds()
+            found = [one for key in self.turns if (one := self._turn(key)) is not None]
+            if not found:
+                return
+            wish = min((wish for wish, _ in found), key=self.wishes.index)
+            best = min((who for one, who in found if one is wish), key=self._rank)
+            key = frozenset(self.teams[best.team])
+            turns, cost = self.turns[key], Fraction(1, self.weights.get(wish.line, 1))
+            before = turns.given.get(wish.line, Fraction(0))
+            turns.given[wish.line], turns.last = before + cost, max(turns.last, before)
+            self._propose(wish, "queue", best.name)
+            self.proposals[-1].charge = (key, cost)
+
+    def _end_rounds(self) -> None:
+        for wish in self._in_line():
             if wish.refused and all(
                 not person.there or person.name in wish.refused for person in self.serving(wish.line)
             ):
                 wish.paused, wish.round_at = True, self.now + PAUSE
-                continue
-            could = [p for p in self.serving(wish.line) if self.takes(p.name) and p.name not in wish.refused]
-            if could:
-                best = min(could, key=lambda p: (self.places(p.name) / p.capacity, p.idle_since, p.name))
-                self._propose(wish, "queue", best.name)
+                self._awake()
+
+    def _in_line(self) -> list[Wish]:
+        return [wish for wish in self.wishes if wish.state == "waiting" and wish.how == "queue" and not wish.paused]
+
+    def _turn(self, key: Key) -> tuple[Wish, Person] | None:
+        """Of the lines that these people serve, the one that was given the least has the first turn; of those that were
+        given as much, the one whose first wish is the oldest."""
+        lines: dict[str, list[Wish]] = {}
+        for wish in self._in_line():
+            if wish.line in key:
+                lines.setdefault(wish.line, []).append(wish)
+        given = self.turns[key].given
+        free = [one for one in self.people if frozenset(self.teams[one.team]) == key and self.takes(one.name)]
+        for line in sorted(lines, key=lambda line: (given.get(line, 0), self.wishes.index(lines[line][0]))):
+            for wish in lines[line]:
+                could = [one for one in free if one.name not in wish.refused]
+                if could:
+                    return wish, min(could, key=self._rank)
+        return None
+
+    def _rank(self, person: Person) -> tuple[float, int, str]:
+        return (self.places(person.name) / person.capacity, person.idle_since, person.name)
 
     def _propose(self, wish: Wish, kind: str, to: str | None) -> None:
         wish.offers += 1

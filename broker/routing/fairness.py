@@ -1,0 +1,61 @@
+"""Whose turn it is among the sub-portals that share representatives: start-time fair queueing, kept in each pool.
+
+Theory of operation (after Goyal, Vin and Cheng, "Start-time Fair Queueing", IEEE/ACM Transactions on Networking 5(5),
+1997: fair whatever the capacity does, which here comes and goes with people). Each sub-portal has a *tag* in each
+pool: what it has been given there, divided by its weight. The one with the least tag is next. An offer is charged when
+it is made, and given back exactly if nobody accepts it, so offers that are still out count. A pool's *virtual time* is
+the tag of whom it served last, and never goes back. A sub-portal whose line was empty begins there again if its tag is
+lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone.
+
+The bound (F9) and its proof are in ``docs/explanation/fairness.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from broker.routing.model import Line, Pool
+
+UNIT: Final = 720_720
+"""One offer at weight 1. Divisible by every weight up to 16, so that equal shares are equal ints; past that a charge is
+less than one part in 7,000 too small."""
+
+
+def lift(pool: Pool, line: Line) -> None:
+    """This line had nothing to offer and nothing on offer, and now has."""
+    _set(pool, line, max(pool.tags.get(line.subportal, 0), pool.virtual))
+
+
+def charge(pool: Pool, line: Line) -> int:
+    """A member of this pool is offered a request of this line; what that costs the line."""
+    tag = pool.tags.get(line.subportal, 0)
+    pool.virtual = max(pool.virtual, tag)
+    cost = UNIT // line.weight
+    _set(pool, line, tag + cost)
+    return cost
+
+
+def refund(pool: Pool, line: Line, cost: int) -> None:
+    """The offer came to nothing."""
+    _set(pool, line, pool.tags.get(line.subportal, 0) - cost)
+
+
+def _set(pool: Pool, line: Line, tag: int) -> None:
+    pool.tags[line.subportal] = tag
+    place(pool, line)
+
+
+def place(pool: Pool, line: Line) -> None:
+    """Put the line's entry in the pool's backlog where its tag and its head have it."""
+    subportal = line.subportal
+    turn = None if line.head is None else (pool.tags.get(subportal, 0), line.head, subportal)
+    before = pool.turns.get(subportal)
+    if turn == before:
+        return
+    if before is not None:
+        pool.backlog.remove(before)
+    if turn is None:
+        del pool.turns[subportal]
+    else:
+        pool.backlog.add(turn)
+        pool.turns[subportal] = turn
