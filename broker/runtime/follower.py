@@ -18,7 +18,7 @@ from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.publish import render, resolve
 from broker.desk.view import view
-from broker.journal.base import Record, Snapshot, Store
+from broker.journal.base import JournalError, Record, Snapshot, Store
 from broker.journal.worker import Questions
 from broker.limits import SNAPSHOT_RECORDS
 from broker.protocol import frames
@@ -27,6 +27,7 @@ from broker.routing.pins import PinSpace
 from broker.runtime.texts import refs
 
 CHUNK: Final = 100  # records folded at a time: about 2 ms, which is what a commit may have to wait
+LONG_CHUNK: Final = 500  # the same when it is further behind than this: or a busy writer's follower never catches up
 MOST_DESKS: Final = 16  # kept folded; the one used longest ago is dropped, its snapshot and tail are read again
 PAGE_BYTES: Final = 128 * 1024  # of one history page: one is held for each slow reader
 _LONG_TAIL: Final = 4  # a start that reads more than this part of SNAPSHOT_RECORDS is followed by a snapshot
@@ -39,6 +40,8 @@ Chunks = Generator[None, None, object]
 class _Folded:
     desk: Desk
     saved_seq: int
+    goal: int = 0
+    """The seq to which the idle hook folds before it saves; noted once, for a busy journal has no end to reach."""
     saving: Iterator[None] | None = None
     """Makes a snapshot, a slice at a time; until it is through nothing more may be folded."""
 
@@ -88,8 +91,10 @@ class Follower:
             return bool(self._round)
         folded = self._folded(store, account)
         if folded.saving is None:
-            if self._fold(store, folded, account):
+            folded.goal = folded.goal or head
+            if self._fold(store, folded, account, folded.goal):
                 return True
+            folded.goal = 0
             folded.saving = self._keep(store, folded, account)
         if not _go_on(folded):
             self._overdue.discard(account)
@@ -113,14 +118,15 @@ class Follower:
         self._desks.move_to_end(account)
         return folded
 
-    def _fold(self, store: Store, folded: _Folded, account: str) -> bool:
-        """Fold one chunk; whether there may be more."""
-        records = store.records(account, folded.desk.seq, CHUNK)
+    def _fold(self, store: Store, folded: _Folded, account: str, goal: int) -> bool:
+        """Fold one chunk; whether the record of this seq is still to come."""
+        behind = goal - folded.desk.seq
+        records = store.records(account, folded.desk.seq, LONG_CHUNK if behind > LONG_CHUNK else CHUNK)
         for record in records:
             folded.desk.evolve(event_of(record), record.t, record.entries)
         folded.desk.settle()
         folded.desk.drain_released()
-        return len(records) == CHUNK
+        return bool(records) and folded.desk.seq < goal
 
     def _keep(self, store: Store, folded: _Folded, account: str) -> Iterator[None]:
         """Store a snapshot of the desk as it is, in slices."""
@@ -137,7 +143,8 @@ class Follower:
 
     def _caught_up(self, store: Store, account: str) -> Generator[None, None, _Folded]:
         folded = self._folded(store, account)
-        while _go_on(folded) or self._fold(store, folded, account):
+        goal = store.head(account).seq
+        while _slice(folded) or self._fold(store, folded, account, goal):
             yield
         return folded
 
@@ -193,6 +200,14 @@ def _go_on(folded: _Folded) -> bool:
             raise
         return False
     return True
+
+
+def _slice(folded: _Folded) -> bool:
+    """The same for somebody who only needs the desk: that the snapshot can't be stored is no matter of theirs."""
+    try:
+        return _go_on(folded)
+    except JournalError:
+        return False
 
 
 def event_of(record: Record) -> events.Event:

@@ -31,14 +31,3 @@ def test_deadlines_are_a_sorted_mapping(steps: list[tuple[str, str, int | None]]
             model[kind, name] = t
         assert list(deadlines) == sorted((t, kind, name) for (kind, name), t in model.items())
         assert deadlines.first() == next(iter(deadlines), None)
-
-
-def test_deadlines_that_never_come_take_no_room() -> None:
-    deadlines = Deadlines()
-    deadlines.set("hold", "ann", 10**9)
-    for number in range(10_000):
-        deadlines.set("offer", f"o{number}", number)
-        deadlines.set("offer", f"o{number}", None)
-        deadlines.set("hold", "ann", 10**9 + number)
-    assert len(deadlines._heap) < 100
-    assert list(deadlines) == [(10**9 + 9999, "hold", "ann")]

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from broker.desk import snapshot
-from broker.journal.base import Append, Reply
+from broker.journal.base import Append, JournalUnavailable, Reply
 from broker.journal.memory import MemoryStore
 from broker.journal.process import ProcessJournal
 from broker.journal.sqlite import SqliteStore
@@ -143,6 +143,47 @@ async def test_a_snapshot_is_made_in_slices_and_the_desk_stands_still_meanwhile(
         assert offset == b.hub.accounts["acme"].desk.stream_head("me:ann")
         assert folded.desk.seq == b.hub.accounts["acme"].seq
         same_desk(snapshot.load("acme", 0, PinSpace(bytes(16)), snapshot.dump(folded.desk)), folded.desk)
+
+
+async def test_who_asks_for_a_view_is_not_told_that_a_snapshot_cannot_be_stored(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalUnavailable("the disk is full", surely_nothing=True)
+
+    async with broker() as b:
+        await busy(b)
+        follower = Follower(snapshot_records=8)
+        while (folded := follower._desks.get("acme")) is None or folded.saving is None:
+            assert follower.idle(b.store)
+        monkeypatch.setattr(b.store, "save_snapshot", full)
+        shown = follower.questions()["snapshot"](b.store, "acme", "me:ann", "me", ("ann", "representative", None))
+        answer = run(shown)
+        assert isinstance(answer, tuple)
+        assert answer[0] == b.hub.accounts["acme"].desk.stream_head("me:ann")
+        with pytest.raises(JournalUnavailable):
+            run(follower.questions()["save"](b.store, "acme"))
+
+
+async def test_it_takes_longer_steps_while_it_is_far_behind_and_does_not_chase_the_head(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "CHUNK", 1)
+    monkeypatch.setattr(following, "LONG_CHUNK", 10)
+    async with broker() as b:
+        await busy(b)
+        records = b.store.head("acme").seq
+        follower = Follower()
+        saving = follower.questions()["save"](b.store, "acme")
+        next(saving)  # type: ignore[call-overload]
+        assert follower._desks["acme"].desk.seq == 10
+        await busy(b)  # it goes to where the journal was when it was asked
+        steps = 1
+        while follower._desks["acme"].saving is None:
+            next(saving)  # type: ignore[call-overload]
+            steps += 1
+        assert follower._desks["acme"].desk.seq == records
+        assert records / 10 < steps < 10 + records / 10 + 2
 
 
 async def test_pages_are_bounded_in_events_and_in_bytes(autojump_clock: MockClock) -> None:
