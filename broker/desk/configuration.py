@@ -9,8 +9,9 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import offers
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import DEFAULT_WEIGHT, Context, Portal, Representative, State, Team
+from broker.desk.state import Context, Portal, Representative, State, Subportal, Team
 from broker.protocol import ops
+from broker.routing.policies import DEFAULT
 
 KINDS: dict[str, tuple[str, ...]] = {
     "web": ("pick", "ask", "button"),
@@ -28,7 +29,8 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     if len(set(names)) != len(names):
         return bad_args("args.subportals", "each name once")
     for index, name in enumerate(names):
-        if state.subportals.get(name, command.portal) != command.portal:
+        known = state.subportals.get(name)
+        if known is not None and known.portal != command.portal:
             return bad_args(f"args.subportals[{index}]", "a name that no other portal of the account uses")
     now = state.portals.get(command.portal)
     if now is None and len(state.portals) >= limits.MAX_PORTALS:
@@ -70,13 +72,13 @@ def _portal_fields(portal: Portal | e.PortalPut) -> tuple[object, ...]:
 
 
 def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> Decision | Refusal:
-    """Set a sub-portal's share."""
-    if command.subportal not in state.subportals:
+    """Set a sub-portal's share and policy."""
+    now = state.subportals.get(command.subportal)
+    if now is None:
         return bad_args("args.subportal", "the name of a sub-portal")
-    value = {"subportal": command.subportal, "changed": state.weight(command.subportal) != command.weight}
-    if not value["changed"]:
-        return Decision(value=value)
-    return Decision([e.SubportalPut(command.subportal, command.weight, _who(context))], value)
+    event = e.SubportalPut(command.subportal, command.weight or 1, command.policy or DEFAULT, _who(context))
+    changed = (now.weight, now.policy) != (event.weight, event.policy)
+    return Decision([event] if changed else [], {"subportal": command.subportal, "changed": changed})
 
 
 def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision | Refusal:
@@ -139,8 +141,8 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
                 for portal in state.portals.values()
             ],
             "subportals": [
-                {"subportal": name, "portal": portal, "weight": state.weight(name)}
-                for name, portal in state.subportals.items()
+                {"subportal": one.subportal, "portal": one.portal, "weight": one.weight, "policy": one.policy}
+                for one in state.subportals.values()
             ],
             "teams": [
                 {"team": team.team, "title": team.title, "subportals": list(team.subportals)}
@@ -220,9 +222,9 @@ def _who(context: Context) -> str:
 def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     """Apply ``PortalPut``."""
     before = state.portals.get(event.portal)
+    kept = {}
     if before is not None:
-        for name in before.subportals:
-            state.subportals.pop(name, None)
+        kept = {name: state.subportals.pop(name) for name in before.subportals}
         for name in sorted(set(before.subportals) - set(event.subportals)):
             _forget_subportal(state, name)
         if event.title is not None:
@@ -232,20 +234,20 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
         event.portal, title, event.kind, event.mode, tuple(event.subportals), event.offer_ms, event.pick_fallback
     )
     for name in event.subportals:
-        state.subportals[name] = event.portal
+        state.subportals[name] = kept.get(name) or Subportal(name, event.portal)
         state.router.put_line(name)
 
 
 def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:
     """Apply ``SubportalPut``."""
-    state.weights[event.subportal] = event.weight
-    state.router.weigh(event.subportal, event.weight)
+    subportal = state.subportals[event.subportal]
+    subportal.weight, subportal.policy = event.weight, event.policy
+    state.router.tune(event.subportal, event.weight, event.policy)
 
 
 def _forget_subportal(state: State, name: str) -> None:
     """Nobody serves it any more: one that is made under this name later is another."""
-    if state.weights.pop(name, None) is not None:
-        state.router.weigh(name, DEFAULT_WEIGHT)
+    state.router.tune(name, 1, DEFAULT)
     for team in sorted(state.serving.pop(name, ())):
         _serve(state, state.teams[team], tuple(one for one in state.teams[team].subportals if one != name))
 

@@ -75,12 +75,13 @@ class PortalPut:
 
 @attrs.define
 class SubportalPut:
-    """A sub-portal's share of the representatives that it has in common with others was set."""
+    """A sub-portal's share of the representatives that it has in common with others was set, and its policy."""
 
     TYPE: ClassVar[str] = "subportal.put"
     VERSION: ClassVar[int] = 1
     subportal: str
     weight: int
+    policy: str
     by: str
 
 

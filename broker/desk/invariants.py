@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from broker.desk.state import Request, State
 from broker.routing.matching import round_is_over
 from broker.routing.model import Key, Line, Ticket
-from broker.routing.policies import least_occupied
+from broker.routing.policies import DEFAULT, POLICIES
 from broker.routing.router import make_key
 
 STATES = ("waiting", "offered", "assigned")
@@ -180,9 +180,9 @@ def _capacity(state: State, lowered: Collection[str]) -> Broken:
         if load + offers > person.capacity and (offers or name not in lowered):
             yield "F4", f"{name} has {load} sessions and {offers} offers with a capacity of {person.capacity}"
         takes = person.available and load + offers < person.capacity
-        rank = least_occupied(load, offers, person.capacity, member.idle_since, name) if takes else None
-        if member.rank != rank:
-            yield "F4", f"{name} is ranked {member.rank}, not {rank}"
+        ranks = {policy: POLICIES[policy].rank(member) for policy in member.pool.free} if takes else {}
+        if member.ranks != ranks:
+            yield "F4", f"{name} is ranked {member.ranks}, not {ranks}"
 
 
 def _pins(state: State) -> Broken:
@@ -291,8 +291,11 @@ def _working(state: State) -> Broken:
     for pool in router.pools.values():
         if pool.available != sum(member.available for member in pool.members.values()):
             yield "F5", f"a pool counts {pool.available} available"
-        if list(pool.free) != sorted(member.rank for member in pool.members.values() if member.rank is not None):
-            yield "F5", f"a pool takes others for free than {list(pool.free)}"
+        if set(pool.free) != ({router.lines[name].policy for name in pool.subportals} or {DEFAULT}):
+            yield "F5", f"a pool ranks by {sorted(pool.free)}, which isn't what its lines go by"
+        for policy, takers in pool.free.items():
+            if list(takers) != sorted(member.ranks[policy] for member in pool.members.values() if member.ranks):
+                yield "F5", f"a pool takes others for free than {list(takers)}"
         if list(pool.backlog) != sorted(pool.turns.values()):
             yield "F5", f"a pool goes through other lines than {list(pool.backlog)}"
 

@@ -25,6 +25,7 @@ from broker.desk.state import (
     Session,
     Share,
     State,
+    Subportal,
     Team,
     Times,
     Visitor,
@@ -50,8 +51,9 @@ class Dump(TypedDict):
     last_t: int
     next_serial: int
     next_number: int
+    turns: int
     portals: list[Row]
-    weights: list[Row]
+    subportals: list[Row]
     teams: list[Row]
     representatives: list[Row]
     visitors: list[Row]
@@ -94,6 +96,7 @@ def parts(desk: Desk) -> Iterator[Part]:
     yield "last_t", desk.last_t
     yield "next_serial", state.next_serial
     yield "next_number", state.next_number
+    yield "turns", state.router.turns
     for name, rows in _sections(state):
         while chunk := list(islice(rows, PART_ROWS)):
             yield name, chunk
@@ -104,7 +107,7 @@ def parts(desk: Desk) -> Iterator[Part]:
 
 def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "portals", map(_PORTAL, state.portals.values())
-    yield "weights", iter(state.weights.items())
+    yield "subportals", map(_SUBPORTAL, state.subportals.values())
     yield "teams", ((team.team, team.title, team.subportals) for team in state.teams.values())
     yield "representatives", _representatives(state)
     yield (
@@ -144,6 +147,7 @@ def _representatives(state: State) -> Iterator[Row]:
             tuple(person.offers),
             tuple(person.pins),
             members[name].idle_since,
+            members[name].turn,
         )
 
 
@@ -166,7 +170,8 @@ def _row_of(cls: type[attrs.AttrsInstance]) -> Callable[[object], Row]:
     return read
 
 
-_PORTAL, _OFFER, _SESSION, _SHARE, _PIN = map(_row_of, (Portal, Offer, Session, Share, Pin))
+_PORTAL, _SUBPORTAL, _OFFER = map(_row_of, (Portal, Subportal, Offer))
+_SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
 
 
@@ -192,6 +197,7 @@ def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times |
     state.ended_sessions = OrderedDict((name, (visitor, who)) for name, visitor, who in _rows(data["ended_sessions"]))
     state.streams = dict(data["streams"])
     wake_for_visitors(state)
+    state.router.turns = data["turns"]
     desk.settle()
     return desk
 
@@ -204,12 +210,11 @@ def _load_configuration(state: State, data: Dump) -> None:
     for row in _rows(data["portals"]):
         portal = Portal(*row)
         state.portals[portal.portal] = portal
-        for name in portal.subportals:
-            state.subportals[name] = portal.portal
-            state.router.put_line(name)
-    for name, weight in _rows(data["weights"]):
-        state.weights[name] = weight
-        state.router.weigh(name, weight)
+    for row in _rows(data["subportals"]):
+        subportal = Subportal(*row)
+        state.subportals[subportal.subportal] = subportal
+        state.router.put_line(subportal.subportal)
+        state.router.tune(subportal.subportal, subportal.weight, subportal.policy)
     for name, title, subportals in _rows(data["teams"]):
         state.teams[name] = Team(name, title, subportals)
         for subportal in subportals:
@@ -217,7 +222,7 @@ def _load_configuration(state: State, data: Dump) -> None:
 
 
 def _load_people(state: State, data: Dump) -> None:
-    for *facts, sessions, offers, pins, idle_since in _rows(data["representatives"]):
+    for *facts, sessions, offers, pins, idle_since, turn in _rows(data["representatives"]):
         person = Representative(*facts)
         person.sessions, person.offers, person.pins = map(dict.fromkeys, (sessions, offers, pins))
         name = person.representative
@@ -227,7 +232,7 @@ def _load_people(state: State, data: Dump) -> None:
         team.signed_in += person.chosen != "offline"
         state.router.put_member(name, person.capacity, team.subportals)
         member = state.router.members[name]
-        member.load, member.offers, member.idle_since = len(sessions), len(offers), idle_since
+        member.load, member.offers, member.idle_since, member.turn = len(sessions), len(offers), idle_since, turn
         state.router.set_available(name, idle_since, available=person.available, rested=False)
         state.deadlines.set("lease", name, person.lease_until)
         state.deadlines.set("hold", name, person.hold_until)

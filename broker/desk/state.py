@@ -7,7 +7,6 @@ open, or by a named limit; what is over leaves, because history is the journal's
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
 
 import attrs
 
@@ -16,9 +15,8 @@ from broker.content import Ref
 from broker.desk.deadlines import Deadlines
 from broker.desk.identity import Identity
 from broker.routing.pins import PinSpace
+from broker.routing.policies import DEFAULT
 from broker.routing.router import Router
-
-DEFAULT_WEIGHT: Final = 1
 
 
 @attrs.define(eq=False)
@@ -32,6 +30,16 @@ class Portal:
     subportals: tuple[str, ...]
     offer_ms: int
     pick_fallback: str
+
+
+@attrs.define(eq=False)
+class Subportal:
+    """A part of a portal, through which requests enter; each has a line of its own."""
+
+    subportal: str
+    portal: str
+    weight: int = 1
+    policy: str = DEFAULT
 
 
 @attrs.define(eq=False)
@@ -195,10 +203,7 @@ class State:
     pinspace: PinSpace
     times: Times
     portals: dict[str, Portal] = attrs.field(factory=dict)
-    subportals: dict[str, str] = attrs.field(factory=dict)
-    """Sub-portal to its portal."""
-    weights: dict[str, int] = attrs.field(factory=dict)
-    """Sub-portal to its share, where one was set."""
+    subportals: dict[str, Subportal] = attrs.field(factory=dict)
     serving: dict[str, set[str]] = attrs.field(factory=dict)
     """Sub-portal to the teams that serve it."""
     teams: dict[str, Team] = attrs.field(factory=dict)
@@ -224,10 +229,6 @@ class State:
     """Content that no open thing refers to any more; the runtime drains it."""
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     router: Router = attrs.field(factory=Router)
-
-    def weight(self, subportal: str) -> int:
-        """Its share of the representatives that it has in common with others."""
-        return self.weights.get(subportal, DEFAULT_WEIGHT)
 
     def release(self, *refs: Ref | None) -> None:
         """These texts are no longer needed in memory."""

@@ -147,5 +147,5 @@ def _team(state: State, name: str) -> Iterator[Part]:
 
 def _lines(desk: Desk) -> Iterator[Part]:
     waiting = dict(desk.lines())
-    for subportal, portal in desk.state.subportals.items():
-        yield {"subportal": subportal, "portal": portal, "waiting": waiting.get(subportal, 0)}
+    for one in desk.state.subportals.values():
+        yield {"subportal": one.subportal, "portal": one.portal, "waiting": waiting.get(one.subportal, 0)}

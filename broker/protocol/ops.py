@@ -199,12 +199,13 @@ class PortalPut:
 
 @attrs.define
 class SubportalPut:
-    """Say how a sub-portal shares representatives with others: of two that wait, one of weight 2 is given twice as
-    many."""
+    """Say how a sub-portal shares representatives with others (of two that wait, one of weight 2 is given twice as
+    many), and by which policy they are chosen."""
 
     OP: ClassVar[str] = "subportal.put"
     subportal: str
-    weight: int
+    weight: int | None = None
+    policy: str | None = None
 
 
 @attrs.define

@@ -59,3 +59,15 @@ def place(pool: Pool, line: Line) -> None:
     else:
         pool.backlog.add(turn)
         pool.turns[subportal] = turn
+
+
+def rehead(line: Line) -> None:
+    """Another ticket may be the line's first that can be offered."""
+    head = line.ready[0] if line.ready else None
+    if line.again and (head is None or line.again[0] < head):
+        head = line.again[0]
+    if head == line.head:
+        return
+    line.head = head
+    for pool in line.pools:
+        place(pool, line)

@@ -45,7 +45,7 @@ def _oldest_turn(router: Router) -> Found | None:
     """Over all pools that changed. A pool in which nothing can be offered is unmarked."""
     best: Found | None = None
     for pool in list(router.dirty):
-        found = _turn(router, pool) if pool.free else None
+        found = _turn(router, pool) if pool.somebody_free else None
         if found is None:
             del router.dirty[pool]
         elif best is None or found < best:
@@ -71,15 +71,15 @@ def _match_line(line: Line, pool: Pool) -> Found | None:
     if len(heads) > 1:
         heads.sort(key=lambda head: head[0])
     for key, refused in heads:
-        rank = best_member(pool, refused)
+        rank = best_member(pool, line.policy, refused)
         if rank is not None:
             return key, rank
     return None
 
 
-def best_member(pool: Pool, refused: Collection[str]) -> Rank | None:
+def best_member(pool: Pool, policy: str, refused: Collection[str]) -> Rank | None:
     """The best rank of this pool's free members who aren't among ``refused``."""
-    return next((rank for rank in pool.free if rank[2] not in refused), None)
+    return next((rank for rank in pool.free[policy] if rank[2] not in refused), None)
 
 
 def round_is_over(line: Line, refused: Collection[str]) -> bool:

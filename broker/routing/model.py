@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 from sortedcontainers import SortedList
 
-from broker.routing.policies import Rank
+from broker.routing.policies import DEFAULT, Rank
 
 Key = tuple[int, int, str]
 """A ticket's place: (arrival ms, number, request). It never changes while the request is open."""
@@ -59,8 +59,10 @@ class Member:
     """When its load last changed, or it last became available after a break (ms)."""
     available: bool = False
     """Signed in, connected, and welcoming offers."""
-    rank: Rank | None = None
-    """Its entry in ``pool.free``; None while it takes no offers."""
+    turn: int = 0
+    """The number of the last offer from a line that it was made."""
+    ranks: dict[str, Rank] = attrs.field(factory=dict)
+    """Its entries in ``pool.free``, by policy; none while it takes no offers."""
     direct: SortedList[Key] = attrs.field(factory=SortedList)
     """Requests that picked this member and wait for it."""
 
@@ -76,8 +78,8 @@ class Pool:
 
     subportals: frozenset[str]
     members: dict[str, Member] = attrs.field(factory=dict)
-    free: SortedList[Rank] = attrs.field(factory=SortedList)
-    """Members who take offers, best first."""
+    free: dict[str, SortedList[Rank]] = attrs.field(factory=dict)
+    """Members who take offers, best first, by each policy that one of its lines has."""
     backlog: SortedList[Turn] = attrs.field(factory=SortedList)
     """Lines with a ticket to offer, the one whose turn it is first."""
     turns: dict[str, Turn] = attrs.field(factory=dict)
@@ -89,6 +91,11 @@ class Pool:
     available: int = 0
     """How many members are available, whatever their load."""
 
+    @property
+    def somebody_free(self) -> bool:
+        """Whether any member takes offers."""
+        return any(self.free.values())
+
 
 @attrs.define(eq=False)
 class Line:
@@ -97,6 +104,8 @@ class Line:
     subportal: str
     weight: int = 1
     """Its share of the representatives that it has in common with others."""
+    policy: str = DEFAULT
+    """Who of those that are free is offered its requests."""
     backlog: int = 0
     """How many of its tickets wait for an offer or have one: those between rounds don't count."""
     order: SortedList[Key] = attrs.field(factory=SortedList)

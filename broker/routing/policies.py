@@ -1,20 +1,88 @@
-"""Who is first among those who could take a request: the default rule, and how it is ranked.
+"""Who is first among those who could take a request: named rules, one for each sub-portal.
 
-Least occupied, then longest idle, then id. Occupied is (sessions + outstanding offers) / capacity,
-so that a burst of offers spreads out; idle runs from the last change of the number of sessions.
+A policy ranks a member; the least rank is offered the request. It sees the member and nothing else, so a rank changes
+only with its member, and the free members of a pool stay sorted: a decision looks at the first. What a policy may rest
+on is what ``Ranked`` has. How to add one: ``docs/how-to/policy.md``.
 """
 
 from __future__ import annotations
 
-Rank = tuple[float, int, str]
-"""(occupied share, idle since ms, id): the smallest is chosen. Equal fractions are equal floats (IEEE division
-is correctly rounded), so 1/3 ties with 2/6."""
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+Rank = tuple[float, float, str]
+"""(first criterion, second, member's id): the smallest is chosen, and no two are equal."""
 
 
-def least_occupied(load: int, offers: int, capacity: int, idle_since: int, member: str) -> Rank:
-    """The default rule's rank of one member.
+class Ranked(Protocol):
+    """What is known of a member."""
 
-    >>> least_occupied(1, 0, 3, 500, "ann") == least_occupied(1, 1, 6, 500, "ann")
-    True
-    """
-    return ((load + offers) / capacity, idle_since, member)
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def load(self) -> int:
+        """Its sessions."""
+
+    @property
+    def offers(self) -> int:
+        """Offers that are out to it alone."""
+
+    @property
+    def capacity(self) -> int:
+        """How many of both together it may have."""
+
+    @property
+    def idle_since(self) -> int:
+        """When its load last changed, or it last came back from a break (ms)."""
+
+    @property
+    def turn(self) -> int:
+        """The number of the last offer from a line that it was made; 0 before the first. They count up over the
+        account."""
+
+
+class Policy(Protocol):
+    """A rule."""
+
+    def rank(self, member: Ranked) -> Rank:
+        """Smaller is better."""
+
+
+class LeastOccupied:
+    """Least occupied, then longest idle, then id. Occupied is (sessions + outstanding offers) / capacity, so that a
+    burst of offers spreads out (F13).
+
+    Equal fractions are equal floats (IEEE division is correctly rounded), so 1/3 ties with 2/6."""
+
+    def rank(self, member: Ranked) -> Rank:
+        """See ``Policy``."""
+        return ((member.load + member.offers) / member.capacity, member.idle_since, member.id)
+
+
+class LongestIdle:
+    """Longest idle, then least occupied, then id (F12). The idle time runs from the last session's begin or end; a
+    break starts it anew, a lost connection doesn't."""
+
+    def rank(self, member: Ranked) -> Rank:
+        """See ``Policy``."""
+        return (member.idle_since, (member.load + member.offers) / member.capacity, member.id)
+
+
+class RoundRobin:
+    """Whoever was offered something the longest ago, then id: those who are free all the time get the same number,
+    give or take one (F11). An offer counts as a turn whatever becomes of it."""
+
+    def rank(self, member: Ranked) -> Rank:
+        """See ``Policy``."""
+        return (member.turn, 0, member.id)
+
+
+DEFAULT: Final = "least_occupied"
+POLICIES: Final[Mapping[str, Policy]] = {
+    DEFAULT: LeastOccupied(),
+    "longest_idle": LongestIdle(),
+    "round_robin": RoundRobin(),
+}
+"""By the name that a sub-portal is given."""

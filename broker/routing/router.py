@@ -20,7 +20,7 @@ from sortedcontainers import SortedList
 
 from broker.routing import fairness
 from broker.routing.model import Key, Line, Member, Pool, Ticket
-from broker.routing.policies import least_occupied
+from broker.routing.policies import DEFAULT, POLICIES
 
 NOBODY: Final[frozenset[str]] = frozenset()
 
@@ -45,6 +45,8 @@ class Router:
         self.members: dict[str, Member] = {}
         self.lines: dict[str, Line] = {}
         self.pools: dict[frozenset[str], Pool] = {}
+        self.turns = 0
+        """Offers made from lines so far."""
         self.dirty: dict[Pool, None] = {}  # ordered: first marked, first looked at
         self.dirty_members: dict[str, None] = {}  # whose direct line may be served
         self.to_broadcast: dict[str, None] = {}  # broadcast tickets whose offer isn't open
@@ -60,9 +62,22 @@ class Router:
         line = self.lines[subportal] = Line(subportal)
         line.pools = [pool for pool in self.pools.values() if subportal in pool.subportals]
 
-    def weigh(self, subportal: str, weight: int) -> None:
-        """From the next offer on, this sub-portal's share is another."""
-        self.lines[subportal].weight = weight
+    def tune(self, subportal: str, weight: int, policy: str) -> None:
+        """From the next offer on, this sub-portal's share and the policy of its offers are these."""
+        line = self.lines[subportal]
+        line.weight = weight
+        if line.policy != policy:
+            line.policy = policy
+            for pool in line.pools:
+                self._rank_all(pool)
+
+    def _rank_all(self, pool: Pool) -> None:
+        """The pool's lines have other policies than before."""
+        used = {self.lines[subportal].policy for subportal in pool.subportals} or {DEFAULT}
+        pool.free = {policy: SortedList() for policy in sorted(used)}
+        for member in pool.members.values():
+            member.ranks = {}
+            self._rerank(member)
 
     def restore(self, pool: Iterable[str], virtual: int, tags: Mapping[str, int]) -> None:
         """A pool as a snapshot has it."""
@@ -99,13 +114,12 @@ class Router:
                 if pool not in line.pools:
                     line.pools.append(pool)
                 fairness.place(pool, line)
+            self._rank_all(pool)
         return pool
 
     def _leave_pool(self, member: Member) -> None:
         pool = member.pool
-        if member.rank is not None:
-            pool.free.remove(member.rank)
-            member.rank = None
+        self._unrank(member)
         del pool.members[member.id]
         pool.available -= member.available
         self._recheck_rounds(pool)
@@ -150,16 +164,20 @@ class Router:
 
     def _rerank(self, member: Member) -> None:
         pool = member.pool
-        if member.rank is not None:
-            pool.free.remove(member.rank)
-            member.rank = None
+        self._unrank(member)
         if member.takes_offers:
-            member.rank = least_occupied(member.load, member.offers, member.capacity, member.idle_since, member.id)
-            pool.free.add(member.rank)
+            for policy, free in pool.free.items():
+                rank = member.ranks[policy] = POLICIES[policy].rank(member)
+                free.add(rank)
             if pool.backlog:
                 self.dirty[pool] = None
             if member.direct:
                 self.dirty_members[member.id] = None
+
+    def _unrank(self, member: Member) -> None:
+        for policy, rank in member.ranks.items():
+            member.pool.free[policy].remove(rank)
+        member.ranks.clear()
 
     # --- tickets ---------------------------------------------------------------------------------
 
@@ -185,8 +203,10 @@ class Router:
         self._unwait(ticket)
         ticket.out = True
         if ticket.discipline == "queue" and member_id is not None:
-            pool, line = self.members[member_id].pool, self.lines[ticket.subportal]
-            ticket.charge = (pool.subportals, fairness.charge(pool, line))
+            member, line = self.members[member_id], self.lines[ticket.subportal]
+            ticket.charge = (member.pool.subportals, fairness.charge(member.pool, line))
+            self.turns += 1
+            member.turn = self.turns  # its rank follows with the offer, which ``add_offers`` is told of
 
     def returned(self, request: str, refused_by: str | None) -> None:
         """The offer ended and nobody took it: the ticket is where it was, its age kept."""
@@ -262,7 +282,7 @@ class Router:
                     self._group(line, ticket)
                 else:
                     line.ready.add(ticket.key)
-                self._rehead(line)
+                fairness.rehead(line)
                 self._mark(line)
 
     def _unwait(self, ticket: Ticket) -> None:
@@ -279,7 +299,7 @@ class Router:
                 line.ready.discard(ticket.key)
             else:
                 self._ungroup(line, ticket)
-            self._rehead(line)
+            fairness.rehead(line)
         ticket.paused = False
 
     def _count(self, line: Line, ticket: Ticket) -> None:
@@ -316,21 +336,11 @@ class Router:
         if not line.again and not line.paused:
             self.lines_again.pop(line.subportal, None)
 
-    def _rehead(self, line: Line) -> None:
-        head = line.ready[0] if line.ready else None
-        if line.again and (head is None or line.again[0] < head):
-            head = line.again[0]
-        if head == line.head:
-            return
-        line.head = head
-        for pool in line.pools:
-            fairness.place(pool, line)
-
     # --- rounds ----------------------------------------------------------------------------------
 
     def _mark(self, line: Line) -> None:
         for pool in line.pools:
-            if pool.free:
+            if pool.somebody_free:
                 self.dirty[pool] = None
 
     def _restart_rounds(self, pool: Pool) -> None:

@@ -194,9 +194,16 @@ class Manager(Role):
         changed: bool = (await self.request(command))["changed"]
         return changed
 
-    async def put_subportal(self, subportal: str, *, weight: int) -> bool:
-        """Set a sub-portal's share of the representatives that it has in common with others; whether that is new."""
-        changed: bool = (await self.request(ops.SubportalPut(subportal, weight)))["changed"]
+    async def put_subportal(
+        self,
+        subportal: str,
+        *,
+        weight: int = 1,
+        policy: Literal["least_occupied", "longest_idle", "round_robin"] = "least_occupied",
+    ) -> bool:
+        """Set a sub-portal's share of the representatives that it has in common with others, and how one of them is
+        chosen; whether that is new."""
+        changed: bool = (await self.request(ops.SubportalPut(subportal, weight, policy)))["changed"]
         return changed
 
     async def put_team(self, team: str, subportals: Sequence[str], *, title: str | None = None) -> bool:

@@ -60,7 +60,8 @@ def test_a_sub_portal_belongs_to_one_portal() -> None:
     assert (refusal.detail or {})["path"] == "args.subportals"
     scene.ok(ops.PortalPut("help", "ask", "queue", ["other"]), MIA)
     scene.ok(ops.PortalPut("more", "ask", "queue", ["more", "help"]), MIA)
-    assert scene.desk.state.subportals == {"other": "help", "more": "more", "help": "more"}
+    found = {name: subportal.portal for name, subportal in scene.desk.state.subportals.items()}
+    assert found == {"other": "help", "more": "more", "help": "more"}
 
 
 def test_what_open_requests_were_made_under_cannot_change_under_them() -> None:
@@ -105,22 +106,26 @@ def test_a_team_serves_sub_portals_that_exist_each_once() -> None:
     assert scene.desk.held_contents() == {"c_2"}
 
 
-def test_a_sub_portals_share_is_set_told_and_forgotten_with_it() -> None:
+def test_a_sub_portals_share_and_policy_are_set_told_and_forgotten_with_it() -> None:
     scene = office("ann")
     refusal = scene.refused(ops.SubportalPut("none", 2), MIA, Code.BAD_ARGS)
     assert (refusal.detail or {})["path"] == "args.subportal"
     assert scene.ok(ops.SubportalPut("help", 1), MIA).value == {"subportal": "help", "changed": False}
-    assert scene.ok(ops.SubportalPut("help", 3), MIA).value == {"subportal": "help", "changed": True}
-    assert scene.told("account")[-1] == ("subportal.changed", {"subportal": "help", "weight": 3, "by": "mia"})
-    assert scene.ok(ops.SubportalPut("help", 3), MIA).value["changed"] is False
-    assert scene.desk.state.router.lines["help"].weight == 3
+    assert scene.ok(ops.SubportalPut("help", 3, "round_robin"), MIA).value == {"subportal": "help", "changed": True}
+    told = {"subportal": "help", "weight": 3, "policy": "round_robin", "by": "mia"}
+    assert scene.told("account")[-1] == ("subportal.changed", told)
+    assert scene.ok(ops.SubportalPut("help", 3, "round_robin"), MIA).value["changed"] is False
+    line = scene.desk.state.router.lines["help"]
+    assert (line.weight, line.policy) == (3, "round_robin")
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "more"]), MIA)
+    assert (line.weight, line.policy) == (3, "round_robin")
     scene.ok(ops.PortalPut("help", "ask", "queue", ["other"]), MIA)
     scene.ok(ops.PortalPut("help", "ask", "queue", ["other", "help"]), MIA)
     assert scene.ok(ops.AccountGet(), MIA).value["subportals"] == [
-        {"subportal": "other", "portal": "help", "weight": 1},
-        {"subportal": "help", "portal": "help", "weight": 1},
+        {"subportal": "other", "portal": "help", "weight": 1, "policy": "least_occupied"},
+        {"subportal": "help", "portal": "help", "weight": 1, "policy": "least_occupied"},
     ]
-    assert scene.desk.state.router.lines["help"].weight == 1
+    assert (line.weight, line.policy) == (1, "least_occupied")
 
 
 def test_a_representative_belongs_to_a_team_that_exists() -> None:
@@ -150,7 +155,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "pick_fallback": "choose",
             }
         ],
-        "subportals": [{"subportal": "help", "portal": "help", "weight": 1}],
+        "subportals": [{"subportal": "help", "portal": "help", "weight": 1, "policy": "least_occupied"}],
         "teams": [{"team": "blue", "title": None, "subportals": ["help"]}],
         "representatives": [
             {

@@ -15,6 +15,7 @@ from broker.desk.invariants import InvariantBroken
 from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing.model import Pool
+from broker.routing.policies import POLICIES
 from tests.desk.test_planted_faults import breaks
 from tests.support.builders import manager, offer_id, personal, representative, request_id, session_id
 from tests.support.scene import Scene, office
@@ -89,7 +90,7 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a team that miscounts": ("F18", lambda s: _set(s.teams["blue"], "signed_in", 7)),
     "a team that serves something else": ("F5", lambda s: _set(s.teams["blue"], "subportals", ("help",))),
     "a load miscounted": ("F4", lambda s: _set(s.router.members["ann"], "load", 0)),
-    "a wrong rank": ("F4", lambda s: _set(s.router.members["bo"], "rank", (0.9, 0, "bo"))),
+    "a wrong rank": ("F4", lambda s: s.router.members["bo"].ranks.update(least_occupied=(0.9, 0, "bo"))),
     "more places than capacity": ("F4", lambda s: _lower(s, "cy")),
     "a pin without a serial": ("A8", lambda s: s.serials.clear()),
     "an offer without a deadline": ("F16", lambda s: s.deadlines.set("offer", offer_id("offered"), None)),
@@ -104,12 +105,23 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a direct line not served": ("F5", lambda s: _free(s, "cy")),
     "a line under a wrong head": ("F5", lambda s: _set(s.router.lines["help"], "head", (1, 1, "r"))),
     "a pool that miscounts": ("F5", lambda s: _set(_pool(s), "available", 9)),
-    "a pool that takes others for free": ("F5", lambda s: _pool(s).free.clear()),
+    "a pool that takes others for free": ("F5", lambda s: _pool(s).free["least_occupied"].add((0.5, 0, "zoe"))),
+    "a pool that ranks by what nobody asked for": ("F5", lambda s: _rank_by_turns(s)),
+    "a turn that isn't its tag's": ("F9", lambda s: _pool(s).tags.update(help=7)),
+    "a pool that forgot whose turn it is": ("F5", lambda s: _pool(s).backlog.clear()),
 }
 
 
 def _pool(state: State) -> Pool:
     return state.router.members["ann"].pool
+
+
+def _rank_by_turns(state: State) -> None:
+    pool = state.router.members["ann"].pool
+    pool.free["round_robin"] = pool.free["least_occupied"].copy()
+    for member in pool.members.values():
+        if member.ranks:
+            member.ranks["round_robin"] = POLICIES["round_robin"].rank(member)
 
 
 def _lower(state: State, name: str) -> None:

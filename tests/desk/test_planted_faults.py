@@ -19,7 +19,7 @@ from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing import matching
 from broker.routing.model import Line, Pool
-from broker.routing.policies import Rank
+from broker.routing.policies import LeastOccupied, Rank
 from broker.routing.router import Router, make_key
 from broker.units import SECONDS
 from tests.support.builders import customer, offer_id, personal, representative, session_id
@@ -65,7 +65,7 @@ def test_F2_caught_a_session_with_two_owners() -> None:
 
 
 def test_F4_caught_matching_that_ignores_capacity(monkeypatch: Patch) -> None:
-    def anybody(pool: object, refused: object) -> Rank:
+    def anybody(pool: object, policy: object, refused: object) -> Rank:
         return (0.0, 0, "ann")
 
     scene = office("ann", "bo")
@@ -173,10 +173,7 @@ def test_F13_caught_a_choice_that_looks_at_names_alone(monkeypatch: Patch) -> No
         test_F13_the_least_occupied_is_chosen_then_the_longest_idle_then_the_first_by_name,
     )
 
-    monkeypatch.setattr(
-        "broker.routing.router.least_occupied",
-        lambda load, offers, capacity, idle_since, member: (0.0, 0, member),
-    )
+    monkeypatch.setattr(LeastOccupied, "rank", lambda self, member: (0.0, 0, member.id))
     with pytest.raises((AssertionError, InvariantBroken)):
         test_F13_the_least_occupied_is_chosen_then_the_longest_idle_then_the_first_by_name()
 
@@ -185,7 +182,7 @@ def test_F16_caught_a_refused_set_that_is_ignored(monkeypatch: Patch) -> None:
     scene = office("ann", "bo")
     scene.ask("carl")
     real = matching.best_member
-    monkeypatch.setattr(matching, "best_member", lambda pool, refused: real(pool, frozenset()))
+    monkeypatch.setattr(matching, "best_member", lambda pool, policy, refused: real(pool, policy, frozenset()))
     breaks("F16", lambda: scene.ok(ops.OfferDecline(offer_id("carl"), "no"), representative("ann")))
 
 

@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from broker.protocol import frames
+from broker.routing.policies import POLICIES
 from tests.e2e.stage import Live, Stage, stage
 from tests.runtime.harness import Refused
 
@@ -321,10 +322,12 @@ async def test_F18_who_signs_out_is_shown_nothing_of_what_follows(autojump_clock
 # --- 8 ---------------------------------------------------------------------------------------------
 
 
-async def test_scenario_8_capacity_is_never_passed(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_scenario_8_capacity_is_never_passed(autojump_clock: MockClock, policy: str) -> None:
     people = [f"many{number:02d}" for number in range(20)]
     async with stage() as b:
         await _desk(b, [("line", "button", "queue")], {"t": people})
+        await (await b.staff("boss", "manager")).write("subportal.put", subportal="line", policy=policy)
         staff = {name: await _on_duty(b, name) for name in people}
         asked = [(await _asking(b, "line"))[1] for _ in range(500)]
         members = b.broker.hub.accounts["acme"].desk.state.router.members

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from broker.routing import fairness
 from broker.routing.matching import next_match
 from broker.routing.model import Line, Match, Pool, RoundOver, Ticket
+from broker.routing.policies import DEFAULT
 from broker.routing.router import Router, make_key
 
 LINES = ("x", "y", "z")
@@ -62,7 +63,7 @@ class Shop:
     def __attrs_post_init__(self) -> None:
         for line, weight in self.weights.items():
             self.router.put_line(line)
-            self.router.weigh(line, weight)
+            self.router.tune(line, weight, DEFAULT)
             self._begin(line)
 
     @property

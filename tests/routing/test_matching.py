@@ -146,9 +146,9 @@ class Counted:
             self.lines += 1
             return match_line(line, pool)
 
-        def counting_best(pool: Any, refused: Any) -> Any:
+        def counting_best(pool: Any, policy: Any, refused: Any) -> Any:
             self.members += 1
-            return best(pool, refused)
+            return best(pool, policy, refused)
 
         monkeypatch.setattr(matching, "_match_line", counting_line)
         monkeypatch.setattr(matching, "best_member", counting_best)

@@ -10,6 +10,7 @@ from broker.desk.desk import Desk
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Refusal
 from broker.protocol import ops
+from broker.routing.policies import POLICIES
 from broker.units import SECONDS
 from tests.support.agreement import Stored, agree, replay, same_desk, stored
 from tests.support.builders import START, customer, desk, manager, personal, representative
@@ -123,11 +124,11 @@ class Counter(RuleBasedStateMachine):
         self.compare()
 
     @rarely
-    @rule(line=st.sampled_from(SUBPORTALS), weight=st.integers(1, 5))
-    def put_line(self, line: str, weight: int) -> None:
-        """A sub-portal's share becomes another."""
-        self.carried_out(ops.SubportalPut(line, weight), manager())
-        self.model.put_line(line, weight)
+    @rule(line=st.sampled_from(SUBPORTALS), weight=st.integers(1, 5), policy=st.sampled_from(sorted(POLICIES)))
+    def put_line(self, line: str, weight: int, policy: str) -> None:
+        """A sub-portal's share and policy become others."""
+        self.carried_out(ops.SubportalPut(line, weight, policy), manager())
+        self.model.put_line(line, weight, policy)
         self.compare()
 
     @rarely

@@ -66,6 +66,7 @@ def _agree_on_people(desk: Desk, model: Model) -> None:
             person.capacity,
         )
         assert {state.sessions[name].request for name in mine.sessions} == {w.name for w in model.held(person.name)}
+        assert member.turn == person.turn
         assert member.idle_since == person.idle_since, f"{person.name} is idle since {member.idle_since}"
     for line in state.router.lines:
         queue = model.queue(line)

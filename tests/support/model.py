@@ -35,6 +35,7 @@ class Person:
     lease: int | None = None
     hold: int | None = None
     idle_since: int = 0
+    turn: int = 0
 
     @property
     def there(self) -> bool:
@@ -103,7 +104,10 @@ class Model:
     pins: list[tuple[str, str, int]] = attrs.field(factory=list)
     """Live ones: id, representative, when it expires."""
     weights: dict[str, int] = attrs.field(factory=dict)
+    policies: dict[str, str] = attrs.field(factory=dict)
     turns: dict[Key, Turns] = attrs.field(factory=dict)
+    offers: int = 0
+    """Made from lines so far."""
     busy: set[str] = attrs.field(factory=set)
     """Lines with a wish that waits for an offer or has one."""
     now: int = 0
@@ -169,9 +173,9 @@ class Model:
             if person.team == team:
                 self._moved(person, before, self.teams[team])
 
-    def put_line(self, line: str, weight: int) -> None:
-        """A line's share."""
-        self.weights[line] = weight
+    def put_line(self, line: str, weight: int, policy: str) -> None:
+        """A line's share and policy."""
+        self.weights[line], self.policies[line] = weight, policy
 
     def _regroup(self) -> None:
         """Whoever serves other lines than before is in another group, which begins with nothing given."""
@@ -425,13 +429,15 @@ class Model:
             if not found:
                 return
             wish = min((wish for wish, _ in found), key=self.wishes.index)
-            best = min((who for one, who in found if one is wish), key=self._rank)
+            best = min((who for one, who in found if one is wish), key=lambda who: self._rank(wish.line, who))
             key = frozenset(self.teams[best.team])
             turns, cost = self.turns[key], Fraction(1, self.weights.get(wish.line, 1))
             before = turns.given.get(wish.line, Fraction(0))
             turns.given[wish.line], turns.last = before + cost, max(turns.last, before)
             self._propose(wish, "queue", best.name)
             self.proposals[-1].charge = (key, cost)
+            self.offers += 1
+            best.turn = self.offers
 
     def _end_rounds(self) -> None:
         for wish in self._in_line():
@@ -457,11 +463,18 @@ class Model:
             for wish in lines[line]:
                 could = [one for one in free if one.name not in wish.refused]
                 if could:
-                    return wish, min(could, key=self._rank)
+                    return wish, min(could, key=lambda who: self._rank(line, who))
         return None
 
-    def _rank(self, person: Person) -> tuple[float, int, str]:
-        return (self.places(person.name) / person.capacity, person.idle_since, person.name)
+    def _rank(self, line: str, who: Person) -> tuple[float, float, str]:
+        occupied = self.places(who.name) / who.capacity
+        match self.policies.get(line, "least_occupied"):
+            case "longest_idle":
+                return (who.idle_since, occupied, who.name)
+            case "round_robin":
+                return (who.turn, 0, who.name)
+            case _:
+                return (occupied, who.idle_since, who.name)
 
     def _propose(self, wish: Wish, kind: str, to: str | None) -> None:
         wish.offers += 1

@@ -78,7 +78,12 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         lambda max: max.put_portal("p", "ask", "web", ("s",)),
         {"portal": "p", "kind": "ask", "mode": "web", "subportals": ["s"]},
     ),
-    (M, "subportal.put", lambda max: max.put_subportal("s", weight=2), {"subportal": "s", "weight": 2}),
+    (
+        M,
+        "subportal.put",
+        lambda max: max.put_subportal("s", weight=2, policy="round_robin"),
+        {"subportal": "s", "weight": 2, "policy": "round_robin"},
+    ),
     (M, "team.put", lambda max: max.put_team("t", ("s",), title="T"), {"team": "t", "subportals": ["s"], "title": "T"}),
     (
         M,
