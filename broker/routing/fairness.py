@@ -27,11 +27,12 @@ def lift(pool: Pool, line: Line) -> None:
 
 
 def charge(pool: Pool, line: Line) -> int:
-    """A member of this pool is offered a request of this line; what that costs the line."""
+    """A member of this pool is offered a request of this line; what that costs the line. Its place is the caller's to
+    see to, with the head that the offer takes away."""
     tag = pool.tags.get(line.subportal, 0)
     pool.virtual = max(pool.virtual, tag)
     cost = UNIT // line.weight
-    _set(pool, line, tag + cost)
+    pool.tags[line.subportal] = tag + cost
     return cost
 
 

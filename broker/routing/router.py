@@ -200,13 +200,17 @@ class Router:
     def offered(self, request: str, member_id: str | None) -> None:
         """An offer of this request is out: to a member, or (None) to everyone."""
         ticket = self.tickets[request]
-        self._unwait(ticket)
-        ticket.out = True
+        pool = None
         if ticket.discipline == "queue" and member_id is not None:
             member, line = self.members[member_id], self.lines[ticket.subportal]
-            ticket.charge = (member.pool.subportals, fairness.charge(member.pool, line))
+            pool = member.pool
+            ticket.charge = (pool.subportals, fairness.charge(pool, line))
             self.turns += 1
             member.turn = self.turns  # its rank follows with the offer, which ``add_offers`` is told of
+        self._unwait(ticket)
+        ticket.out = True
+        if pool is not None:
+            fairness.place(pool, line)
 
     def returned(self, request: str, refused_by: str | None) -> None:
         """The offer ended and nobody took it: the ticket is where it was, its age kept."""

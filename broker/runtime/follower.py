@@ -27,7 +27,10 @@ from broker.routing.pins import PinSpace
 from broker.runtime.texts import refs
 
 CHUNK: Final = 100  # records folded at a time: about 2 ms, which is what a commit may have to wait
-LONG_CHUNK: Final = 500  # the same when it is further behind than this: or a busy writer's follower never catches up
+LONG_CHUNK: Final = (
+    500  # the same when it must catch up: somebody waits, or a busy writer leaves it ever further behind
+)
+_FAR_BEHIND: Final = 2  # times SNAPSHOT_RECORDS: then the idle hook takes long chunks too
 MOST_DESKS: Final = 16  # kept folded; the one used longest ago is dropped, its snapshot and tail are read again
 PAGE_BYTES: Final = 128 * 1024  # of one history page: one is held for each slow reader
 _LONG_TAIL: Final = 4  # a start that reads more than this part of SNAPSHOT_RECORDS is followed by a snapshot
@@ -92,7 +95,7 @@ class Follower:
         folded = self._folded(store, account)
         if folded.saving is None:
             folded.goal = folded.goal or head
-            if self._fold(store, folded, account, folded.goal):
+            if self._fold(store, folded, account, folded.goal, hurry=_FAR_BEHIND * self._snapshot_records):
                 return True
             folded.goal = 0
             folded.saving = self._keep(store, folded, account)
@@ -118,10 +121,11 @@ class Follower:
         self._desks.move_to_end(account)
         return folded
 
-    def _fold(self, store: Store, folded: _Folded, account: str, goal: int) -> bool:
-        """Fold one chunk; whether the record of this seq is still to come."""
+    def _fold(self, store: Store, folded: _Folded, account: str, goal: int, *, hurry: int = 0) -> bool:
+        """Fold one chunk, a long one when more than ``hurry`` records behind; whether the goal is still to come.
+        Without ``hurry`` somebody waits for it."""
         behind = goal - folded.desk.seq
-        records = store.records(account, folded.desk.seq, LONG_CHUNK if behind > LONG_CHUNK else CHUNK)
+        records = store.records(account, folded.desk.seq, LONG_CHUNK if behind > max(hurry, LONG_CHUNK) else CHUNK)
         for record in records:
             folded.desk.evolve(event_of(record), record.t, record.entries)
         folded.desk.settle()
