@@ -72,12 +72,18 @@ def _portal_fields(portal: Portal | e.PortalPut) -> tuple[object, ...]:
 
 
 def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> Decision | Refusal:
-    """Set a sub-portal's share and policy."""
+    """Set a sub-portal's share, policy and length of line."""
     now = state.subportals.get(command.subportal)
     if now is None:
         return bad_args("args.subportal", "the name of a sub-portal")
-    event = e.SubportalPut(command.subportal, command.weight or 1, command.policy or DEFAULT, _who(context))
-    changed = (now.weight, now.policy) != (event.weight, event.policy)
+    event = e.SubportalPut(
+        command.subportal,
+        command.weight or 1,
+        command.policy or DEFAULT,
+        command.max_waiting or limits.MAX_WAITING,
+        _who(context),
+    )
+    changed = (now.weight, now.policy, now.max_waiting) != (event.weight, event.policy, event.max_waiting)
     return Decision([event] if changed else [], {"subportal": command.subportal, "changed": changed})
 
 
@@ -141,7 +147,13 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
                 for portal in state.portals.values()
             ],
             "subportals": [
-                {"subportal": one.subportal, "portal": one.portal, "weight": one.weight, "policy": one.policy}
+                {
+                    "subportal": one.subportal,
+                    "portal": one.portal,
+                    "weight": one.weight,
+                    "policy": one.policy,
+                    "max_waiting": one.max_waiting,
+                }
                 for one in state.subportals.values()
             ],
             "teams": [
@@ -241,7 +253,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
 def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:
     """Apply ``SubportalPut``."""
     subportal = state.subportals[event.subportal]
-    subportal.weight, subportal.policy = event.weight, event.policy
+    subportal.weight, subportal.policy, subportal.max_waiting = event.weight, event.policy, event.max_waiting
     state.router.tune(event.subportal, event.weight, event.policy)
 
 

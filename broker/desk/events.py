@@ -75,13 +75,15 @@ class PortalPut:
 
 @attrs.define
 class SubportalPut:
-    """A sub-portal's share of the representatives that it has in common with others was set, and its policy."""
+    """A sub-portal's share of the representatives that it has in common with others was set, its policy, and the length
+    of its line."""
 
     TYPE: ClassVar[str] = "subportal.put"
     VERSION: ClassVar[int] = 1
     subportal: str
     weight: int
     policy: str
+    max_waiting: int
     by: str
 
 

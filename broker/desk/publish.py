@@ -249,7 +249,7 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.OfferRenewed, "offer.renewed"): _body("offer", "deadline"),
     (e.LoadChanged, "load.changed"): _LOAD,
     (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by"),
-    (e.SubportalPut, "subportal.changed"): _body("subportal", "weight", "policy", "by"),
+    (e.SubportalPut, "subportal.changed"): _body("subportal", "weight", "policy", "max_waiting", "by"),
     (e.TeamPut, "team.changed"): _body("team", "subportals", "by"),
     (e.RepresentativePut, "representative.changed"): _body("representative", "team", "capacity", "by"),
     (e.PresenceChanged, "presence.changed"): _body("representative", "presence", "by", "reason"),

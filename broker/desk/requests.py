@@ -40,8 +40,14 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     subportal = command.subportal or portal.subportals[0]
     if (refusal := _refuse_form(state, portal, subportal, command)) is not None:
         return refusal
-    if portal.mode == "queue" and len(state.router.lines[subportal].order) >= limits.MAX_WAITING:
-        return Refusal(Code.QUEUE_FULL, f"{limits.MAX_WAITING} requests are waiting", retry_ms=limits.ROUND_PAUSE)
+    most = state.subportals[subportal].max_waiting
+    if portal.mode == "queue" and len(state.router.lines[subportal].order) >= most:
+        return Refusal(
+            Code.QUEUE_FULL,
+            f"{most} requests wait in {subportal}, which is as many as may",
+            {"subportal": subportal, "max_waiting": most},
+            limits.ROUND_PAUSE,
+        )
     event = created(state, context, portal, subportal, target=command.representative)
     event.text = ref_of(command.text)
     event.name = ref_of(command.name)

@@ -40,6 +40,7 @@ class Subportal:
     portal: str
     weight: int = 1
     policy: str = DEFAULT
+    max_waiting: int = limits.MAX_WAITING
 
 
 @attrs.define(eq=False)

@@ -200,12 +200,13 @@ class PortalPut:
 @attrs.define
 class SubportalPut:
     """Say how a sub-portal shares representatives with others (of two that wait, one of weight 2 is given twice as
-    many), and by which policy they are chosen."""
+    many), by which policy they are chosen, and how many requests may wait. What isn't given is as by default."""
 
     OP: ClassVar[str] = "subportal.put"
     subportal: str
     weight: int | None = None
     policy: str | None = None
+    max_waiting: int | None = None
 
 
 @attrs.define

@@ -200,10 +200,12 @@ class Manager(Role):
         *,
         weight: int = 1,
         policy: Literal["least_occupied", "longest_idle", "round_robin"] = "least_occupied",
+        max_waiting: int | None = None,
     ) -> bool:
-        """Set a sub-portal's share of the representatives that it has in common with others, and how one of them is
-        chosen; whether that is new."""
-        changed: bool = (await self.request(ops.SubportalPut(subportal, weight, policy)))["changed"]
+        """Set a sub-portal's share of the representatives that it has in common with others, how one of them is chosen,
+        and how many requests may wait (None: as many as the broker takes); whether that is new."""
+        command = ops.SubportalPut(subportal, weight, policy, max_waiting)
+        changed: bool = (await self.request(command))["changed"]
         return changed
 
     async def put_team(self, team: str, subportals: Sequence[str], *, title: str | None = None) -> bool:

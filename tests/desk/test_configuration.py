@@ -25,6 +25,7 @@ from tests.support.builders import (
 from tests.support.scene import Scene, of, office
 
 MIA = manager()
+AS_BY_DEFAULT = {"weight": 1, "policy": "least_occupied", "max_waiting": limits.MAX_WAITING}
 
 
 @pytest.mark.parametrize(
@@ -111,10 +112,10 @@ def test_a_sub_portals_share_and_policy_are_set_told_and_forgotten_with_it() -> 
     refusal = scene.refused(ops.SubportalPut("none", 2), MIA, Code.BAD_ARGS)
     assert (refusal.detail or {})["path"] == "args.subportal"
     assert scene.ok(ops.SubportalPut("help", 1), MIA).value == {"subportal": "help", "changed": False}
-    assert scene.ok(ops.SubportalPut("help", 3, "round_robin"), MIA).value == {"subportal": "help", "changed": True}
-    told = {"subportal": "help", "weight": 3, "policy": "round_robin", "by": "mia"}
+    assert scene.ok(ops.SubportalPut("help", 3, "round_robin", 9), MIA).value == {"subportal": "help", "changed": True}
+    told = {"subportal": "help", "weight": 3, "policy": "round_robin", "max_waiting": 9, "by": "mia"}
     assert scene.told("account")[-1] == ("subportal.changed", told)
-    assert scene.ok(ops.SubportalPut("help", 3, "round_robin"), MIA).value["changed"] is False
+    assert scene.ok(ops.SubportalPut("help", 3, "round_robin", 9), MIA).value["changed"] is False
     line = scene.desk.state.router.lines["help"]
     assert (line.weight, line.policy) == (3, "round_robin")
     scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "more"]), MIA)
@@ -122,8 +123,14 @@ def test_a_sub_portals_share_and_policy_are_set_told_and_forgotten_with_it() -> 
     scene.ok(ops.PortalPut("help", "ask", "queue", ["other"]), MIA)
     scene.ok(ops.PortalPut("help", "ask", "queue", ["other", "help"]), MIA)
     assert scene.ok(ops.AccountGet(), MIA).value["subportals"] == [
-        {"subportal": "other", "portal": "help", "weight": 1, "policy": "least_occupied"},
-        {"subportal": "help", "portal": "help", "weight": 1, "policy": "least_occupied"},
+        {
+            "subportal": name,
+            "portal": "help",
+            "weight": 1,
+            "policy": "least_occupied",
+            "max_waiting": limits.MAX_WAITING,
+        }
+        for name in ("other", "help")
     ]
     assert (line.weight, line.policy) == (1, "least_occupied")
 
@@ -155,7 +162,15 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "pick_fallback": "choose",
             }
         ],
-        "subportals": [{"subportal": "help", "portal": "help", "weight": 1, "policy": "least_occupied"}],
+        "subportals": [
+            {
+                "subportal": "help",
+                "portal": "help",
+                "weight": 1,
+                "policy": "least_occupied",
+                "max_waiting": limits.MAX_WAITING,
+            }
+        ],
         "teams": [{"team": "blue", "title": None, "subportals": ["help"]}],
         "representatives": [
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from broker import limits
@@ -9,11 +11,12 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.requests import discipline
-from broker.protocol import ops
+from broker.protocol import ops, schema
 from broker.units import SECONDS
 from tests.support.builders import (
     ACCOUNT,
     customer,
+    manager,
     offer_id,
     personal,
     representative,
@@ -231,15 +234,33 @@ def test_an_unknown_portal_has_nothing_to_ask_at() -> None:
     scene.refused(ops.RequestCreate(text=QUESTION), customer("carl", None), Code.NO_SUCH)
 
 
-def test_a_full_line_takes_nobody_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_WAITING", 2)
+def test_a_full_line_takes_nobody_more_and_says_how_many_wait() -> None:
     scene = office("ann")
+    scene.portal("other", "ask", "queue")
+    scene.ok(ops.SubportalPut("help", max_waiting=2), manager())
     scene.ask("one")
     scene.ask("two")
     refusal = scene.refused(ops.RequestCreate(text=QUESTION), customer("three"), Code.QUEUE_FULL)
     assert refusal.retry_ms == limits.ROUND_PAUSE
+    assert refusal.detail == {"subportal": "help", "max_waiting": 2}
+    assert scene.ok(ops.RequestCreate(text=QUESTION), customer("one")).value["existing"] is True
+    scene.ask("four", "other")
     scene.accept(offer_id("one"), "ann")
     scene.ask("three")
+
+
+def test_a_line_that_is_made_shorter_keeps_who_waits() -> None:
+    scene = office()
+    for name in ("one", "two", "three"):
+        scene.ask(name)
+    scene.ok(ops.SubportalPut("help", max_waiting=1), manager())
+    assert scene.line() == [request_id(name) for name in ("one", "two", "three")]
+    scene.refused(ops.RequestCreate(text=QUESTION), customer("four"), Code.QUEUE_FULL)
+
+
+def test_the_protocol_lets_a_line_be_as_long_as_the_broker_takes() -> None:
+    args = cast("dict[str, dict[str, dict[str, dict[str, object]]]]", schema.load()["ops"])["subportal.put"]["args"]
+    assert args["max_waiting"]["max"] == limits.MAX_WAITING
 
 
 def test_names_and_addresses_stay_with_the_request_as_references() -> None:
