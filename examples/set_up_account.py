@@ -23,6 +23,7 @@ async def set_up(server: str, token: str) -> list[bool]:
     async with open_client(server, Auth(token=token), Manager) as me:
         changed = [
             await me.put_portal("garden", "ask", "queue", ["plants", "tools"], offer_ms=30_000),
+            await me.put_subportal("plants", weight=2, policy="longest_idle"),
             await me.put_team("gardeners", ["plants", "tools"]),
             await me.put_representative("flo", "Flo Fern", "gardeners", 3),
         ]

@@ -4,8 +4,8 @@ Theory of operation (after Goyal, Vin and Cheng, "Start-time Fair Queueing", IEE
 1997: fair whatever the capacity does, which here comes and goes with people). Each sub-portal has a *tag* in each
 pool: what it has been given there, divided by its weight. The one with the least tag is next. An offer is charged when
 it is made, and given back exactly if nobody accepts it, so offers that are still out count. A pool's *virtual time* is
-the tag of whom it served last, and never goes back. A sub-portal whose line was empty begins there again if its tag is
-lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone.
+the tag of whom it served last, and never goes back. A sub-portal in whose line nothing waited begins there again if its
+tag is lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone.
 
 The bound (F9) and its proof are in ``docs/explanation/fairness.md``.
 """
@@ -21,9 +21,17 @@ UNIT: Final = 720_720
 less than one part in 7,000 too small."""
 
 
+def wake(line: Line) -> None:
+    """Something is about to wait in this line. If nothing did, it begins where its pools stand; a refund comes after
+    this, so that what is given back isn't taken by it."""
+    if line.head is None:
+        for pool in line.pools:
+            lift(pool, line)
+
+
 def lift(pool: Pool, line: Line) -> None:
-    """This line had nothing to offer and nothing on offer, and now has."""
-    _set(pool, line, max(pool.tags.get(line.subportal, 0), pool.virtual))
+    """Raise the line's tag to where the pool stands."""
+    pool.tags[line.subportal] = max(pool.tags.get(line.subportal, 0), pool.virtual)
 
 
 def charge(pool: Pool, line: Line) -> int:
@@ -38,11 +46,7 @@ def charge(pool: Pool, line: Line) -> int:
 
 def refund(pool: Pool, line: Line, cost: int) -> None:
     """The offer came to nothing."""
-    _set(pool, line, pool.tags.get(line.subportal, 0) - cost)
-
-
-def _set(pool: Pool, line: Line, tag: int) -> None:
-    pool.tags[line.subportal] = tag
+    pool.tags[line.subportal] = pool.tags.get(line.subportal, 0) - cost
     place(pool, line)
 
 

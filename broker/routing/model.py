@@ -39,8 +39,6 @@ class Ticket:
     """Everyone eligible refused it: it waits for the next round."""
     out: bool = False
     """It is offered, or assigned: not to be offered again until it comes back."""
-    counted: bool = False
-    """Among those that its line's ``backlog`` counts."""
     charge: Charge | None = None
 
 
@@ -106,8 +104,6 @@ class Line:
     """Its share of the representatives that it has in common with others."""
     policy: str = DEFAULT
     """Who of those that are free is offered its requests."""
-    backlog: int = 0
-    """How many of its tickets wait for an offer or have one: those between rounds don't count."""
     order: SortedList[Key] = attrs.field(factory=SortedList)
     """Every open queue ticket that isn't assigned, offered ones included: an offered request keeps its place."""
     ready: SortedList[Key] = attrs.field(factory=SortedList)

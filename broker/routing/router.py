@@ -218,12 +218,15 @@ class Router:
         ticket.out = False
         if refused_by is not None:
             ticket.refused |= {refused_by}
-        if ticket.charge is not None:
-            pool = self.pools.get(ticket.charge[0])
-            if pool is not None:  # else its last member has left meanwhile, and the account of it with that one
-                fairness.refund(pool, self.lines[ticket.subportal], ticket.charge[1])
-            ticket.charge = None
-        self._wait(ticket)
+        if ticket.charge is None:
+            self._wait(ticket)
+            return
+        line, pool = self.lines[ticket.subportal], self.pools.get(ticket.charge[0])
+        fairness.wake(line)
+        if pool is not None:  # else its last member has left meanwhile, and the account of it with that one
+            fairness.refund(pool, line, ticket.charge[1])
+        ticket.charge = None
+        self._line_up(ticket)
 
     def assigned(self, request: str) -> None:
         """The request has its representative: it leaves the line."""
@@ -232,7 +235,6 @@ class Router:
         self.lines[ticket.subportal].order.discard(ticket.key)
         ticket.out = True
         ticket.charge = None
-        self._uncount(ticket)
 
     def requeued(self, request: str, refused_by: str) -> None:
         """The assignment was undone: back in line at the original age. Whoever had it comes last in the new round;
@@ -249,14 +251,12 @@ class Router:
         """The request is over."""
         ticket = self.tickets.pop(request)
         self._unwait(ticket)
-        self._uncount(ticket)
         self.lines[ticket.subportal].order.discard(ticket.key)
 
     def pause(self, request: str) -> None:
         """Its round is over: nobody is offered it until ``next_round``."""
         ticket = self.tickets[request]
         self._unwait(ticket)
-        self._uncount(ticket)
         ticket.paused = True
         line = self.lines[ticket.subportal]
         line.paused.add(request)
@@ -271,6 +271,11 @@ class Router:
             self._wait(ticket)
 
     def _wait(self, ticket: Ticket) -> None:
+        if ticket.discipline == "queue":
+            fairness.wake(self.lines[ticket.subportal])
+        self._line_up(ticket)
+
+    def _line_up(self, ticket: Ticket) -> None:
         match ticket.discipline:
             case "broadcast":
                 self.to_broadcast[ticket.request] = None
@@ -281,7 +286,6 @@ class Router:
                     self.dirty_members[member.id] = None
             case _:
                 line = self.lines[ticket.subportal]
-                self._count(line, ticket)
                 if ticket.refused:
                     self._group(line, ticket)
                 else:
@@ -305,19 +309,6 @@ class Router:
                 self._ungroup(line, ticket)
             fairness.rehead(line)
         ticket.paused = False
-
-    def _count(self, line: Line, ticket: Ticket) -> None:
-        if not ticket.counted:
-            ticket.counted = True
-            line.backlog += 1
-            if line.backlog == 1:
-                for pool in line.pools:
-                    fairness.lift(pool, line)
-
-    def _uncount(self, ticket: Ticket) -> None:
-        if ticket.counted:
-            ticket.counted = False
-            self.lines[ticket.subportal].backlog -= 1
 
     def _group(self, line: Line, ticket: Ticket) -> None:
         """Somebody has refused it: it stands with those that the same members refused."""

@@ -86,5 +86,6 @@ class Configuration:
     """An account as it is set up (``account.get``)."""
 
     portals: Sequence[Mapping[str, Any]]
+    subportals: Sequence[Mapping[str, Any]]
     teams: Sequence[Mapping[str, Any]]
     representatives: Sequence[Mapping[str, Any]]

@@ -108,8 +108,6 @@ class Model:
     turns: dict[Key, Turns] = attrs.field(factory=dict)
     offers: int = 0
     """Made from lines so far."""
-    busy: set[str] = attrs.field(factory=set)
-    """Lines with a wish that waits for an offer or has one."""
     now: int = 0
 
     # --- questions, all answered by searching -----------------------------------------------------
@@ -182,18 +180,12 @@ class Model:
         there = {frozenset(self.teams[person.team]) for person in self.people}
         self.turns = {key: self.turns.get(key) or Turns() for key in there}
 
-    def _awake(self) -> None:
-        """A line in which something begins to wait takes up turns where they stand now."""
-        busy = {
-            wish.line
-            for wish in self.wishes
-            if wish.how == "queue" and wish.state in ("waiting", "offered") and not wish.paused
-        }
-        for line in busy - self.busy:
+    def _wake(self, wish: Wish) -> None:
+        """This wish is about to wait in its line: if nothing does, the line takes up turns where they stand now."""
+        if wish.how == "queue" and not any(other.line == wish.line for other in self._in_line()):
             for key, turns in self.turns.items():
-                if line in key:
-                    turns.given[line] = max(turns.given.get(line, Fraction(0)), turns.last)
-        self.busy = busy
+                if wish.line in key:
+                    turns.given[wish.line] = max(turns.given.get(wish.line, Fraction(0)), turns.last)
 
     def put_person(self, name: str, team: str, capacity: int) -> None:
         """A new representative, or another team or capacity: the newest offers that no longer fit go back."""
@@ -286,8 +278,8 @@ class Model:
 
     def ask(self, wish: Wish) -> None:
         """A customer asks."""
+        self._wake(wish)
         self.wishes.append(wish)
-        self._awake()
 
     def pick(self, name: str, target: str) -> None:
         """The customer chooses again."""
@@ -301,7 +293,6 @@ class Model:
             if offer.wish == name:
                 self._undo(offer, refused=False)
         self.wishes.remove(wish)
-        self._awake()
         if not any(other.visitor == wish.visitor for other in self.wishes):
             self.lost.pop(wish.visitor, None)
 
@@ -314,7 +305,6 @@ class Model:
             assert wish.owner is not None
             self._let_go(wish)
         wish.state, wish.owner, wish.round_at, wish.paused = "assigned", who, None, False
-        self._awake()
         self.person(who).idle_since = self.now
 
     def decline(self, offer_name: str) -> None:
@@ -334,8 +324,8 @@ class Model:
         self._let_go(wish)
         for offer in [offer for offer in self.proposals if offer.wish == name]:
             self.proposals.remove(offer)
+        self._wake(wish)
         wish.state, wish.refused, wish.target = "waiting", {former}, None
-        self._awake()
         if wish.how == "direct":
             self._unplace(wish)
 
@@ -362,6 +352,7 @@ class Model:
         wish = self.wish(offer.wish)
         if offer.kind == "transfer":
             return
+        self._wake(wish)
         wish.state = "waiting"
         if offer.charge is not None and offer.charge[0] in self.turns:
             self.turns[offer.charge[0]].given[wish.line] -= offer.charge[1]
@@ -400,8 +391,8 @@ class Model:
         wish = self.wish(name)
         wish.round_at = None
         if wish.paused:
+            self._wake(wish)
             wish.paused, wish.refused = False, set()
-            self._awake()
 
     def _abandon(self, visitor: str) -> None:
         for wish in [wish for wish in self.wishes if wish.visitor == visitor]:
@@ -411,8 +402,8 @@ class Model:
         """Somebody became eligible or freed: what everybody had refused begins a new round."""
         for wish in self.wishes:
             if wish.paused and wish.line in self.teams[person.team]:
+                self._wake(wish)
                 wish.paused, wish.refused = False, set()
-                self._awake()
 
     # --- matching --------------------------------------------------------------------------------
 
@@ -445,7 +436,6 @@ class Model:
                 not person.there or person.name in wish.refused for person in self.serving(wish.line)
             ):
                 wish.paused, wish.round_at = True, self.now + PAUSE
-                self._awake()
 
     def _in_line(self) -> list[Wish]:
         return [wish for wish in self.wishes if wish.state == "waiting" and wish.how == "queue" and not wish.paused]
