@@ -5,13 +5,16 @@ Theory of operation (after Goyal, Vin and Cheng, "Start-time Fair Queueing", IEE
 pool: what it has been given there, divided by its weight. The one with the least tag is next. An offer is charged when
 it is made, and given back exactly if nobody accepts it, so offers that are still out count. A pool's *virtual time* is
 the tag of whom it served last, and never goes back. A sub-portal in whose line nothing waited begins there again if its
-tag is lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone.
+tag is lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone. The same goes for one
+that was passed over because everybody free has refused what waits there.
 
 The bound (F9) and its proof are in ``docs/explanation/fairness.md``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import takewhile
 from typing import Final
 
 from broker.routing.model import Line, Pool
@@ -34,11 +37,14 @@ def lift(pool: Pool, line: Line) -> None:
     pool.tags[line.subportal] = max(pool.tags.get(line.subportal, 0), pool.virtual)
 
 
-def charge(pool: Pool, line: Line) -> int:
+def charge(pool: Pool, line: Line, lines: Mapping[str, Line]) -> int:
     """A member of this pool is offered a request of this line; what that costs the line. Its place is the caller's to
-    see to, with the head that the offer takes away."""
+    see to, with the head that the offer takes away. ``lines``: all of the account."""
     tag = pool.tags.get(line.subportal, 0)
     pool.virtual = max(pool.virtual, tag)
+    for _, _, skipped in list(takewhile(lambda turn: turn[0] < tag, pool.backlog)):
+        lift(pool, lines[skipped])  # nobody free would have its requests: as if nothing had waited there
+        place(pool, lines[skipped])
     cost = UNIT // line.weight
     pool.tags[line.subportal] = tag + cost
     return cost

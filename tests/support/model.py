@@ -424,7 +424,11 @@ class Model:
             key = frozenset(self.teams[best.team])
             turns, cost = self.turns[key], Fraction(1, self.weights.get(wish.line, 1))
             before = turns.given.get(wish.line, Fraction(0))
-            turns.given[wish.line], turns.last = before + cost, max(turns.last, before)
+            turns.last = max(turns.last, before)
+            for line in {other.line for other in self._in_line()} & key:
+                if turns.given.get(line, 0) < before:  # passed over: nobody free would have what waits there
+                    turns.given[line] = turns.last
+            turns.given[wish.line] = before + cost
             self._propose(wish, "queue", best.name)
             self.proposals[-1].charge = (key, cost)
             self.offers += 1
