@@ -45,7 +45,7 @@ coverage: $(READY) ## floors 0 to 2 must be covered whole, branches included
 	$(BIN)/coverage report
 
 soak: $(READY) ## minutes of kill -9, reconnects and load against a real broker
-	$(BIN)/python -m pytest -m soak --timeout=0 -s $(ARGS)
+	$(BIN)/python -m pytest -m soak --timeout=0 -o faulthandler_timeout=0 -s $(ARGS)
 
 deep: $(READY) ## every property test with 100 times the examples, and a new seed (printed)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "not soak" --timeout=0 -o faulthandler_timeout=0 $(ARGS)
