@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from broker.units import HOURS, KIB, MIB, MILLISECONDS, SECONDS
+from broker.units import DAYS, HOURS, KIB, MIB, MILLISECONDS, SECONDS
 
 # --- msgpack and frames (protocol) -------------------------------------------------------------
 
@@ -80,6 +80,11 @@ MAX_PORTALS: Final = 1000
 MAX_SUBPORTALS: Final = 1000
 MAX_TEAMS: Final = 1000
 MAX_REPRESENTATIVES: Final = 20_000
+MAX_WEEKLY_SPANS: Final = 64  # of a portal's hours: nine a day, where people need two or three
+MAX_HOLIDAYS: Final = 400  # dates and their spans: ten years of feasts, or every day of one year by itself
+HOURS_AHEAD: Final = 400 * DAYS  # how far the next opening or closing is looked for: a year, and a feast that moves
+MAX_ZONE_BYTES: Final = 64  # a time zone's name; the longest takes 32
+MAX_ZONES: Final = 1024  # time zones kept in memory: more than there are names, about 4 KiB each
 
 # --- the runtime ---------------------------------------------------------------------------------
 

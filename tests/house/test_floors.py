@@ -3,7 +3,7 @@
 import pytest
 
 from tests.house import tree
-from tests.house.floors import CLIENTS, FLOORS, SIDEWAYS, violations
+from tests.house.floors import CLIENTS, FLOORS, NEVER, SIDEWAYS, WINDOWS, violations
 
 KNOWN = frozenset({"broker.desk.desk", "broker.runtime.hub", "broker.runtime.serve", "broker.identity.tokens"})
 
@@ -66,6 +66,8 @@ def test_a_module_keeps_to_its_floor(path: str) -> None:
         ("broker.desk.desk", "import time", "broker.desk (floor 2) imports time"),
         ("broker.routing.queue", "from random import shuffle", "imports random"),
         ("broker.units", "import os.path", "imports os.path"),
+        ("broker.desk.desk", "from zoneinfo import ZoneInfo", "imports zoneinfo"),
+        ("broker.desk.hours", "import time", "imports time"),
         ("broker.protocol.codec", "import trio", "imports trio"),
         ("broker.protocol.codec", "import logging", "imports logging"),
         ("broker.protocol.frames", "import msgpack", "belongs to broker.protocol.codec alone"),
@@ -89,6 +91,7 @@ def test_a_fault_would_be_named(module: str, source: str, named: str) -> None:
     [
         ("broker.desk.desk", "from broker import limits\nfrom broker.protocol.ops import OPS\nimport attrs"),
         ("broker.desk.desk", "import hashlib, heapq, re\nfrom sortedcontainers import SortedDict"),
+        ("broker.desk.hours", "from zoneinfo import ZoneInfo"),
         ("broker.protocol.codec", "import msgpack"),
         ("broker.limits", "from broker.units import KIB"),
         ("broker.runtime.hub", "import trio, time\nfrom broker.transport.base import Link\nfrom broker import desk"),
@@ -105,4 +108,6 @@ def test_what_is_allowed_is_not_named(module: str, source: str) -> None:
 def test_the_lists_hold_only_what_is_there() -> None:
     assert {name for edge in SIDEWAYS for name in edge} <= FLOORS.keys()
     assert FLOORS.keys() >= CLIENTS
+    assert {module for module, _ in WINDOWS} <= tree.modules()
+    assert {library for _, library in WINDOWS} <= NEVER
     assert all(FLOORS[importer] == FLOORS[imported] for importer, imported in SIDEWAYS)
