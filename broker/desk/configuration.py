@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import offers
+from broker.desk import offers, overflow, settings
+from broker.desk.hours import Hours, HoursData, as_data, next_change, parse, restore
+from broker.desk.hours import is_open as within
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import Context, Portal, Representative, State, Subportal, Team
+from broker.desk.state import NORMAL, Context, Portal, Representative, State, Subportal, Team
 from broker.protocol import ops
-from broker.routing.policies import DEFAULT
 
 KINDS: dict[str, tuple[str, ...]] = {
     "web": ("pick", "ask", "button"),
@@ -32,6 +34,11 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         known = state.subportals.get(name)
         if known is not None and known.portal != command.portal:
             return bad_args(f"args.subportals[{index}]", "a name that no other portal of the account uses")
+    opened = None if command.hours is None else parse(command.hours)
+    if isinstance(opened, tuple):
+        return bad_args(*opened)
+    if (refusal := _wrong_classes(command.classes or ())) is not None:
+        return refusal
     now = state.portals.get(command.portal)
     if now is None and len(state.portals) >= limits.MAX_PORTALS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_PORTALS} portals")
@@ -48,6 +55,11 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         command.offer_ms or state.times.offer,
         command.pick_fallback or "choose",
         _who(context),
+        command.places or 1,
+        command.wrap_up_ms or 0,
+        tuple((cast("str", one["class"]), cast("int", one["boost_ms"])) for one in command.classes or ()),
+        command.take or "off",
+        None if opened is None else as_data(opened),
     )
     if now is not None and event.title is None and _portal_fields(now) == _portal_fields(event):
         return Decision(value={"portal": command.portal, "changed": False})
@@ -56,34 +68,42 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
 
 def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
     """Open requests were made under the present rules: those can't change under them."""
-    if (now.kind, now.mode) == (command.kind, command.mode) and set(now.subportals) <= set(names):
+    same = (now.kind, now.mode, now.places) == (command.kind, command.mode, command.places or 1)
+    if same and set(now.subportals) <= set(names):
         return None
     if any(request.portal == now.portal for request in state.requests.values()):
         return Refusal(
             Code.WRONG_STATE,
-            "kind, mode and sub-portals can't be taken from a portal with open requests",
+            "kind, mode, places and sub-portals can't be taken from a portal with open requests",
             {"state": "in_use", "allowed": ["portal.put with more sub-portals, a title or times"]},
         )
     return None
 
 
 def _portal_fields(portal: Portal | e.PortalPut) -> tuple[object, ...]:
-    return (portal.kind, portal.mode, portal.subportals, portal.offer_ms, portal.pick_fallback)
+    hours = as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours
+    plain = (portal.kind, portal.mode, portal.subportals, portal.offer_ms, portal.pick_fallback)
+    return (*plain, portal.places, portal.wrap_up_ms, portal.classes, portal.take, hours)
+
+
+def _wrong_classes(classes: Sequence[ops.Map]) -> Refusal | None:
+    names = [NORMAL]
+    for index, one in enumerate(classes):
+        if one["class"] in names:
+            return bad_args(f"args.classes[{index}].class", f"each name once, and none of them {NORMAL}")
+        names.append(cast("str", one["class"]))
+    return None
 
 
 def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> Decision | Refusal:
-    """Set a sub-portal's share, policy and length of line."""
+    """Set a sub-portal's share, whom it wants, and where requests go that wait too long."""
     now = state.subportals.get(command.subportal)
     if now is None:
         return bad_args("args.subportal", "the name of a sub-portal")
-    event = e.SubportalPut(
-        command.subportal,
-        command.weight or 1,
-        command.policy or DEFAULT,
-        command.max_waiting or limits.MAX_WAITING,
-        _who(context),
-    )
-    changed = (now.weight, now.policy, now.max_waiting) != (event.weight, event.policy, event.max_waiting)
+    if (refusal := settings.wrong(state, command)) is not None:
+        return refusal
+    event = settings.put(command, _who(context))
+    changed = settings.fields(now) != settings.fields(event)
     return Decision([event] if changed else [], {"subportal": command.subportal, "changed": changed})
 
 
@@ -97,9 +117,9 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
     if now is None and len(state.teams) >= limits.MAX_TEAMS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_TEAMS} teams")
     title = command.title.ref if command.title is not None else None
-    if now is not None and title is None and now.subportals == names:
+    if now is not None and title is None and (now.subportals, now.away_after) == (names, command.away_after):
         return Decision(value={"team": command.team, "changed": False})
-    happened: list[e.Event] = [e.TeamPut(command.team, title, names, _who(context))]
+    happened: list[e.Event] = [e.TeamPut(command.team, title, names, _who(context), command.away_after)]
     if now is not None and (lost := set(now.subportals) - set(names)):
         for member in sorted(now.members):
             happened += offers.take_away(state, state.representatives[member], lost)
@@ -115,19 +135,26 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
     now = state.representatives.get(command.representative)
     if now is None and len(state.representatives) >= limits.MAX_REPRESENTATIVES:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_REPRESENTATIVES} representatives")
+    can = settings.skills_of(command.skills or ())
+    if isinstance(can, Refusal):
+        return can
     former = now.team if now is not None and now.team != command.team else None
-    happened: list[e.Event] = [
-        e.RepresentativePut(
-            command.representative, command.name.ref, command.team, former, command.capacity, _who(context)
-        )
-    ]
+    put = e.RepresentativePut(
+        command.representative, command.name.ref, command.team, former, command.capacity, _who(context)
+    )
+    put.weight, put.skills = command.weight or 1, can
+    happened: list[e.Event] = [put]
     if now is not None:
-        if now.name == command.name.ref and (now.team, now.capacity) == (command.team, command.capacity):
+        if _person_fields(now) == _person_fields(put):
             return Decision(value={"representative": command.representative, "changed": False})
         lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)
         happened += offers.take_away(state, now, lost)
         happened += offers.make_fit(state, now, command.capacity, happened)
     return Decision(happened, {"representative": command.representative, "changed": True})
+
+
+def _person_fields(person: Representative | e.RepresentativePut) -> tuple[object, ...]:
+    return (person.name, person.team, person.capacity, person.weight, person.skills)
 
 
 def get_account(state: State, command: ops.AccountGet, context: Context) -> Decision | Refusal:
@@ -143,21 +170,22 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
                     "subportals": list(portal.subportals),
                     "offer_ms": portal.offer_ms,
                     "pick_fallback": portal.pick_fallback,
+                    "places": portal.places,
+                    "wrap_up_ms": portal.wrap_up_ms,
+                    "classes": [{"class": name, "boost_ms": boost} for name, boost in portal.classes],
+                    "take": portal.take,
+                    "hours": None if portal.hours is None else as_data(portal.hours),
                 }
                 for portal in state.portals.values()
             ],
-            "subportals": [
-                {
-                    "subportal": one.subportal,
-                    "portal": one.portal,
-                    "weight": one.weight,
-                    "policy": one.policy,
-                    "max_waiting": one.max_waiting,
-                }
-                for one in state.subportals.values()
-            ],
+            "subportals": [settings.shown(one) for one in state.subportals.values()],
             "teams": [
-                {"team": team.team, "title": team.title, "subportals": list(team.subportals)}
+                {
+                    "team": team.team,
+                    "title": team.title,
+                    "subportals": list(team.subportals),
+                    "away_after": team.away_after,
+                }
                 for team in state.teams.values()
             ],
             "representatives": [
@@ -166,6 +194,8 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
                     "name": person.name,
                     "team": person.team,
                     "capacity": person.capacity,
+                    "weight": person.weight,
+                    "skills": [{"skill": skill, "level": level} for skill, level in person.skills],
                 }
                 for person in state.representatives.values()
             ],
@@ -180,7 +210,14 @@ def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Deci
     portal = pin_portal(state) if identity.portal is None else state.portals.get(identity.portal)
     if portal is None:
         return no_such("portal")
-    states = [{"subportal": name, "open": is_open(state, portal, name)} for name in portal.subportals]
+    states = [
+        {
+            "subportal": name,
+            "open": is_open(state, portal, name, context.now),
+            **_asked(state.subportals[name]),
+        }
+        for name in portal.subportals
+    ]
     visitor = state.visitors.get(identity.person)
     value: dict[str, object] = {
         "portal": portal.portal,
@@ -192,9 +229,17 @@ def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Deci
     }
     if portal.title is not None:
         value["title"] = portal.title
+    if (opens := opening(portal, context.now)) is not None:
+        value["opens"] = opens
     if visitor is not None and portal.portal in visitor.requests:
         value["request"] = visitor.requests[portal.portal]
     return Decision(value=value)
+
+
+def _asked(subportal: Subportal) -> dict[str, object]:
+    """What its customers may ask for."""
+    skills = [skill for skill, _, asked in subportal.skills if asked]
+    return {"skills": skills} if skills else {}
 
 
 def pin_portal(state: State) -> Portal | None:
@@ -206,12 +251,23 @@ def pin_portal(state: State) -> Portal | None:
     return None
 
 
-def is_open(state: State, portal: Portal, subportal: str) -> bool:
-    """Web mode is open while somebody who serves the sub-portal is signed in (A12); a queue takes requests always,
-    and a pin is the representative's own word."""
-    if portal.mode != "web":
+def is_open(state: State, portal: Portal, subportal: str, now: int) -> bool:
+    """Within its hours (A14), web mode is open while somebody who serves the sub-portal is signed in (A12), and a queue
+    always; a pin is the representative's own word at any hour."""
+    if portal.mode == "phone":
+        return True
+    if portal.hours is not None and not within(portal.hours, now):
+        return False
+    if portal.mode == "queue":
         return True
     return any(state.teams[team].signed_in for team in state.serving.get(subportal, ()))
+
+
+def opening(portal: Portal, now: int) -> int | None:
+    """When the portal's hours begin, if it is outside of them (ms)."""
+    if portal.hours is None or portal.mode == "phone" or within(portal.hours, now):
+        return None
+    return next_change(portal.hours, now)
 
 
 def _roster(state: State, portal: Portal) -> list[dict[str, object]]:
@@ -245,21 +301,34 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     state.portals[event.portal] = Portal(
         event.portal, title, event.kind, event.mode, tuple(event.subportals), event.offer_ms, event.pick_fallback
     )
+    portal = state.portals[event.portal]
+    portal.places, portal.wrap_up_ms, portal.classes, portal.take = (
+        event.places,
+        event.wrap_up_ms,
+        event.classes,
+        event.take,
+    )
+    portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
-        state.subportals[name] = kept.get(name) or Subportal(name, event.portal)
+        subportal = state.subportals[name] = kept.get(name) or Subportal(name, event.portal)
         state.router.put_line(name)
+        state.router.tune(name, weight=subportal.weight, policy=subportal.policy, places=event.places)
 
 
 def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:
     """Apply ``SubportalPut``."""
     subportal = state.subportals[event.subportal]
     subportal.weight, subportal.policy, subportal.max_waiting = event.weight, event.policy, event.max_waiting
-    state.router.tune(event.subportal, event.weight, event.policy)
+    subportal.skills, subportal.relax = event.skills, event.relax
+    subportal.sticky_ms, subportal.overflow = event.sticky_ms, event.overflow
+    places = state.portals[subportal.portal].places
+    state.router.tune(event.subportal, weight=event.weight, policy=event.policy, places=places)
 
 
 def _forget_subportal(state: State, name: str) -> None:
     """Nobody serves it any more: one that is made under this name later is another."""
-    state.router.tune(name, 1, DEFAULT)
+    state.deadlines.set("unstaffed", name, None)
+    state.router.tune(name)
     for team in sorted(state.serving.pop(name, ())):
         _serve(state, state.teams[team], tuple(one for one in state.teams[team].subportals if one != name))
 
@@ -267,7 +336,13 @@ def _forget_subportal(state: State, name: str) -> None:
 def _serve(state: State, team: Team, subportals: tuple[str, ...]) -> None:
     team.subportals = subportals
     for member in sorted(team.members):
-        state.router.put_member(member, state.representatives[member].capacity, subportals)
+        _put_member(state, state.representatives[member], subportals)
+
+
+def _put_member(state: State, person: Representative, subportals: tuple[str, ...]) -> None:
+    state.router.put_member(
+        person.representative, person.capacity, subportals, weight=person.weight, skills=dict(person.skills)
+    )
 
 
 def team_put(state: State, event: e.TeamPut, t: int) -> None:
@@ -278,11 +353,14 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
     elif event.title is not None:
         state.release(team.title)
         team.title = event.title
-    for name in team.subportals:
+    team.away_after = event.away_after
+    former = team.subportals
+    for name in former:
         state.serving[name].discard(event.team)
     for name in event.subportals:
         state.serving.setdefault(name, set()).add(event.team)
     _serve(state, team, tuple(event.subportals))
+    overflow.watch_staff(state, former, t)
 
 
 def representative_put(state: State, event: e.RepresentativePut, t: int) -> None:
@@ -291,6 +369,7 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
     if person is None:
         person = Representative(event.representative, event.name, event.team, event.capacity)
         state.representatives[event.representative] = person
+        left: tuple[str, ...] = ()
     else:
         if person.name[0] != event.name[0]:
             state.release(person.name)
@@ -298,7 +377,10 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
         former.members.discard(person.representative)
         former.signed_in -= person.chosen != "offline"
         person.name, person.team, person.capacity = event.name, event.team, event.capacity
+        left = former.subportals
+    person.weight, person.skills = event.weight, event.skills
     team = state.teams[event.team]
     team.members.add(person.representative)
     team.signed_in += person.chosen != "offline"
-    state.router.put_member(person.representative, event.capacity, team.subportals)
+    _put_member(state, person, team.subportals)
+    overflow.watch_staff(state, left, t)

@@ -14,8 +14,21 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 
 from broker.codes import Code
+from broker.desk import (
+    by_hand,
+    configuration,
+    offers,
+    overflow,
+    pins,
+    presence,
+    requests,
+    rights,
+    sessions,
+    shares,
+    waits,
+    wrap_up,
+)
 from broker.desk import commands as c
-from broker.desk import configuration, offers, pins, presence, requests, rights, sessions, shares
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Entry, Handled, Recorded, Refusal
@@ -45,7 +58,11 @@ RULES: dict[type, Rule] = {
     c.BrokerStart: presence.broker_start,
     ops.RequestCreate: requests.create,
     ops.RequestPick: requests.pick,
+    ops.RequestClassify: requests.classify,
     ops.RequestWithdraw: requests.withdraw,
+    ops.CaseTake: by_hand.take,
+    ops.CaseAssign: by_hand.assign,
+    ops.WrapUpEnd: wrap_up.end,
     ops.OfferAccept: offers.accept,
     ops.OfferDecline: offers.decline,
     ops.SessionEnd: sessions.end,
@@ -79,6 +96,12 @@ EVOLVE: dict[type, Apply] = {
     e.CustomerBack: presence.customer_back,
     e.VisitorsForgotten: presence.visitors_forgotten,
     e.RequestCreated: requests.request_created,
+    e.RequestClassified: requests.request_classified,
+    e.RequestWidened: waits.request_widened,
+    e.RequestReleased: waits.request_released,
+    e.RequestMoved: overflow.request_moved,
+    e.OverflowPassed: overflow.overflow_passed,
+    e.LineUnstaffed: overflow.line_unstaffed,
     e.RequestPicked: requests.request_picked,
     e.RequestUnplaced: requests.request_unplaced,
     e.RequestRequeued: requests.request_requeued,
@@ -91,6 +114,7 @@ EVOLVE: dict[type, Apply] = {
     e.RequestAssigned: sessions.request_assigned,
     e.SessionTransferred: sessions.session_transferred,
     e.SessionEnded: sessions.session_ended,
+    e.WrapUpEnded: wrap_up.wrap_up_ended,
     e.PinCreated: pins.pin_created,
     e.PinEnded: pins.pin_ended,
     e.PinGuessed: pins.pin_guessed,
@@ -104,6 +128,11 @@ EVOLVE: dict[type, Apply] = {
 DUE: dict[str, Due] = {
     "offer": offers.expire,
     "round": requests.round_over,
+    "relax": waits.widen,
+    "sticky": waits.release,
+    "overflow": overflow.due,
+    "unstaffed": overflow.unstaffed,
+    "wrap_up": wrap_up.expire,
     "lease": presence.lease_over,
     "hold": presence.hold_over,
     "abandon": presence.abandon,

@@ -1,8 +1,9 @@
 """What happened, past tense: the closed family of events that a desk's journal keeps.
 
 An event carries all that its audiences need (streams are decided from the event alone, see
-``audiences``), ids and content refs, never a text. A body is the tuple of its fields; a change of
-fields is a new VERSION with an upcast in ``unpack_body``. Nobody changes an event; the classes aren't frozen
+``audiences``), ids and content refs, never a text. A body is the tuple of its fields. A field may be added at the end
+with the value that older bodies stand for as its default; any other change of fields is a new VERSION with an upcast in
+``unpack_body``. Nobody changes an event; the classes aren't frozen
 because making a frozen one costs four times as much, and this is the hot path.
 """
 # size: one closed family, read as a list; splitting it would hide which events there are
@@ -16,6 +17,7 @@ from typing import ClassVar, get_args
 import attrs
 
 from broker.content import Ref
+from broker.routing.model import Need
 
 
 @attrs.define
@@ -71,12 +73,18 @@ class PortalPut:
     offer_ms: int
     pick_fallback: str
     by: str
+    places: int = 1
+    wrap_up_ms: int = 0
+    classes: tuple[tuple[str, int], ...] = ()
+    take: str = "off"
+    hours: object = None
+    """As the operation's argument has it."""
 
 
 @attrs.define
 class SubportalPut:
-    """A sub-portal's share of the representatives that it has in common with others was set, its policy, and the length
-    of its line."""
+    """The settings of a sub-portal: how it shares representatives, whom it wants, where requests go that wait too
+    long."""
 
     TYPE: ClassVar[str] = "subportal.put"
     VERSION: ClassVar[int] = 1
@@ -85,6 +93,10 @@ class SubportalPut:
     policy: str
     max_waiting: int
     by: str
+    skills: tuple[tuple[str, int, bool], ...] = ()
+    relax: tuple[tuple[int, int], ...] = ()
+    sticky_ms: int = 0
+    overflow: tuple[tuple[str, int | None, str | None], ...] = ()
 
 
 @attrs.define
@@ -97,6 +109,7 @@ class TeamPut:
     title: Ref | None
     subportals: tuple[str, ...]
     by: str
+    away_after: int | None = None
 
 
 @attrs.define
@@ -112,6 +125,8 @@ class RepresentativePut:
     """The team it was in, where that is another one."""
     capacity: int
     by: str
+    weight: int = 1
+    skills: tuple[tuple[str, int], ...] = ()
 
 
 @attrs.define
@@ -199,6 +214,91 @@ class RequestCreated:
     name: Ref | None
     email: Ref | None
     target: str | None
+    asked: tuple[str, ...] = ()
+    """Skills that the customer asked for."""
+    need: Need = ()
+    """What it takes to serve it, at first."""
+    ladder: tuple[tuple[int, Need], ...] = ()
+    """(age in ms, need from then on)."""
+    held_for: str | None = None
+    """Who served this customer last, and is waited for until ``held_until``."""
+    held_until: int | None = None
+    overflow: tuple[tuple[int, str | None], ...] = ()
+    """(age in ms, the sub-portal it is moved to then; None: it becomes a support request)."""
+
+
+@attrs.define
+class RequestClassified:
+    """A request has another class of its portal."""
+
+    TYPE: ClassVar[str] = "request.classified"
+    VERSION: ClassVar[int] = 1
+    request: str
+    visitor: str
+    class_: str
+    boost: int
+    by: str
+
+
+@attrs.define
+class RequestWidened:
+    """It has waited long enough for the next step of its ladder: more representatives may have it."""
+
+    TYPE: ClassVar[str] = "request.widened"
+    VERSION: ClassVar[int] = 1
+    request: str
+    step: int
+
+
+@attrs.define
+class RequestReleased:
+    """The representative who served its customer last is waited for no longer."""
+
+    TYPE: ClassVar[str] = "request.released"
+    VERSION: ClassVar[int] = 1
+    request: str
+    representative: str
+    reason: str
+    """time, or gone."""
+
+
+@attrs.define
+class RequestMoved:
+    """It overflowed into another sub-portal, its age kept, and begins anew there."""
+
+    TYPE: ClassVar[str] = "request.moved"
+    VERSION: ClassVar[int] = 1
+    request: str
+    visitor: str
+    former: str
+    subportal: str
+    rule: str
+    """wait, length or staffing."""
+    asked: tuple[str, ...]
+    need: Need
+    ladder: tuple[tuple[int, Need], ...]
+    """Steps that are still to come."""
+    overflow: tuple[tuple[int, str | None], ...]
+
+
+@attrs.define
+class OverflowPassed:
+    """The time of its first overflow rule came, and the rule couldn't be carried out."""
+
+    TYPE: ClassVar[str] = "overflow.passed"
+    VERSION: ClassVar[int] = 1
+    request: str
+
+
+@attrs.define
+class LineUnstaffed:
+    """Nobody who serves this sub-portal is signed in; its overflow rules are carried out, a slice at a time."""
+
+    TYPE: ClassVar[str] = "line.unstaffed"
+    VERSION: ClassVar[int] = 1
+    subportal: str
+    upto: tuple[int, int, str] | None
+    """The place up to which its line has been looked at; None: to its end."""
 
 
 @attrs.define
@@ -328,7 +428,7 @@ class RequestAssigned:
     team: str
     offer: str | None
     kind: str
-    """Of the offer: queue, direct, broadcast; or pin."""
+    """Of the offer: queue, direct, broadcast; or pin; or by hand: taken, given."""
     pin: str | None
     pin_expires: int | None
     text: Ref | None
@@ -368,6 +468,23 @@ class SessionEnded:
     representative: str
     team: str
     reason: str
+    load: int
+    capacity: int
+    wrap_up: int | None = None
+    """Until when its places stay taken (ms)."""
+
+
+@attrs.define
+class WrapUpEnded:
+    """The work after a session is over, and its places are free."""
+
+    TYPE: ClassVar[str] = "wrap_up.ended"
+    VERSION: ClassVar[int] = 1
+    session: str
+    representative: str
+    team: str
+    reason: str
+    """done, expired or signed_out."""
     load: int
     capacity: int
 
@@ -468,6 +585,12 @@ Event = (
     | CustomerBack
     | VisitorsForgotten
     | RequestCreated
+    | RequestClassified
+    | RequestWidened
+    | RequestReleased
+    | RequestMoved
+    | OverflowPassed
+    | LineUnstaffed
     | RequestPicked
     | RequestUnplaced
     | RequestRequeued
@@ -480,6 +603,7 @@ Event = (
     | RequestAssigned
     | SessionTransferred
     | SessionEnded
+    | WrapUpEnded
     | PinCreated
     | PinEnded
     | PinGuessed

@@ -8,13 +8,12 @@ only be seen over time (who was first, who was told what) is no matter of one st
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
+from broker.desk.line_invariants import Broken, in_order, meets, used, working
 from broker.desk.state import Request, State
-from broker.routing.matching import round_is_over
-from broker.routing.model import Key, Line, Ticket
-from broker.routing.policies import DEFAULT, POLICIES
-from broker.routing.router import make_key
+from broker.routing.model import Key, make_key
+from broker.routing.policies import POLICIES
 
 STATES = ("waiting", "offered", "assigned")
 
@@ -35,12 +34,8 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
     for part in (_conserved, _owned, _tickets, _refusals, _visitors, _people):
         _raise(part(state))
     _raise(_capacity(state, lowered))
-    for part in (_pins, _deadlines, _in_order, _working):
+    for part in (_pins, _deadlines, in_order, working):
         _raise(part(state))
-
-
-Broken = Iterator[tuple[str, str]]
-"""(invariant, what is wrong) of each thing that is."""
 
 
 def _raise(broken: Broken) -> None:
@@ -108,7 +103,7 @@ def _tickets(state: State) -> Broken:
             continue
         if ticket.out != (request.state != "waiting") or ticket.discipline != request.discipline:
             yield "F1", f"{request.request} is {request.state}, its ticket something else: {ticket}"
-        if ticket.key != make_key(request.arrived, request.number, request.request):
+        if ticket.key != make_key(request.arrived, request.number, request.request, request.boost):
             yield "F22", f"{request.request} arrived at {request.arrived}, its place says {ticket.key}"
         if ticket.discipline == "direct" and ticket.target != request.target:
             yield "F1", f"{request.request} is for {request.target}, its ticket for {ticket.target}"
@@ -174,14 +169,17 @@ def _capacity(state: State, lowered: Collection[str]) -> Broken:
     pending = Counter(offer.representative for offer in state.offers.values())
     for person in state.representatives.values():
         name, member = person.representative, state.router.members[person.representative]
-        load, offers = len(person.sessions), len(person.offers)
-        if (member.load, member.offers, member.capacity, pending[name]) != (load, offers, person.capacity, offers):
-            yield "F4", f"{name} has {load} sessions and {offers} offers, routing counts {member.load}, {member.offers}"
+        load, offers = used(state, person)
+        if (member.load, member.offers, member.capacity) != (load, offers, person.capacity):
+            yield "F4", f"{name} has {load} places taken and {offers} offered, routing {member.load}, {member.offers}"
+        if pending[name] != len(person.offers):
+            yield "F4", f"{name} has {len(person.offers)} offers, of {pending[name]} that are pending"
         if load + offers > person.capacity and (offers or name not in lowered):
-            yield "F4", f"{name} has {load} sessions and {offers} offers with a capacity of {person.capacity}"
-        takes = person.available and load + offers < person.capacity
-        ranks = {policy: POLICIES[policy].rank(member) for policy in member.pool.free} if takes else {}
-        if member.ranks != ranks:
+            yield "F4", f"{name} has {load} places taken and {offers} offered with a capacity of {person.capacity}"
+        room = person.capacity - load - offers if person.available else 0
+        wants = [want for want in member.pool.free if meets(person, want)]
+        ranks = {want: POLICIES[want[0]].rank(member) for want in wants if want[1] <= room}
+        if member.ranks != ranks or set(member.wants) != set(wants):
             yield "F4", f"{name} is ranked {member.ranks}, not {ranks}"
 
 
@@ -200,6 +198,11 @@ _OF_DEADLINE = {
     "abandon": "F17",
     "pin": "A8",
     "consent": "F17",
+    "relax": "F5",
+    "sticky": "F5",
+    "overflow": "F1",
+    "unstaffed": "F1",
+    "wrap_up": "F4",
     "visitors": "F23",
 }
 
@@ -218,6 +221,19 @@ def _deadlines(state: State) -> Broken:
         due["consent", share.share] = share.until
     for pin in state.pins.values():
         due["pin", pin.pin] = pin.expires if pin.state == "live" else None
+    for person in state.representatives.values():
+        for session, work in person.wrap_ups.items():
+            due["wrap_up", session] = work.until
+    for request in state.requests.values():
+        waits, name = request.state != "assigned", request.request
+        step = request.ladder[request.step :] if waits else ()
+        rules = request.overflow if request.state == "waiting" else ()
+        due["relax", name] = request.arrived + step[0][0] if step else None
+        due["overflow", name] = request.arrived + rules[0][0] if rules else None
+        due["sticky", name] = request.held_until
+        ticket = state.router.tickets.get(name)
+        if (request.held_until is None) != (ticket is None or ticket.held is None):
+            yield "F5", f"{name} is held until {request.held_until}, its ticket {ticket}"
     found = {(kind, name): t for t, kind, name in state.deadlines}
     for (kind, name), t in due.items():
         if found.pop((kind, name), None) != t:
@@ -225,102 +241,6 @@ def _deadlines(state: State) -> Broken:
     if (found.pop(("visitors", ""), None) is None) == bool(state.idle_visitors):
         yield "F23", "idle visitors are forgotten at no time, or nobody is idle"
     for kind, name in found:  # of a round, the deadline may outlive its pause: then it does nothing
-        if kind != "round" or name not in state.requests:
+        looked = kind == "unstaffed" and name in state.subportals
+        if not looked and (kind != "round" or name not in state.requests):
             yield _OF_DEADLINE[kind], f"a {kind} deadline of {name}, which isn't there"
-
-
-def _in_order(state: State) -> Broken:
-    """F1, F6: each line holds its requests, in the order of arrival, and the older was offered first."""
-    expected = _expected(state)
-    for line in state.router.lines.values():
-        keys = expected.get(line.subportal, ([], [], [], set()))
-        found = (list(line.order), list(line.ready), list(line.again), line.paused)
-        if list(line.order) != sorted(line.order):
-            yield "F6", f"{line.subportal} is out of order"
-        if found != keys:
-            yield "F1", f"{line.subportal} holds {found}, not {keys}"
-        fresh: str | None = None
-        for _, _, name in line.order:
-            if state.requests[name].offers == 0:
-                fresh = fresh or name
-            elif fresh is not None:
-                yield "F6", f"{name} was offered before the older {fresh}"
-
-
-Keys = list[Key]
-
-
-def _expected(state: State) -> dict[str, tuple[Keys, Keys, Keys, set[str]]]:
-    """Per line: all keys, those nobody refused, those somebody did, and the requests between rounds."""
-    lines: dict[str, tuple[Keys, Keys, Keys, set[str]]] = {}
-    for ticket in sorted(state.router.tickets.values(), key=lambda ticket: ticket.key):
-        if ticket.discipline != "queue" or state.requests[ticket.request].state == "assigned":
-            continue
-        every, ready, again, paused = lines.setdefault(ticket.subportal, ([], [], [], set()))
-        every.append(ticket.key)
-        if ticket.paused:
-            paused.add(ticket.request)
-        elif not ticket.out:
-            (again if ticket.refused else ready).append(ticket.key)
-    return lines
-
-
-def _working(state: State) -> Broken:
-    """F5: nobody waits while somebody who may take the request is free, and hasn't refused it in this round."""
-    router = state.router
-    free: dict[str, set[str]] = {}
-    for person in state.representatives.values():
-        if person.available and len(person.sessions) + len(person.offers) < person.capacity:
-            for subportal in state.teams[person.team].subportals:
-                free.setdefault(subportal, set()).add(person.representative)
-    for request in state.requests.values():
-        if request.state != "waiting" or request.discipline == "pin":
-            continue
-        ticket = router.tickets[request.request]
-        if request.discipline == "broadcast" or (ticket.target is not None and _takes(state, ticket.target)):
-            yield "F5", f"{request.request} waits and could be offered"
-        if ticket.paused and state.deadlines.get("round", request.request) is None:
-            yield "F5", f"{request.request} waits for a round that never begins"
-        if request.discipline == "queue" and not ticket.paused:
-            if (could := _others(free, ticket)) is not None:
-                yield "F5", f"{request.request} waits while {could} is free"
-            if ticket.refused and round_is_over(router.lines[request.subportal], ticket.refused):
-                yield "F5", f"{request.request} was refused by everybody, and its round isn't over"
-    for line in router.lines.values():
-        yield from _indexed(state, line)
-    for pool in router.pools.values():
-        if pool.available != sum(member.available for member in pool.members.values()):
-            yield "F5", f"a pool counts {pool.available} available"
-        if set(pool.free) != ({router.lines[name].policy for name in pool.subportals} or {DEFAULT}):
-            yield "F5", f"a pool ranks by {sorted(pool.free)}, which isn't what its lines go by"
-        for policy, takers in pool.free.items():
-            if list(takers) != sorted(member.ranks[policy] for member in pool.members.values() if member.ranks):
-                yield "F5", f"a pool takes others for free than {list(takers)}"
-        if list(pool.backlog) != sorted(pool.turns.values()):
-            yield "F5", f"a pool goes through other lines than {list(pool.backlog)}"
-
-
-def _takes(state: State, name: str) -> bool:
-    person = state.representatives[name]
-    return person.available and len(person.sessions) + len(person.offers) < person.capacity
-
-
-def _others(free: dict[str, set[str]], ticket: Ticket) -> str | None:
-    """Somebody free who hasn't refused it: found after at most as many looks as there were refusals."""
-    return next((name for name in free.get(ticket.subportal, ()) if name not in ticket.refused), None)
-
-
-def _indexed(state: State, line: Line) -> Broken:
-    """F5: what matching looks at first is what is there."""
-    heads = [keys[0] for keys in (line.ready, line.again) if keys]
-    if line.head != min(heads, default=None):
-        yield "F5", f"{line.subportal} stands in its pools under {line.head}"
-    for pool in line.pools:
-        turn = (pool.tags.get(line.subportal, 0), line.head, line.subportal) if line.head is not None else None
-        if pool.turns.get(line.subportal) != turn:
-            yield "F9", f"{line.subportal} has the turn {pool.turns.get(line.subportal)} in a pool, not {turn}"
-    grouped = sorted(key for keys in line.groups.values() for key in keys)
-    if grouped != list(line.again) or any(
-        state.router.tickets[key[2]].refused != refused for refused, keys in line.groups.items() for key in keys
-    ):
-        yield "F5", f"{line.subportal} groups refused requests wrongly"

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
+from broker.desk import waits
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Offer, Representative, Request, Session, State
 from broker.desk.transitions import OFFER, REQUEST, move
@@ -68,10 +69,9 @@ def accept(state: State, command: ops.OfferAccept, context: Context) -> Decision
         return Refusal(Code.OFFER_GONE, "the offer has expired", {"reason": "expired"})
     if offer.kind == "transfer":
         return Decision(_transferred(state, state.sessions[request.session], offer, person), value)
-    if offer.kind == "broadcast":
-        member = state.router.members[person.representative]
-        if not member.takes_offers:
-            return wrong_state("full" if person.available else person.presence, "session.end", "presence.set")
+    member = state.router.members[person.representative]
+    if offer.kind == "broadcast" and not member.takes(places_of(state, request)):
+        return wrong_state("full" if person.available else person.presence, "session.end", "presence.set")
     return Decision([assigned(state, request, person, offer.kind, offer.offer)], value)
 
 
@@ -91,9 +91,14 @@ def assigned(state: State, request: Request, person: Representative, kind: str, 
         text=request.text,
         customer_name=request.name,
         representative_name=person.name,
-        load=len(person.sessions) + 1,
+        load=state.router.members[person.representative].load + places_of(state, request),
         capacity=person.capacity,
     )
+
+
+def places_of(state: State, request: Request) -> int:
+    """How much of a representative's capacity it takes."""
+    return state.portals[request.portal].places
 
 
 def decline(state: State, command: ops.OfferDecline, context: Context) -> Decision | Refusal:
@@ -113,8 +118,15 @@ def decline(state: State, command: ops.OfferDecline, context: Context) -> Decisi
 
 
 def expire(state: State, name: str, now: int) -> list[e.Event]:
-    """The offer's deadline has come."""
-    return end(state, state.offers[name], "expired")
+    """The offer's deadline has come. Who has missed so many in a row as its team allows is set away."""
+    offer = state.offers[name]
+    happened = end(state, offer, "expired")
+    person = state.representatives[offer.representative or ""]
+    most = state.teams[person.team].away_after
+    if most is not None and person.missed + 1 >= most and person.available:
+        happened.append(e.PresenceChanged(person.representative, person.team, "away", "broker", "missed_offers"))
+        happened += withdraw_all(state, person, ended=name)
+    return happened
 
 
 def end(state: State, offer: Offer, reason: str, code: str | None = None) -> list[e.Event]:
@@ -123,7 +135,7 @@ def end(state: State, offer: Offer, reason: str, code: str | None = None) -> lis
     ended = e.OfferEnded(
         offer.offer, offer.request, request.subportal, offer.kind, offer.representative, reason, code, offer.by
     )
-    if offer.kind != "direct" or reason == "revoked":
+    if offer.kind != "direct" or reason in ("revoked", "rescinded"):
         return [ended]
     return [ended, unplaced(state, request, reason)]
 
@@ -142,7 +154,8 @@ def revoke(state: State, request: Request) -> list[e.Event]:
 
 
 def take_away(state: State, person: Representative, subportals: Collection[str]) -> list[e.Event]:
-    """A representative no longer serves these: what came from there goes to others, its sessions stay."""
+    """A representative no longer serves these: what came from there, or waits for it, goes to others; its sessions
+    stay."""
     happened: list[e.Event] = []
     for name in person.offers:
         offer = state.offers[name]
@@ -151,28 +164,44 @@ def take_away(state: State, person: Representative, subportals: Collection[str])
     for key in state.router.members[person.representative].direct:
         if state.requests[key[2]].subportal in subportals:
             happened.append(unplaced(state, state.requests[key[2]], "gone"))
-    return happened
+    return happened + _release(state, person, subportals)
+
+
+def _release(state: State, person: Representative, subportals: Collection[str]) -> list[e.Event]:
+    """What is held for it in these is held no longer."""
+    holds = state.router.members[person.representative].holds
+    return [
+        e.RequestReleased(key[2], person.representative, "gone")
+        for subportal in sorted(holds.keys() & set(subportals))
+        for key in holds[subportal]
+    ]
 
 
 def make_fit(state: State, person: Representative, capacity: int, ended: Collection[e.Event]) -> list[e.Event]:
     """A representative may carry less from now on (F4): the newest offers go to others, sessions stay.
     ``ended``: events that take some of its offers already."""
     taken = {event.offer for event in ended if isinstance(event, e.OfferEnded)}
-    left = [name for name in person.offers if name not in taken]
+    left = {name: places_of(state, state.requests[state.offers[name].request]) for name in person.offers}
+    left = {name: places for name, places in left.items() if name not in taken}
+    used = state.router.members[person.representative].load + sum(left.values())
     happened: list[e.Event] = []
-    while left and len(person.sessions) + len(left) > capacity:
-        happened += end(state, state.offers[left.pop()], "gone")
-    return happened
-
-
-def withdraw_all(state: State, person: Representative) -> list[e.Event]:
-    """A representative is no longer there for offers: its own go back, and those who picked it are told."""
-    happened: list[e.Event] = []
-    for name in list(person.offers):
+    while left and used > capacity:
+        name, places = left.popitem()
+        used -= places
         happened += end(state, state.offers[name], "gone")
-    waiting = state.router.members[person.representative].direct
-    happened += [unplaced(state, state.requests[key[2]], "gone") for key in waiting]
     return happened
+
+
+def withdraw_all(state: State, person: Representative, ended: str | None = None) -> list[e.Event]:
+    """A representative is no longer there for offers: its own go back (but for one that has ended), those who picked it
+    are told, and nothing waits for it."""
+    happened: list[e.Event] = []
+    for name in person.offers:
+        if name != ended:
+            happened += end(state, state.offers[name], "gone")
+    member = state.router.members[person.representative]
+    happened += [unplaced(state, state.requests[key[2]], "gone") for key in member.direct]
+    return happened + _release(state, person, member.holds)
 
 
 def _not_for(state: State, offer: Offer, person: Representative) -> Refusal | None:
@@ -197,6 +226,7 @@ def _gone(state: State, name: str) -> Refusal:
 
 def _transferred(state: State, session: Session, offer: Offer, person: Representative) -> list[e.Event]:
     former = state.representatives[session.representative]
+    members, places = state.router.members, places_of(state, state.requests[session.request])
     happened: list[e.Event] = []
     if session.share is not None:  # its consent was given to the former one
         happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
@@ -210,11 +240,12 @@ def _transferred(state: State, session: Session, offer: Offer, person: Represent
             team=person.team,
             former=former.representative,
             representative_name=person.name,
-            load=len(person.sessions) + 1,
+            load=members[person.representative].load + places,
             capacity=person.capacity,
         )
     )
-    happened.append(e.LoadChanged(former.representative, former.team, len(former.sessions) - 1, former.capacity))
+    load = members[former.representative].load - places
+    happened.append(e.LoadChanged(former.representative, former.team, load, former.capacity))
     return happened
 
 
@@ -232,10 +263,11 @@ def offer_made(state: State, event: e.OfferMade, t: int) -> None:
         state.sessions[request.session].transfer = offer.offer
     else:
         request.offer, request.state = offer.offer, move(REQUEST, request.state, event.TYPE)
+        waits.disarm_overflow(state, request)
         state.router.offered(request.request, offer.representative)
     if offer.representative is not None:
         state.representatives[offer.representative].offers[offer.offer] = None
-        state.router.add_offers(offer.representative, 1)
+        state.router.add_offers(offer.representative, places_of(state, request))
 
 
 def offer_renewed(state: State, event: e.OfferRenewed, t: int) -> None:
@@ -247,15 +279,25 @@ def offer_renewed(state: State, event: e.OfferRenewed, t: int) -> None:
 def offer_ended(state: State, event: e.OfferEnded, t: int) -> None:
     """Apply ``OfferEnded``: the request is where it was."""
     offer = close(state, event.offer, move(OFFER, "pending", event.TYPE, event.reason), event.representative)
-    if offer.representative is not None:
-        state.router.add_offers(offer.representative, -1)
     request = state.requests[event.request]
+    if offer.representative is not None:
+        state.router.add_offers(offer.representative, -places_of(state, request))
+        _count_missed(state.representatives[offer.representative], event.reason)
     if event.kind == "transfer":
         state.sessions[request.session].transfer = None
         return
     request.offer, request.state = None, move(REQUEST, request.state, event.TYPE)
     refused_by = event.representative if event.reason in ("declined", "expired", "gone") else None
     state.router.returned(request.request, refused_by)
+    waits.end_hold(state, request)
+    waits.arm_overflow(state, request)
+
+
+def _count_missed(person: Representative, reason: str) -> None:
+    if reason == "expired":
+        person.missed += 1
+    elif reason == "declined":
+        person.missed = 0
 
 
 def close(state: State, name: str, reason: str, who: str | None) -> Offer:

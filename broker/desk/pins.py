@@ -82,7 +82,8 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     person = state.representatives[pin.representative]
     if person.presence in ("offline", "reconnecting"):
         return wrong_state(f"representative_{person.presence}", "pin.redeem later")
-    if len(person.sessions) + len(person.offers) >= person.capacity:
+    member = state.router.members[person.representative]
+    if member.load + member.offers + portal.places > member.capacity:
         return wrong_state("representative_full", "pin.redeem later")
     created = requests.created(state, context, portal, portal.subportals[0], target=person.representative)
     created.name = requests.ref_of(command.name)
@@ -100,7 +101,7 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
         text=None,
         customer_name=created.name,
         representative_name=person.name,
-        load=len(person.sessions) + 1,
+        load=member.load + portal.places,
         capacity=person.capacity,
     )
     value = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from broker import limits
 from broker.desk import events as e
-from broker.desk import offers, sessions
+from broker.desk import offers, overflow, sessions, wrap_up
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Representative, State, Visitor
@@ -39,7 +39,7 @@ def set_presence(state: State, command: ops.PresenceSet, context: Context) -> De
     if wanted != "available":
         happened += offers.withdraw_all(state, person)
     if wanted == "offline":
-        happened += sessions.give_back_all(state, person, "signed_out")
+        happened += [*sessions.give_back_all(state, person, "signed_out"), *wrap_up.end_all(state, person)]
     return Decision(happened, value)
 
 
@@ -94,7 +94,8 @@ def hold_over(state: State, name: str, now: int) -> list[e.Event]:
     """A lost representative did not come back: its sessions go back to the line, and it is signed out."""
     person = state.representatives[name]
     offline = e.PresenceChanged(name, person.team, "offline", "broker", None)
-    return [offline, *sessions.give_back_all(state, person, "representative_lost")]
+    given_back = sessions.give_back_all(state, person, "representative_lost")
+    return [offline, *given_back, *wrap_up.end_all(state, person)]
 
 
 def abandon(state: State, name: str, now: int) -> list[e.Event]:
@@ -105,8 +106,10 @@ def abandon(state: State, name: str, now: int) -> list[e.Event]:
         if request.state == "assigned":
             session = state.sessions[request.session]
             who = session.representative
-            loads[who] = loads.get(who, len(state.representatives[who].sessions)) - 1
-            happened += sessions.finish(state, session, "abandoned", loads[who])
+            load = loads.get(who, state.router.members[who].load)
+            portal = state.portals[request.portal]
+            happened += sessions.finish(state, session, "abandoned", now, load)
+            loads[who] = load if portal.wrap_up_ms else load - portal.places
         else:
             happened += offers.revoke(state, request)
             happened.append(e.RequestEnded(request.request, name, "abandoned"))
@@ -139,6 +142,9 @@ def presence_changed(state: State, event: e.PresenceChanged, t: int) -> None:
     team.signed_in += (event.presence != "offline") - (person.chosen != "offline")
     person.chosen = event.presence
     person.connected = event.presence != "offline"
+    person.missed = 0
+    if not team.signed_in:
+        overflow.watch_staff(state, team.subportals, t)
     _set_waits(state, person, lease=None, hold=None)
     state.router.set_available(person.representative, t, available=person.available, rested=rested and person.available)
 

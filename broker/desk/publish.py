@@ -8,7 +8,7 @@ Names and texts appear only in streams whose readers may take or hold the reques
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 import attrs
@@ -122,15 +122,26 @@ def _of_sessions(wire_type: str) -> Decide:
 
 
 def _presence(event: e.PresenceChanged | e.RepresentativeLost | e.RepresentativeBack, sessions: Audience) -> Audience:
-    return [
-        (f"me:{event.representative}", "presence.changed"),
-        (f"team:{event.team}", "presence.changed"),
-        *sessions,
-    ]
+    told = [(f"me:{event.representative}", "presence.changed"), (f"team:{event.team}", "presence.changed")]
+    if isinstance(event, e.PresenceChanged) and event.by == "broker" and event.reason is not None:
+        told.append(("account", "presence.changed"))  # for the managers: nobody chose this
+    return told + sessions
 
 
 def _customer_and_account(wire_type: str) -> Decide:
     return lambda event: [(f"me:{event.visitor}", wire_type), ("account", wire_type)]
+
+
+def _wrapped_up(event: e.WrapUpEnded) -> Audience:
+    return [
+        (f"me:{event.representative}", "wrap_up.ended"),
+        ("account", "wrap_up.ended"),
+        (f"team:{event.team}", "load.changed"),
+    ]
+
+
+def _account(wire_type: str) -> Decide:
+    return lambda event: [("account", wire_type)]
 
 
 def _share(event: e.ShareRequested | e.ShareAccepted | e.ShareConfirmed | e.ShareEnded) -> Audience:
@@ -163,6 +174,11 @@ _AUDIENCES: dict[type, Decide] = {
     e.CustomerLost: _of_sessions("session.held"),
     e.CustomerBack: _of_sessions("session.resumed"),
     e.RequestCreated: _customer_and_account("request.created"),
+    e.RequestClassified: _customer_and_account("request.classified"),
+    e.RequestWidened: _account("request.widened"),
+    e.RequestReleased: _account("request.released"),
+    e.RequestMoved: _customer_and_account("request.moved"),
+    e.LineUnstaffed: lambda event: [] if event.upto is not None else [("account", "subportal.unstaffed")],
     e.RequestPicked: _customer_and_account("request.picked"),
     e.RequestUnplaced: _customer_and_account("request.unplaced"),
     e.RequestRequeued: _customer_and_account("request.requeued"),
@@ -173,6 +189,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.RequestAssigned: _assigned,
     e.SessionTransferred: _transferred,
     e.SessionEnded: _ended,
+    e.WrapUpEnded: _wrapped_up,
     e.PinCreated: _pin,
     e.PinEnded: _pin,
     e.PinGuessed: lambda event: [("account", "pin.guessing")],
@@ -205,10 +222,12 @@ class _Attr:
     name: str
 
 
-def _body(*plain: str, personal: dict[str, str] | None = None, **special: object) -> Body:
-    """Fields of the same name as the event's attribute, personal ones, and attributes of another name, functions or
-    constants."""
-    read = {name: name for name in plain}
+def _body(
+    *plain: str, personal: Mapping[str, str] | None = None, renamed: Mapping[str, str] | None = None, **special: object
+) -> Body:
+    """Fields of the same name as the event's attribute, personal ones, those whose names Python keeps for itself, and
+    attributes of another name, functions or constants."""
+    read = {name: name for name in plain} | dict(renamed or {})
     read.update((name, value.name) for name, value in special.items() if isinstance(value, _Attr))
     rest = [(name, value) for name, value in special.items() if not isinstance(value, _Attr)]
     return Body(
@@ -262,6 +281,13 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.RequestCreated, "request.created"): _body(
         "request", "session", "portal", "subportal", "kind", "mode", representative=_Attr("target")
     ),
+    (e.RequestClassified, "request.classified"): _body("request", renamed={"class": "class_"}, boost_ms=_Attr("boost")),
+    (e.RequestWidened, "request.widened"): _body("request", "step"),
+    (e.RequestReleased, "request.released"): _body("request", "representative", "reason"),
+    (e.RequestMoved, "request.moved"): _body(
+        "request", renamed={"from": "former"}, to=_Attr("subportal"), on=_Attr("rule")
+    ),
+    (e.LineUnstaffed, "subportal.unstaffed"): _body("subportal"),
     (e.RequestPicked, "request.picked"): _body("request", representative=_Attr("target")),
     (e.RequestUnplaced, "request.unplaced"): _body("request", "representative", "reason", "broadcast"),
     (e.RequestRequeued, "request.requeued"): _body("request", "reason"),
@@ -275,7 +301,7 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.RequestAssigned, "pin.changed"): _body(id=_Attr("pin"), state="used", expires=_Attr("pin_expires")),
     (e.RequestAssigned, "session.opened"): _OPENED,
     (e.RequestAssigned, "request.assigned"): _body(
-        "request", "session", "representative", personal={"name": "representative_name"}
+        "request", "session", "representative", "kind", personal={"name": "representative_name"}
     ),
     (e.RequestAssigned, "load.changed"): _LOAD,
     (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason="accepted"),
@@ -283,8 +309,10 @@ _BODIES: dict[tuple[type, str], Body] = {
         "session", "request", "representative", "former", personal={"name": "representative_name"}
     ),
     (e.SessionTransferred, "load.changed"): _LOAD,
-    (e.SessionEnded, "session.ended"): _body("session", "request", "reason"),
+    (e.SessionEnded, "session.ended"): _body("session", "request", "reason", "wrap_up"),
     (e.SessionEnded, "load.changed"): _LOAD,
+    (e.WrapUpEnded, "wrap_up.ended"): _body("session", "representative", "reason"),
+    (e.WrapUpEnded, "load.changed"): _LOAD,
     (e.PinCreated, "pin.changed"): _body("expires", id=_Attr("pin"), state="live"),
     (e.PinEnded, "pin.changed"): _body("state", "expires", id=_Attr("pin")),
     (e.PinGuessed, "pin.guessing"): _body("portal", "source", "wrong"),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import attrs
+
 from broker import ids, limits
 from broker.codes import Code
 from broker.content import Personal, Ref
 from broker.desk import events as e
-from broker.desk import offers
-from broker.desk.configuration import is_open
+from broker.desk import offers, overflow, skills, waits
+from broker.desk.configuration import is_open, opening
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.presence import wake_for_visitors
-from broker.desk.state import Context, Portal, Request, State, Visitor
+from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal, Visitor
 from broker.desk.transitions import REQUEST, move
 from broker.protocol import ops
-from broker.routing.model import Ticket
-from broker.routing.router import make_key
+from broker.routing.model import Ticket, make_key
 
 DISCIPLINES = {"pick": "direct", "ask": "broadcast", "button": "broadcast", "pin": "pin", "global_pin": "pin"}
 """How a portal kind hands its requests out outside of queue mode."""
@@ -38,22 +41,52 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     if visitor is not None and portal.portal in visitor.requests:
         return existing(state.requests[visitor.requests[portal.portal]])
     subportal = command.subportal or portal.subportals[0]
-    if (refusal := _refuse_form(state, portal, subportal, command)) is not None:
+    if (refusal := _refuse_form(state, portal, subportal, command, context.now)) is not None:
         return refusal
-    most = state.subportals[subportal].max_waiting
-    if portal.mode == "queue" and len(state.router.lines[subportal].order) >= most:
-        return Refusal(
-            Code.QUEUE_FULL,
-            f"{most} requests wait in {subportal}, which is as many as may",
-            {"subportal": subportal, "max_waiting": most},
-            limits.ROUND_PAUSE,
-        )
     event = created(state, context, portal, subportal, target=command.representative)
     event.text = ref_of(command.text)
     event.name = ref_of(command.name)
     event.email = ref_of(command.email)
-    value = {"request": event.request, "session": event.session, "state": "waiting", "existing": False}
+    value = {"request": event.request, "session": event.session, "state": "converted", "existing": False}
+    if portal.mode != "queue":
+        return Decision([event], value, state_of=event.request)
+    event.asked = tuple(command.skills or ())
+    rule = overflow.at_arrival(state, subportal)
+    if rule is not None:
+        on, _, to = rule
+        gone = overflow.go(state, event, on, to, 0)
+        return Decision([event, gone], value, state_of=None if to is None else event.request)
+    if overflow.is_full(state, subportal):
+        return _full(subportal, state.subportals[subportal].max_waiting)
+    _queue_up(state, event, visitor, context.now)
     return Decision([event], value, state_of=event.request)
+
+
+def _full(subportal: str, most: int) -> Refusal:
+    return Refusal(
+        Code.QUEUE_FULL,
+        f"{most} requests wait in {subportal}, which is as many as may",
+        {"subportal": subportal, "max_waiting": most},
+        limits.ROUND_PAUSE,
+    )
+
+
+def _queue_up(state: State, event: e.RequestCreated, visitor: Visitor | None, now: int) -> None:
+    """What a request that stays in its line needs, whom it waits for first, where it goes if that takes too long."""
+    settings = state.subportals[event.subportal]
+    event.need = skills.need(settings, event.asked)
+    event.ladder = skills.ladder(settings, event.asked)
+    event.overflow = overflow.wait_rules(settings)
+    last = state.representatives.get(visitor.served_by or "") if visitor is not None else None
+    if (
+        settings.sticky_ms
+        and last is not None
+        and last.available
+        and last.capacity >= state.portals[event.portal].places
+        and event.subportal in state.teams[last.team].subportals
+        and skills.fits(last.skills, event.need)
+    ):
+        event.held_for, event.held_until = last.representative, now + settings.sticky_ms
 
 
 def ref_of(personal: Personal | None) -> Ref | None:
@@ -88,7 +121,7 @@ def created(state: State, context: Context, portal: Portal, subportal: str, targ
     )
 
 
-def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.RequestCreate) -> Refusal | None:
+def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.RequestCreate, now: int) -> Refusal | None:
     """Whether what was filled in is what this kind of portal asks for."""
     if portal.kind in ("pin", "global_pin"):
         return wrong_state(portal.kind, "pin.redeem")
@@ -98,12 +131,29 @@ def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.Requ
         return bad_args("args.text", "the question")
     if portal.kind != "pick" and command.representative is not None:
         return bad_args("args.representative", "nothing: only a pick portal lets a customer choose")
-    if not is_open(state, portal, subportal):
-        return wrong_state("closed")
+    if (refusal := _refuse_skills(state.subportals[subportal], command.skills or ())) is not None:
+        return refusal
+    if not is_open(state, portal, subportal, now):
+        return closed(portal, now)
     if portal.kind == "pick":
         if command.representative is None:
             return bad_args("args.representative", "the representative to ask for")
         return _refuse_pick(state, "args.representative", subportal, command.representative)
+    return None
+
+
+def closed(portal: Portal, now: int) -> Refusal:
+    """Nobody may ask now; if that is for the hours, when they begin."""
+    refusal = wrong_state("closed")
+    opens = opening(portal, now)
+    return refusal if opens is None else attrs.evolve(refusal, detail={**(refusal.detail or {}), "opens": opens})
+
+
+def _refuse_skills(subportal: Subportal, asked: Sequence[str]) -> Refusal | None:
+    offered = [skill for skill, _, only_asked in subportal.skills if only_asked]
+    for index, skill in enumerate(asked):
+        if skill not in offered:
+            return bad_args(f"args.skills[{index}]", f"one of {', '.join(offered)}" if offered else "nothing")
     return None
 
 
@@ -140,6 +190,25 @@ def withdraw(state: State, command: ops.RequestWithdraw, context: Context) -> De
     return Decision([*offers.revoke(state, request), ended], {"request": request.request})
 
 
+def classify(state: State, command: ops.RequestClassify, context: Context) -> Decision | Refusal:
+    """Whoever knows the customer says which class its request is of."""
+    assert context.identity is not None
+    request = state.requests.get(command.request)
+    if request is None:
+        return no_such("request")
+    if request.state == "assigned" or request.discipline != "queue":
+        return wrong_state(request.state if request.discipline == "queue" else request.discipline)
+    boosts = {NORMAL: 0, **dict(state.portals[request.portal].classes)}
+    if command.class_ not in boosts:
+        return bad_args("args.class", f"one of {', '.join(boosts)}")
+    value = {"request": request.request, "changed": command.class_ != request.class_}
+    if command.class_ == request.class_:
+        return Decision(value=value)
+    boost = boosts[command.class_]
+    event = e.RequestClassified(request.request, request.visitor, command.class_, boost, context.identity.person)
+    return Decision([event], value)
+
+
 def own(state: State, name: str, context: Context) -> Request | None:
     """The open request of this name, if it is the asker's."""
     assert context.identity is not None
@@ -173,6 +242,10 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         email=event.email,
         target=event.target,
         discipline=how,
+        asked=event.asked,
+        ladder=event.ladder,
+        held_until=event.held_until,
+        overflow=event.overflow,
     )
     state.requests[request.request] = request
     state.next_number = event.number + 1
@@ -184,7 +257,20 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         wake_for_visitors(state)
     if how != "pin":
         key = make_key(t, event.number, event.request)
-        state.router.add_ticket(Ticket(event.request, event.subportal, key, how, event.target))
+        ticket = Ticket(event.request, event.subportal, key, how, event.target)
+        ticket.places, ticket.need, ticket.held = state.portals[event.portal].places, event.need, event.held_for
+        state.router.add_ticket(ticket)
+    if event.held_until is not None:
+        state.deadlines.set("sticky", event.request, event.held_until)
+    if event.ladder or event.overflow:
+        waits.arm(state, request)
+
+
+def request_classified(state: State, event: e.RequestClassified, t: int) -> None:
+    """Apply ``RequestClassified``: its place is another."""
+    request = state.requests[event.request]
+    request.class_, request.boost = event.class_, event.boost
+    state.router.rekey(event.request, make_key(request.arrived, request.number, request.request, request.boost))
 
 
 def request_picked(state: State, event: e.RequestPicked, t: int) -> None:
@@ -209,6 +295,8 @@ def request_requeued(state: State, event: e.RequestRequeued, t: int) -> None:
     request = state.requests[event.request]
     request.state, request.target = move(REQUEST, request.state, event.TYPE), None
     state.router.requeued(event.request, event.representative)
+    waits.arm(state, request)
+    overflow.watch_staff(state, [request.subportal], t)
 
 
 def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
@@ -218,6 +306,7 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     if request.discipline != "pin":
         state.router.remove(event.request)
     state.deadlines.set("round", event.request, None)
+    waits.disarm(state, request)
     state.release(request.text, request.name, request.email)
     if request.session not in state.ended_sessions:  # else its stream is read to the end, for a while
         state.streams.pop(f"session:{request.session}", None)

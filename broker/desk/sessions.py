@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.desk import events as e
-from broker.desk import offers
+from broker.desk import offers, waits, wrap_up
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Session, State
@@ -19,7 +19,8 @@ def end(state: State, command: ops.SessionEnd, context: Context) -> Decision | R
     if session is None:
         return no_such("session")
     assert context.identity is not None
-    return Decision(finish(state, session, context.identity.role.value), {"session": session.session})
+    happened = finish(state, session, context.identity.role.value, context.now)
+    return Decision(happened, {"session": session.session})
 
 
 def leave(state: State, command: ops.SessionLeave, context: Context) -> Decision | Refusal:
@@ -42,7 +43,8 @@ def transfer(state: State, command: ops.SessionTransfer, context: Context) -> De
     person = state.representatives.get(command.representative)
     if person is None or person.representative == session.representative:
         return bad_args("args.representative", "another representative of the account")
-    if not state.router.members[person.representative].takes_offers:
+    places = offers.places_of(state, state.requests[session.request])
+    if not state.router.members[person.representative].takes(places):
         return wrong_state("full" if person.available else person.presence, "session.transfer to another")
     offer = offers.transfer(state, session, person, context.now)
     return Decision([offer], {"session": session.session, "offer": offer.offer})
@@ -58,18 +60,21 @@ def own(state: State, name: str, context: Context) -> Session | None:
     return session if party == context.identity.person else None
 
 
-def finish(state: State, session: Session, reason: str, load: int | None = None) -> list[e.Event]:
-    """End a session and its request for good. ``load``: the representative's after it, if not one less than now
-    (several end at once)."""
-    return [*_over(state, session, reason, load), e.RequestEnded(session.request, session.visitor, "closed")]
+def finish(state: State, session: Session, reason: str, now: int, load: int | None = None) -> list[e.Event]:
+    """End a session and its request for good; the work after it may take its time. ``load``: the representative's
+    before it, if not as now (several end at once)."""
+    portal = state.portals[state.requests[session.request].portal]
+    until = now + portal.wrap_up_ms if portal.wrap_up_ms else None
+    over = _over(state, session, reason, load, until)
+    return [*over, e.RequestEnded(session.request, session.visitor, "closed")]
 
 
 def give_back(state: State, session: Session, reason: str, load: int | None = None) -> list[e.Event]:
     """End a session; its request goes back to waiting, unless nobody else may have it (a pin's)."""
     request = state.requests[session.request]
+    happened = _over(state, session, reason, load, None)
     if request.discipline == "pin":
-        return finish(state, session, reason, load)
-    happened = _over(state, session, reason, load)
+        return [*happened, e.RequestEnded(session.request, session.visitor, "closed")]
     happened.append(e.RequestRequeued(session.request, session.visitor, session.representative, reason))
     if request.discipline == "direct":
         fallback = state.portals[request.portal].pick_fallback == "broadcast"
@@ -80,18 +85,25 @@ def give_back(state: State, session: Session, reason: str, load: int | None = No
 def give_back_all(state: State, person: Representative, reason: str) -> list[e.Event]:
     """End all of a representative's sessions."""
     happened: list[e.Event] = []
-    for load, name in zip(reversed(range(len(person.sessions))), person.sessions, strict=True):
-        happened += give_back(state, state.sessions[name], reason, load)
+    load = state.router.members[person.representative].load
+    for name in person.sessions:
+        session = state.sessions[name]
+        happened += give_back(state, session, reason, load)
+        load -= offers.places_of(state, state.requests[session.request])
     return happened
 
 
-def _over(state: State, session: Session, reason: str, load: int | None) -> list[e.Event]:
+def _over(state: State, session: Session, reason: str, load: int | None, until: int | None) -> list[e.Event]:
     happened: list[e.Event] = []
     if session.share is not None:
         happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
     if session.transfer is not None:
         happened += offers.end(state, state.offers[session.transfer], "revoked")
     person = state.representatives[session.representative]
+    if load is None:
+        load = state.router.members[person.representative].load
+    if until is None:
+        load -= offers.places_of(state, state.requests[session.request])
     happened.append(
         e.SessionEnded(
             session=session.session,
@@ -100,8 +112,9 @@ def _over(state: State, session: Session, reason: str, load: int | None) -> list
             representative=person.representative,
             team=person.team,
             reason=reason,
-            load=len(person.sessions) - 1 if load is None else load,
+            load=load,
             capacity=person.capacity,
+            wrap_up=until,
         )
     )
     return happened
@@ -113,10 +126,12 @@ def _over(state: State, session: Session, reason: str, load: int | None) -> list
 def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
     """Apply ``RequestAssigned``: the session is open and counts as load."""
     request = state.requests[event.request]
-    freed = 0
+    places, freed = offers.places_of(state, request), 0
     if event.offer is not None:
         move(OFFER, "pending", event.TYPE)
-        freed = offers.close(state, event.offer, "taken", event.representative).representative is not None
+        if offers.close(state, event.offer, "taken", event.representative).representative is not None:
+            freed = places
+        state.representatives[event.representative].missed = 0
     if event.pin is not None:
         pin = state.pins[event.pin]
         pin.state = "used"
@@ -127,11 +142,13 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
     if request.discipline != "pin":
         state.router.assigned(event.request)
     state.deadlines.set("round", event.request, None)
+    waits.disarm(state, request)
+    state.visitors[event.visitor].served_by = event.representative
     state.sessions[event.session] = Session(
         event.session, event.request, event.subportal, event.visitor, event.representative, t
     )
     state.representatives[event.representative].sessions[event.session] = None
-    state.router.add_load(event.representative, 1, t, offers=-freed)
+    state.router.add_load(event.representative, places, t, offers=-freed)
 
 
 def session_transferred(state: State, event: e.SessionTransferred, t: int) -> None:
@@ -140,19 +157,27 @@ def session_transferred(state: State, event: e.SessionTransferred, t: int) -> No
     offers.close(state, event.offer, "taken", event.representative)
     session = state.sessions[event.session]
     session.transfer, session.representative = None, event.representative
-    state.requests[event.request].representative = event.representative
+    request, person = state.requests[event.request], state.representatives[event.representative]
+    request.representative = state.visitors[event.visitor].served_by = event.representative
     del state.representatives[event.former].sessions[event.session]
-    state.representatives[event.representative].sessions[event.session] = None
-    state.router.add_load(event.former, -1, t)
-    state.router.add_load(event.representative, 1, t, offers=-1)
+    person.sessions[event.session] = None
+    person.missed = 0
+    places = offers.places_of(state, request)
+    state.router.add_load(event.former, -places, t)
+    state.router.add_load(event.representative, places, t, offers=-places)
 
 
 def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
     """Apply ``SessionEnded``."""
     session = state.sessions.pop(event.session)
-    state.requests[event.request].representative = None
+    request = state.requests[event.request]
+    request.representative = None
     del state.representatives[event.representative].sessions[event.session]
-    state.router.add_load(event.representative, -1, t)
+    places = offers.places_of(state, request)
+    if event.wrap_up is None:
+        state.router.add_load(event.representative, -places, t)
+    else:
+        wrap_up.begin(state, event.representative, event.session, event.wrap_up, places)
     state.remember_session(event.session, session.visitor, session.representative)
 
 

@@ -13,7 +13,9 @@ from typing import Final, TypedDict, cast
 
 import attrs
 
+from broker.desk import waits
 from broker.desk.desk import Desk
+from broker.desk.hours import as_data, restore
 from broker.desk.presence import wake_for_visitors
 from broker.desk.state import (
     EndedOffer,
@@ -29,12 +31,12 @@ from broker.desk.state import (
     Team,
     Times,
     Visitor,
+    WrapUp,
 )
-from broker.routing.model import Ticket
+from broker.routing.model import Ticket, make_key
 from broker.routing.pins import PinSpace
-from broker.routing.router import make_key
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
 PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for
@@ -106,14 +108,14 @@ def parts(desk: Desk) -> Iterator[Part]:
 
 
 def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
-    yield "portals", map(_PORTAL, state.portals.values())
+    yield "portals", ((*_PORTAL(portal), _hours(portal)) for portal in state.portals.values())
     yield "subportals", map(_SUBPORTAL, state.subportals.values())
-    yield "teams", ((team.team, team.title, team.subportals) for team in state.teams.values())
+    yield "teams", ((team.team, team.title, team.subportals, team.away_after) for team in state.teams.values())
     yield "representatives", _representatives(state)
     yield (
         "visitors",
         (
-            (visitor.visitor, tuple(visitor.requests.items()), visitor.lost_until, visitor.ended)
+            (visitor.visitor, tuple(visitor.requests.items()), visitor.lost_until, visitor.ended, visitor.served_by)
             for visitor in state.visitors.values()
         ),
     )
@@ -139,16 +141,25 @@ def _representatives(state: State) -> Iterator[Row]:
             person.name,
             person.team,
             person.capacity,
+            person.weight,
+            person.skills,
             person.chosen,
             person.connected,
             person.lease_until,
             person.hold_until,
+            person.missed,
             tuple(person.sessions),
             tuple(person.offers),
             tuple(person.pins),
+            tuple((session, work.until, work.places) for session, work in person.wrap_ups.items()),
             members[name].idle_since,
             members[name].turn,
+            members[name].tag,
         )
+
+
+def _hours(portal: Portal) -> object:
+    return None if portal.hours is None else as_data(portal.hours)
 
 
 def _requests(state: State) -> Iterator[Row]:
@@ -161,25 +172,27 @@ def _pools(state: State) -> Iterator[Row]:
     """Whose turn it is. Facts, though routing keeps them: they are the sum of all offers since the pool began."""
     for key in sorted(state.router.pools, key=sorted):
         pool = state.router.pools[key]
-        yield (tuple(sorted(key)), pool.virtual, tuple(sorted(pool.tags.items())))
+        yield (tuple(sorted(key)), pool.virtual, pool.pace, tuple(sorted(pool.tags.items())))
 
 
-def _row_of(cls: type[attrs.AttrsInstance]) -> Callable[[object], Row]:
+def _row_of(cls: type[attrs.AttrsInstance], *but: str) -> Callable[[object], Row]:
     """All fields, in the order of the class."""
-    read: Callable[[object], Row] = attrgetter(*(field.name for field in attrs.fields(cls)))
+    names = (field.name for field in attrs.fields(cls) if field.name not in but)
+    read: Callable[[object], Row] = attrgetter(*names)
     return read
 
 
-_PORTAL, _SUBPORTAL, _OFFER = map(_row_of, (Portal, Subportal, Offer))
+_PORTAL: Final = _row_of(Portal, "hours")
+_SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
 
 
 def _routing_of(ticket: Ticket | None) -> Row:
     if ticket is None:
-        return ((), False, None)
+        return ((), False, None, (), None)
     charge = None if ticket.charge is None else (tuple(sorted(ticket.charge[0])), ticket.charge[1])
-    return (tuple(sorted(ticket.refused)), ticket.paused, charge)
+    return (tuple(sorted(ticket.refused)), ticket.paused, charge, ticket.need, ticket.held)
 
 
 def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times | None = None) -> Desk:
@@ -207,37 +220,45 @@ def _rows(rows: list[Row]) -> list[tuple]:  # type: ignore[type-arg]  # what a d
 
 
 def _load_configuration(state: State, data: Dump) -> None:
-    for row in _rows(data["portals"]):
-        portal = Portal(*row)
+    for *fields, hours in _rows(data["portals"]):
+        portal = Portal(*fields)
+        portal.hours = None if hours is None else restore(hours)
         state.portals[portal.portal] = portal
     for row in _rows(data["subportals"]):
         subportal = Subportal(*row)
         state.subportals[subportal.subportal] = subportal
         state.router.put_line(subportal.subportal)
-        state.router.tune(subportal.subportal, subportal.weight, subportal.policy)
-    for name, title, subportals in _rows(data["teams"]):
-        state.teams[name] = Team(name, title, subportals)
+        places = state.portals[subportal.portal].places
+        state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)
+    for name, title, subportals, away_after in _rows(data["teams"]):
+        state.teams[name] = Team(name, title, subportals, away_after=away_after)
         for subportal in subportals:
             state.serving.setdefault(subportal, set()).add(name)
 
 
 def _load_people(state: State, data: Dump) -> None:
-    for *facts, sessions, offers, pins, idle_since, turn in _rows(data["representatives"]):
+    for *facts, sessions, offers, pins, wrap_ups, idle_since, turn, tag in _rows(data["representatives"]):
         person = Representative(*facts)
         person.sessions, person.offers, person.pins = map(dict.fromkeys, (sessions, offers, pins))
         name = person.representative
+        for session, until, places in wrap_ups:
+            person.wrap_ups[session] = WrapUp(until, places)
+            state.wrapping[session] = name
+            state.deadlines.set("wrap_up", session, until)
         state.representatives[name] = person
         team = state.teams[person.team]
         team.members.add(name)
         team.signed_in += person.chosen != "offline"
-        state.router.put_member(name, person.capacity, team.subportals)
+        skills = dict(person.skills)
+        state.router.put_member(name, person.capacity, team.subportals, weight=person.weight, skills=skills)
         member = state.router.members[name]
-        member.load, member.offers, member.idle_since, member.turn = len(sessions), len(offers), idle_since, turn
+        member.load = sum(work.places for work in person.wrap_ups.values())
+        member.idle_since, member.turn, member.tag = idle_since, turn, tag
         state.router.set_available(name, idle_since, available=person.available, rested=False)
         state.deadlines.set("lease", name, person.lease_until)
         state.deadlines.set("hold", name, person.hold_until)
-    for name, requests, lost_until, ended in _rows(data["visitors"]):
-        state.visitors[name] = Visitor(name, dict(requests), lost_until, ended)
+    for name, requests, lost_until, ended, served_by in _rows(data["visitors"]):
+        state.visitors[name] = Visitor(name, dict(requests), lost_until, ended, served_by)
         state.deadlines.set("abandon", name, lost_until)
     state.idle_visitors = OrderedDict.fromkeys(data["idle_visitors"])
     for row in _rows(data["pins"]):
@@ -249,32 +270,45 @@ def _load_people(state: State, data: Dump) -> None:
 
 
 def _load_open(state: State, data: Dump) -> None:
-    for *facts, round_until, refused, paused, charge in _rows(data["requests"]):
+    for *facts, round_until, refused, paused, charge, need, held in _rows(data["requests"]):
         request = Request(*facts)
         state.requests[request.request] = request
         state.deadlines.set("round", request.request, round_until)
         if request.discipline != "pin":
-            _load_ticket(state, request, frozenset(refused), paused=paused)
+            key = make_key(request.arrived, request.number, request.request, request.boost)
+            ticket = Ticket(request.request, request.subportal, key, request.discipline, request.target)
+            ticket.refused, ticket.need, ticket.held = frozenset(refused), need, held
+            ticket.places = state.portals[request.portal].places
+            _load_ticket(state, request, ticket, paused=paused)
             if charge is not None:
-                state.router.tickets[request.request].charge = (frozenset(charge[0]), charge[1])
-    for subportals, virtual, tags in _rows(data["pools"]):
-        state.router.restore(subportals, virtual, dict(tags))
+                ticket.charge = (frozenset(charge[0]), charge[1])
+        if request.state != "assigned":
+            waits.arm(state, request)
+            state.deadlines.set("sticky", request.request, request.held_until)
+        if request.state == "offered":
+            waits.disarm_overflow(state, request)
+    for subportals, virtual, pace, tags in _rows(data["pools"]):
+        state.router.restore(subportals, virtual, pace, dict(tags))
     for row in _rows(data["offers"]):
         offer = Offer(*row)
         state.offers[offer.offer] = offer
         state.deadlines.set("offer", offer.offer, offer.deadline)
+        if offer.representative is not None:
+            places = state.portals[state.requests[offer.request].portal].places
+            state.router.add_offers(offer.representative, places)
     for row in _rows(data["sessions"]):
         session = Session(*row)
         state.sessions[session.session] = session
+        member = state.router.members[session.representative]
+        places = state.portals[state.requests[session.request].portal].places
+        state.router.add_load(session.representative, places, member.idle_since)
     for row in _rows(data["shares"]):
         share = Share(*row)
         state.shares[share.share] = share
         state.deadlines.set("consent", share.share, share.until)
 
 
-def _load_ticket(state: State, request: Request, refused: frozenset[str], *, paused: bool) -> None:
-    key = make_key(request.arrived, request.number, request.request)
-    ticket = Ticket(request.request, request.subportal, key, request.discipline, request.target, refused)
+def _load_ticket(state: State, request: Request, ticket: Ticket, *, paused: bool) -> None:
     router = state.router
     router.add_ticket(ticket)
     if request.state == "offered":

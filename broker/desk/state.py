@@ -7,16 +7,42 @@ open, or by a named limit; what is over leaves, because history is the journal's
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
 import attrs
 
 from broker import limits
 from broker.content import Ref
 from broker.desk.deadlines import Deadlines
+from broker.desk.hours import Hours
 from broker.desk.identity import Identity
+from broker.routing.model import Key, Need
 from broker.routing.pins import PinSpace
 from broker.routing.policies import DEFAULT
 from broker.routing.router import Router
+
+NORMAL: Final = "normal"
+"""The class that every request has at first; its boost is 0."""
+
+Classes = tuple[tuple[str, int], ...]
+"""(class, its boost in ms)."""
+
+Ladder = tuple[tuple[int, Need], ...]
+"""(age of the request in ms, what it needs from then on), of each step after the first."""
+
+Rule = tuple[str, int | None, str | None]
+"""An overflow: (wait, length or staffing; ms or requests in line; sub-portal, or None for a support request)."""
+
+Waits = tuple[tuple[int, str | None], ...]
+"""(age of the request in ms, sub-portal or None for a support request), the earliest first."""
+
+
+@attrs.frozen
+class WrapUp:
+    """The work after a session."""
+
+    until: int
+    places: int
 
 
 @attrs.define(eq=False)
@@ -30,6 +56,13 @@ class Portal:
     subportals: tuple[str, ...]
     offer_ms: int
     pick_fallback: str
+    places: int = 1
+    """How much of a representative's capacity one session takes."""
+    wrap_up_ms: int = 0
+    classes: Classes = ()
+    take: str = "off"
+    """Which waiting requests representatives may take by hand: any, head (of the line), off."""
+    hours: Hours | None = None
 
 
 @attrs.define(eq=False)
@@ -41,6 +74,14 @@ class Subportal:
     weight: int = 1
     policy: str = DEFAULT
     max_waiting: int = limits.MAX_WAITING
+    skills: tuple[tuple[str, int, bool], ...] = ()
+    """(skill, least level, whether only of requests that ask for it)."""
+    relax: tuple[tuple[int, int], ...] = ()
+    """(age of the request in ms, how much lower the levels are from then on)."""
+    sticky_ms: int = 0
+    overflow: tuple[Rule, ...] = ()
+    unstaffed_upto: Key | None = None
+    """While its requests go elsewhere because nobody is there: how far along the line they have been looked at."""
 
 
 @attrs.define(eq=False)
@@ -51,6 +92,8 @@ class Team:
     title: Ref | None
     subportals: tuple[str, ...]
     members: set[str] = attrs.field(factory=set)
+    away_after: int | None = None
+    """Offers missed in a row that set a member away."""
     signed_in: int = 0
     """Members whose chosen presence isn't offline."""
 
@@ -63,6 +106,8 @@ class Representative:
     name: Ref
     team: str
     capacity: int
+    weight: int = 1
+    skills: tuple[tuple[str, int], ...] = ()
     chosen: str = "offline"
     """What it set itself: available, away or offline."""
     connected: bool = False
@@ -70,9 +115,13 @@ class Representative:
     """After a restart of the broker: not back yet, and not yet taken for lost."""
     hold_until: int | None = None
     """Lost: its sessions are held until then."""
+    missed: int = 0
+    """Offers that expired in a row."""
     sessions: dict[str, None] = attrs.field(factory=dict)
     offers: dict[str, None] = attrs.field(factory=dict)
     pins: dict[str, None] = attrs.field(factory=dict)
+    wrap_ups: dict[str, WrapUp] = attrs.field(factory=dict)
+    """By ended session."""
 
     @property
     def presence(self) -> str:
@@ -98,6 +147,8 @@ class Visitor:
     """Its connection is gone: what it has open is given up then."""
     ended: int = 0
     """When its last request ended (ms)."""
+    served_by: str | None = None
+    """Who had its last session."""
 
 
 @attrs.define(eq=False)
@@ -125,6 +176,19 @@ class Request:
     """How many offers were made of it: numbers the next."""
     representative: str | None = None
     shares: int = 0
+    class_: str = NORMAL
+    boost: int = 0
+    asked: tuple[str, ...] = ()
+    """Skills that its customer asked for."""
+    ladder: Ladder = ()
+    step: int = 0
+    """How many steps of its ladder it has taken."""
+    held_until: int | None = None
+    """Until when it waits for the representative who served its customer last."""
+    overflow: Waits = ()
+    """The rules that are still to be tried."""
+    been: tuple[str, ...] = ()
+    """Sub-portals it was in before."""
 
 
 @attrs.define(eq=False)
@@ -216,6 +280,8 @@ class State:
     offers: dict[str, Offer] = attrs.field(factory=dict)
     sessions: dict[str, Session] = attrs.field(factory=dict)
     shares: dict[str, Share] = attrs.field(factory=dict)
+    wrapping: dict[str, str] = attrs.field(factory=dict)
+    """Ended session to whoever is wrapping it up."""
     pins: dict[str, Pin] = attrs.field(factory=dict)
     serials: dict[int, str] = attrs.field(factory=dict)
     """Serial to live pin."""

@@ -18,11 +18,13 @@ Table = Mapping[str, Mapping[str, str]]
 REQUEST: Final[Table] = {
     "waiting": {
         e.OfferMade.TYPE: "offered",
-        e.RequestAssigned.TYPE: "assigned",  # by a pin: nobody was asked
+        e.RequestAssigned.TYPE: "assigned",  # by a pin or by hand: nobody was asked
+        e.RequestMoved.TYPE: "waiting",
         e.RequestPicked.TYPE: "waiting",
         e.RequestUnplaced.TYPE: "waiting",
         f"{e.RequestEnded.TYPE}:withdrawn": "withdrawn",
         f"{e.RequestEnded.TYPE}:abandoned": "abandoned",
+        f"{e.RequestEnded.TYPE}:converted": "converted",
     },
     "offered": {
         e.OfferEnded.TYPE: "waiting",
@@ -43,6 +45,7 @@ OFFER: Final[Table] = {
         f"{e.OfferEnded.TYPE}:expired": "expired",
         f"{e.OfferEnded.TYPE}:gone": "gone",
         f"{e.OfferEnded.TYPE}:revoked": "revoked",
+        f"{e.OfferEnded.TYPE}:rescinded": "rescinded",
     },
 }
 

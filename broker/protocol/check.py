@@ -46,8 +46,9 @@ def _maker(op: str, entry: Mapping[str, object]) -> Callable[[object], Command]:
 
     def make(args: object) -> Command:
         known = check(args)
-        if "from" in known:  # Python keeps this word for itself
-            known["from_"] = known.pop("from")
+        for word in ("from", "class"):  # Python keeps these for itself
+            if word in known:
+                known[f"{word}_"] = known.pop(word)
         return made(**known)  # type: ignore[arg-type]  # the schema says what they are
 
     return make

@@ -1,18 +1,22 @@
 """The operations of protocol v1: one class each, with its arguments as fields.
 
 Made by ``check.parse`` from a REQUEST, and read by the desk. Required arguments come first, then the
-optional ones (None where missing), each group in the schema's order; ``from`` is ``from_`` here. A test
+optional ones (None where missing), each group in the schema's order; ``from`` and ``class`` are ``from_`` and
+``class_`` here. A test
 holds this file against ``schema/v1.toml``. Personal fields arrive as ``Personal``, enums as str.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 import attrs
 
 from broker.content import Personal
+
+Map = Mapping[str, object]
+"""A map of the schema, checked: its fields as the schema has them."""
 
 
 @attrs.define
@@ -32,6 +36,7 @@ class RequestCreate:
     name: Personal | None = None
     email: Personal | None = None
     representative: str | None = None
+    skills: Sequence[str] | None = None
 
 
 @attrs.define
@@ -41,6 +46,43 @@ class RequestPick:
     OP: ClassVar[str] = "request.pick"
     request: str
     representative: str
+
+
+@attrs.define
+class RequestClassify:
+    """Give an open queue request a class of its portal (or normal): it stands as if it had arrived the class's boost
+    earlier."""
+
+    OP: ClassVar[str] = "request.classify"
+    request: str
+    class_: str
+
+
+@attrs.define
+class CaseTake:
+    """Take a waiting request by hand, as far as its portal lets representatives (take: any, head, off). Pending offers
+    of it are rescinded."""
+
+    OP: ClassVar[str] = "case.take"
+    request: str
+
+
+@attrs.define
+class CaseAssign:
+    """Give a waiting request to a representative with room for it, who is signed in. Pending offers of it are
+    rescinded."""
+
+    OP: ClassVar[str] = "case.assign"
+    request: str
+    representative: str
+
+
+@attrs.define
+class WrapUpEnd:
+    """The work after a session is done: its places are free again, before the portal's time for it is over."""
+
+    OP: ClassVar[str] = "wrap_up.end"
+    session: str
 
 
 @attrs.define
@@ -195,18 +237,28 @@ class PortalPut:
     title: Personal | None = None
     offer_ms: int | None = None
     pick_fallback: str | None = None
+    places: int | None = None
+    wrap_up_ms: int | None = None
+    classes: Sequence[Map] | None = None
+    take: str | None = None
+    hours: Map | None = None
 
 
 @attrs.define
 class SubportalPut:
     """Say how a sub-portal shares representatives with others (of two that wait, one of weight 2 is given twice as
-    many), by which policy they are chosen, and how many requests may wait. What isn't given is as by default."""
+    many), by which policy they are chosen, what they must be able to do, and where requests go that wait too long. What
+    isn't given is as by default."""
 
     OP: ClassVar[str] = "subportal.put"
     subportal: str
     weight: int | None = None
     policy: str | None = None
     max_waiting: int | None = None
+    skills: Sequence[Map] | None = None
+    relax: Sequence[Map] | None = None
+    sticky_ms: int | None = None
+    overflow: Sequence[Map] | None = None
 
 
 @attrs.define
@@ -217,6 +269,7 @@ class TeamPut:
     team: str
     subportals: Sequence[str]
     title: Personal | None = None
+    away_after: int | None = None
 
 
 @attrs.define
@@ -228,6 +281,8 @@ class RepresentativePut:
     name: Personal
     team: str
     capacity: int
+    weight: int | None = None
+    skills: Sequence[Map] | None = None
 
 
 @attrs.define
@@ -269,6 +324,10 @@ Command = (
     PortalOpen
     | RequestCreate
     | RequestPick
+    | RequestClassify
+    | CaseTake
+    | CaseAssign
+    | WrapUpEnd
     | RequestWithdraw
     | PinRedeem
     | PresenceSet
@@ -303,6 +362,10 @@ OPS: Final[dict[str, type[Command]]] = {
         PortalOpen,
         RequestCreate,
         RequestPick,
+        RequestClassify,
+        CaseTake,
+        CaseAssign,
+        WrapUpEnd,
         RequestWithdraw,
         PinRedeem,
         PresenceSet,

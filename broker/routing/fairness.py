@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from itertools import takewhile
 from typing import Final
 
-from broker.routing.model import Line, Pool
+from broker.routing.model import Line, Member, Pool
 
 UNIT: Final = 720_720
 """One offer at weight 1. Divisible by every weight up to 16, so that equal shares are equal ints; past that a charge is
@@ -74,11 +74,16 @@ def place(pool: Pool, line: Line) -> None:
 
 def rehead(line: Line) -> None:
     """Another ticket may be the line's first that can be offered."""
-    head = line.ready[0] if line.ready else None
-    if line.again and (head is None or line.again[0] < head):
-        head = line.again[0]
+    head = line.waiting[0] if line.waiting else None
     if head == line.head:
         return
     line.head = head
     for pool in line.pools:
         place(pool, line)
+
+
+def pass_on(pool: Pool, member: Member) -> None:
+    """A weighted line offers this member something: start-time fair queueing again, among members. One who was busy or
+    away while others were chosen begins where they stand; nothing is given back, for a declined turn was a turn."""
+    pool.pace = max(pool.pace, member.tag)
+    member.tag = pool.pace + UNIT // member.weight

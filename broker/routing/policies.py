@@ -23,11 +23,11 @@ class Ranked(Protocol):
 
     @property
     def load(self) -> int:
-        """Its sessions."""
+        """Places taken by its sessions and wrap-ups."""
 
     @property
     def offers(self) -> int:
-        """Offers that are out to it alone."""
+        """Places held by offers that are out to it alone."""
 
     @property
     def capacity(self) -> int:
@@ -41,6 +41,10 @@ class Ranked(Protocol):
     def turn(self) -> int:
         """The number of the last offer from a line that it was made; 0 before the first. They count up over the
         account."""
+
+    @property
+    def tag(self) -> int:
+        """What lines of the policy ``weighted`` have offered it, divided by its weight."""
 
 
 class Policy(Protocol):
@@ -79,10 +83,21 @@ class RoundRobin:
         return (member.turn, 0, member.id)
 
 
+class Weighted:
+    """Whoever was offered the least by weighted lines, divided by its weight (F14), then longest idle, then id. Between
+    those who are free all the time |n_i / w_i - n_j / w_j| stays within 1 / w_i + 1 / w_j."""
+
+    def rank(self, member: Ranked) -> Rank:
+        """See ``Policy``."""
+        return (member.tag, member.idle_since, member.id)
+
+
+WEIGHTED: Final = "weighted"
 DEFAULT: Final = "least_occupied"
 POLICIES: Final[Mapping[str, Policy]] = {
     DEFAULT: LeastOccupied(),
     "longest_idle": LongestIdle(),
     "round_robin": RoundRobin(),
+    WEIGHTED: Weighted(),
 }
 """By the name that a sub-portal is given."""

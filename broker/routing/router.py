@@ -5,9 +5,9 @@ a ticket has come back, an offer is out) and afterwards asks ``matching.next_mat
 None. A fact marks as *dirty* the pools in which it could make a new match possible; only those are
 looked at. So the work per command is that of the command, not of the desk's size.
 
-A ticket is in ``line.order`` from its creation to its assignment, and beside that in exactly one of:
-``ready`` (nobody refused it), ``again`` (somebody did), ``paused`` (everybody did), or none of them
-while it is out. A member is in ``pool.free`` exactly while it takes offers.
+A ticket is in ``line.order`` from its creation to its assignment. Beside that it is ``waiting`` (in a group
+of its line, or held for a member), ``paused`` (everybody refused it), or neither while it is out.
+A member is in ``pool.free`` exactly while it takes offers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
-from sortedcontainers import SortedList
 
-from broker.routing import fairness
-from broker.routing.model import Key, Line, Member, Pool, Ticket
-from broker.routing.policies import DEFAULT, POLICIES
+from broker.routing import fairness, lines, pools
+from broker.routing.model import NOBODY, Key, Line, Member, Need, Pool, Ticket
+from broker.routing.policies import DEFAULT, WEIGHTED
 
-NOBODY: Final[frozenset[str]] = frozenset()
+NO_SKILLS: Final[Mapping[str, int]] = {}
 
 
 @attrs.frozen
@@ -62,44 +61,45 @@ class Router:
         line = self.lines[subportal] = Line(subportal)
         line.pools = [pool for pool in self.pools.values() if subportal in pool.subportals]
 
-    def tune(self, subportal: str, weight: int, policy: str) -> None:
-        """From the next offer on, this sub-portal's share and the policy of its offers are these."""
+    def tune(self, subportal: str, *, weight: int = 1, policy: str = DEFAULT, places: int = 1) -> None:
+        """From the next offer on, this sub-portal's share, the policy of its offers, and the places that a request of
+        it takes, are these. The places don't change while it has open requests."""
         line = self.lines[subportal]
         line.weight = weight
-        if line.policy != policy:
-            line.policy = policy
+        if (line.policy, line.places) != (policy, places):
+            line.policy, line.places = policy, places
             for pool in line.pools:
-                self._rank_all(pool)
+                pools.rank_all(pool, self.lines)
 
-    def _rank_all(self, pool: Pool) -> None:
-        """The pool's lines have other policies than before."""
-        used = {self.lines[subportal].policy for subportal in pool.subportals} or {DEFAULT}
-        pool.free = {policy: SortedList() for policy in sorted(used)}
-        for member in pool.members.values():
-            member.ranks = {}
-            self._rerank(member)
-
-    def restore(self, pool: Iterable[str], virtual: int, tags: Mapping[str, int]) -> None:
+    def restore(self, pool: Iterable[str], virtual: int, pace: int, tags: Mapping[str, int]) -> None:
         """A pool as a snapshot has it."""
         found = self.pools[frozenset(pool)]
-        found.virtual, found.tags = virtual, dict(tags)
+        found.virtual, found.pace, found.tags = virtual, pace, dict(tags)
         for subportal in found.subportals:
             fairness.place(found, self.lines[subportal])
 
-    def put_member(self, member_id: str, capacity: int, subportals: Iterable[str]) -> None:
-        """Add a member or change it: its capacity, and the sub-portals it serves (its pool)."""
+    def put_member(
+        self,
+        member_id: str,
+        capacity: int,
+        subportals: Iterable[str],
+        *,
+        weight: int = 1,
+        skills: Mapping[str, int] = NO_SKILLS,
+    ) -> None:
+        """Add a member or change it: its capacity in places, the sub-portals it serves (its pool), its weight and what
+        it can do."""
         pool = self._pool(frozenset(subportals))
         member = self.members.get(member_id)
         if member is None:
-            member = self.members[member_id] = Member(member_id, capacity, pool)
-            pool.members[member_id] = member
+            member = self.members[member_id] = Member(member_id, capacity, pool, weight, skills)
+            pools.join(pool, member)
             return
-        member.capacity = capacity
+        pools.change(member, capacity, weight, skills)
+        self._recheck_rounds(member.pool)
         if member.pool is not pool:
             self._leave_pool(member)
-            member.pool = pool
-            pool.members[member_id] = member
-            pool.available += member.available
+            pools.join(pool, member)
             if member.available:
                 self._restart_rounds(pool)
         self._rerank(member)
@@ -114,14 +114,12 @@ class Router:
                 if pool not in line.pools:
                     line.pools.append(pool)
                 fairness.place(pool, line)
-            self._rank_all(pool)
+            pools.rank_all(pool, self.lines)
         return pool
 
     def _leave_pool(self, member: Member) -> None:
         pool = member.pool
-        self._unrank(member)
-        del pool.members[member.id]
-        pool.available -= member.available
+        pools.leave(member)
         self._recheck_rounds(pool)
         if not pool.members:  # nobody serves this set of sub-portals any more
             del self.pools[pool.subportals]
@@ -138,8 +136,7 @@ class Router:
         if rested:
             member.idle_since = now
         if member.available != available:
-            member.available = available
-            member.pool.available += 1 if available else -1
+            pools.set_available(member, available=available)
             if available:
                 self._restart_rounds(member.pool)
             else:
@@ -147,7 +144,8 @@ class Router:
         self._rerank(member)
 
     def add_load(self, member_id: str, change: int, now: int, *, offers: int = 0) -> None:
-        """A session began (+1) or ended (-1); ``offers``: -1 where it began with an offer to this member alone."""
+        """A session began (its places) or its places were freed (less than 0); ``offers``: less than 0 where it began
+        with an offer to this member alone."""
         member = self.members[member_id]
         member.load += change
         member.offers += offers
@@ -156,28 +154,18 @@ class Router:
             self._restart_rounds(member.pool)
         self._rerank(member)
 
-    def add_offers(self, member_id: str, change: int) -> None:
-        """An offer to this member alone was made (+1) or ended (-1)."""
+    def add_offers(self, member_id: str, places: int) -> None:
+        """An offer to this member alone was made (its places) or ended (less than 0)."""
         member = self.members[member_id]
-        member.offers += change
+        member.offers += places
         self._rerank(member)
 
     def _rerank(self, member: Member) -> None:
-        pool = member.pool
-        self._unrank(member)
-        if member.takes_offers:
-            for policy, free in pool.free.items():
-                rank = member.ranks[policy] = POLICIES[policy].rank(member)
-                free.add(rank)
-            if pool.backlog:
-                self.dirty[pool] = None
+        if pools.rerank(member, self.lines):
+            if member.pool.backlog:
+                self.dirty[member.pool] = None
             if member.direct:
                 self.dirty_members[member.id] = None
-
-    def _unrank(self, member: Member) -> None:
-        for policy, rank in member.ranks.items():
-            member.pool.free[policy].remove(rank)
-        member.ranks.clear()
 
     # --- tickets ---------------------------------------------------------------------------------
 
@@ -185,7 +173,7 @@ class Router:
         """A request is open and waits."""
         self.tickets[ticket.request] = ticket
         if ticket.discipline == "queue":
-            self.lines[ticket.subportal].order.add(ticket.key)
+            self._join_line(ticket, "priority")
         self._wait(ticket)
 
     def aim(self, request: str, discipline: str, target: str | None) -> None:
@@ -207,15 +195,18 @@ class Router:
             ticket.charge = (pool.subportals, fairness.charge(pool, line, self.lines))
             self.turns += 1
             member.turn = self.turns  # its rank follows with the offer, which ``add_offers`` is told of
+            if line.policy == WEIGHTED:
+                fairness.pass_on(pool, member)
         self._unwait(ticket)
         ticket.out = True
         if pool is not None:
             fairness.place(pool, line)
 
     def returned(self, request: str, refused_by: str | None) -> None:
-        """The offer ended and nobody took it: the ticket is where it was, its age kept."""
+        """The offer ended and nobody took it: the ticket is where it was, its age kept. It is held for nobody now."""
         ticket = self.tickets[request]
         ticket.out = False
+        ticket.held = None
         if refused_by is not None:
             ticket.refused |= {refused_by}
         if ticket.charge is None:
@@ -234,7 +225,7 @@ class Router:
         self._unwait(ticket)
         self.lines[ticket.subportal].order.discard(ticket.key)
         ticket.out = True
-        ticket.charge = None
+        ticket.charge = ticket.held = None
 
     def requeued(self, request: str, refused_by: str) -> None:
         """The assignment was undone: back in line at the original age. Whoever had it comes last in the new round;
@@ -244,7 +235,7 @@ class Router:
         ticket.target = None
         ticket.refused = frozenset({refused_by})
         if ticket.discipline == "queue":
-            self.lines[ticket.subportal].order.add(ticket.key)
+            self._join_line(ticket, "sent_back")
         self._wait(ticket)
 
     def remove(self, request: str) -> None:
@@ -253,14 +244,48 @@ class Router:
         self._unwait(ticket)
         self.lines[ticket.subportal].order.discard(ticket.key)
 
+    def rekey(self, request: str, key: Key) -> None:
+        """The ticket's class is another: so is its place."""
+        ticket = self.tickets[request]
+        paused, out = ticket.paused, ticket.out
+        self._unwait(ticket)
+        self.lines[ticket.subportal].order.discard(ticket.key)
+        ticket.key = key
+        self._join_line(ticket, "priority")
+        if paused:
+            self._stand_aside(ticket)
+        elif not out:
+            self._line_up(ticket)
+
+    def move(self, request: str, subportal: str, need: Need) -> None:
+        """A waiting ticket leaves its line for another, its age kept, and begins anew there."""
+        ticket = self.tickets[request]
+        self._unwait(ticket)
+        self.lines[ticket.subportal].order.discard(ticket.key)
+        ticket.subportal, ticket.need, ticket.held, ticket.refused = subportal, need, None, NOBODY
+        self._join_line(ticket, "moved_in")
+        self._wait(ticket)
+
+    def widen(self, request: str, need: Need, *, release: bool = False) -> None:
+        """A ticket needs less than before; ``release``: it is held for nobody any more."""
+        ticket = self.tickets[request]
+        waits = not ticket.out and not ticket.paused
+        if waits:
+            self._unwait(ticket)
+        ticket.need, ticket.held = need, None if release else ticket.held
+        if waits:
+            self._line_up(ticket)
+
     def pause(self, request: str) -> None:
         """Its round is over: nobody is offered it until ``next_round``."""
         ticket = self.tickets[request]
         self._unwait(ticket)
+        self._stand_aside(ticket)
+
+    def _stand_aside(self, ticket: Ticket) -> None:
         ticket.paused = True
-        line = self.lines[ticket.subportal]
-        line.paused.add(request)
-        self.lines_again[line.subportal] = None
+        self.lines[ticket.subportal].paused.add(ticket.request)
+        self.lines_again[ticket.subportal] = None
 
     def next_round(self, request: str) -> None:
         """Everyone may be offered it again."""
@@ -269,6 +294,12 @@ class Router:
             self._unwait(ticket)
             ticket.refused = NOBODY
             self._wait(ticket)
+
+    def _join_line(self, ticket: Ticket, why: str) -> None:
+        line = self.lines[ticket.subportal]
+        if line.order and ticket.key < line.order[-1]:
+            line.moved_by = why
+        line.order.add(ticket.key)
 
     def _wait(self, ticket: Ticket) -> None:
         if ticket.discipline == "queue":
@@ -286,10 +317,13 @@ class Router:
                     self.dirty_members[member.id] = None
             case _:
                 line = self.lines[ticket.subportal]
-                if ticket.refused:
-                    self._group(line, ticket)
+                line.waiting.add(ticket.key)
+                if ticket.held is not None:
+                    lines.hold(line, ticket, self.members[ticket.held])
                 else:
-                    line.ready.add(ticket.key)
+                    lines.group(line, ticket)
+                    if ticket.refused:
+                        self.lines_again[line.subportal] = self.rounds[line.subportal] = None
                 fairness.rehead(line)
                 self._mark(line)
 
@@ -299,43 +333,25 @@ class Router:
         elif ticket.discipline == "direct":
             if ticket.target is not None:
                 self.members[ticket.target].direct.discard(ticket.key)
+        elif ticket.out:
+            return
         else:
             line = self.lines[ticket.subportal]
-            if ticket.out:
-                return
-            if not ticket.refused:
-                line.ready.discard(ticket.key)
+            line.waiting.discard(ticket.key)
+            if ticket.held is not None:
+                lines.unhold(line, ticket, self.members[ticket.held])
             else:
-                self._ungroup(line, ticket)
+                lines.ungroup(line, ticket)
+                if not line.refused and not line.paused:
+                    self.lines_again.pop(line.subportal, None)
             fairness.rehead(line)
         ticket.paused = False
-
-    def _group(self, line: Line, ticket: Ticket) -> None:
-        """Somebody has refused it: it stands with those that the same members refused."""
-        line.again.add(ticket.key)
-        group = line.groups.get(ticket.refused)
-        if group is None:
-            group = line.groups[ticket.refused] = SortedList()
-        group.add(ticket.key)
-        self.lines_again[line.subportal] = self.rounds[line.subportal] = None
-
-    def _ungroup(self, line: Line, ticket: Ticket) -> None:
-        if ticket.paused:
-            line.paused.discard(ticket.request)
-        else:
-            line.again.discard(ticket.key)
-            group = line.groups[ticket.refused]
-            group.discard(ticket.key)
-            if not group:
-                del line.groups[ticket.refused]
-        if not line.again and not line.paused:
-            self.lines_again.pop(line.subportal, None)
 
     # --- rounds ----------------------------------------------------------------------------------
 
     def _mark(self, line: Line) -> None:
         for pool in line.pools:
-            if pool.somebody_free:
+            if pool.awake:
                 self.dirty[pool] = None
 
     def _restart_rounds(self, pool: Pool) -> None:
@@ -345,7 +361,7 @@ class Router:
                 self.next_round(request)
 
     def _recheck_rounds(self, pool: Pool) -> None:
-        """A member left: a round in which only that one was missing is over now."""
+        """A member left or can do less: a round in which only that one was missing is over now."""
         for subportal in self.lines_again:
             if subportal in pool.subportals:
                 self.rounds[subportal] = None
@@ -361,17 +377,14 @@ class Router:
     def position(self, request: str) -> int:
         """The ticket's place in its line, from 1. Raises KeyError for one that isn't in a line."""
         ticket = self.tickets[request]
-        order = self.lines[ticket.subportal].order
-        index = order.bisect_left(ticket.key)
-        if ticket.discipline != "queue" or index == len(order) or order[index] != ticket.key:
+        found = lines.position(self.lines[ticket.subportal], ticket)
+        if found is None:
             raise KeyError(request)
-        return index + 1
+        return found
 
     def in_line(self, subportal: str, first: int, count: int) -> Iterator[tuple[int, str]]:
         """(place, request) of ``count`` tickets from place ``first`` (from 1) on."""
-        order = self.lines[subportal].order
-        for place, key in enumerate(order.islice(first - 1, first - 1 + count), first):
-            yield place, key[2]
+        return ((place, key[2]) for place, key in lines.places(self.lines[subportal], first, count))
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""
@@ -382,8 +395,3 @@ class Router:
             lines=len(self.lines),
             pools=len(self.pools),
         )
-
-
-def make_key(arrived: int, number: int, request: str) -> Key:
-    """A ticket's place: by arrival, then by the account's order of arrival."""
-    return (arrived, number, request)

@@ -129,10 +129,14 @@ def test_a_sub_portals_share_and_policy_are_set_told_and_forgotten_with_it() -> 
             "weight": 1,
             "policy": "least_occupied",
             "max_waiting": limits.MAX_WAITING,
+            **NO_SETTINGS,
         }
         for name in ("other", "help")
     ]
     assert (line.weight, line.policy) == (1, "least_occupied")
+
+
+NO_SETTINGS: dict[str, object] = {"skills": [], "relax": [], "sticky_ms": 0, "overflow": []}
 
 
 def test_a_representative_belongs_to_a_team_that_exists() -> None:
@@ -160,6 +164,11 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "subportals": ["help"],
                 "offer_ms": limits.OFFER_TIMEOUT,
                 "pick_fallback": "choose",
+                "places": 1,
+                "wrap_up_ms": 0,
+                "classes": [],
+                "take": "off",
+                "hours": None,
             }
         ],
         "subportals": [
@@ -169,15 +178,18 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "weight": 1,
                 "policy": "least_occupied",
                 "max_waiting": limits.MAX_WAITING,
+                **NO_SETTINGS,
             }
         ],
-        "teams": [{"team": "blue", "title": None, "subportals": ["help"]}],
+        "teams": [{"team": "blue", "title": None, "subportals": ["help"], "away_after": None}],
         "representatives": [
             {
                 "representative": "ann",
                 "name": scene.desk.state.representatives["ann"].name,
                 "team": "blue",
                 "capacity": 2,
+                "weight": 1,
+                "skills": [],
             }
         ],
     }

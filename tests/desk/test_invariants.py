@@ -15,7 +15,6 @@ from broker.desk.invariants import InvariantBroken
 from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing.model import Pool
-from broker.routing.policies import POLICIES
 from tests.desk.test_planted_faults import breaks
 from tests.support.builders import manager, offer_id, personal, representative, request_id, session_id
 from tests.support.scene import Scene, office
@@ -50,6 +49,8 @@ def _anything() -> Scene:
 def _set(thing: object, name: str, value: object) -> None:
     setattr(thing, name, value)
 
+
+PLAIN = ("least_occupied", 1, ())
 
 FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a state that doesn't exist": ("F1", lambda s: _set(s.requests[request_id("offered")], "state", "lost")),
@@ -90,7 +91,7 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a team that miscounts": ("F18", lambda s: _set(s.teams["blue"], "signed_in", 7)),
     "a team that serves something else": ("F5", lambda s: _set(s.teams["blue"], "subportals", ("help",))),
     "a load miscounted": ("F4", lambda s: _set(s.router.members["ann"], "load", 0)),
-    "a wrong rank": ("F4", lambda s: s.router.members["bo"].ranks.update(least_occupied=(0.9, 0, "bo"))),
+    "a wrong rank": ("F4", lambda s: s.router.members["bo"].ranks.update({PLAIN: (0.9, 0, "bo")})),
     "more places than capacity": ("F4", lambda s: _lower(s, "cy")),
     "a pin without a serial": ("A8", lambda s: s.serials.clear()),
     "an offer without a deadline": ("F16", lambda s: s.deadlines.set("offer", offer_id("offered"), None)),
@@ -105,7 +106,7 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a direct line not served": ("F5", lambda s: _free(s, "cy")),
     "a line under a wrong head": ("F5", lambda s: _set(s.router.lines["help"], "head", (1, 1, "r"))),
     "a pool that miscounts": ("F5", lambda s: _set(_pool(s), "available", 9)),
-    "a pool that takes others for free": ("F5", lambda s: _pool(s).free["least_occupied"].add((0.5, 0, "zoe"))),
+    "a pool that takes others for free": ("F5", lambda s: _pool(s).free[PLAIN].add((0.5, 0, "zoe"))),
     "a pool that ranks by what nobody asked for": ("F5", lambda s: _rank_by_turns(s)),
     "a turn that isn't its tag's": ("F9", lambda s: _pool(s).tags.update(help=7)),
     "a pool that forgot whose turn it is": ("F5", lambda s: _pool(s).backlog.clear()),
@@ -118,10 +119,10 @@ def _pool(state: State) -> Pool:
 
 def _rank_by_turns(state: State) -> None:
     pool = state.router.members["ann"].pool
-    pool.free["round_robin"] = pool.free["least_occupied"].copy()
+    del pool.free[PLAIN], pool.able[PLAIN]
     for member in pool.members.values():
-        if member.ranks:
-            member.ranks["round_robin"] = POLICIES["round_robin"].rank(member)
+        member.ranks.clear()
+        member.wants = ()
 
 
 def _lower(state: State, name: str) -> None:
@@ -152,10 +153,10 @@ def test_faults_between_refused_requests_are_caught() -> None:
     scene.ok(ops.OfferDecline(offer_id("carl"), "no"), representative("ann"))  # bo is busy: it waits for him
     state = scene.desk.state
     line = state.router.lines["help"]
-    groups = dict(line.groups)
+    (kind,) = groups = dict(line.groups)
     line.groups.clear()
     breaks("F5", lambda: invariants.check(state))
-    line.groups.update({frozenset({"bo"}): next(iter(groups.values()))})
+    line.groups[kind] = {frozenset({"bo"}): next(iter(groups[kind].values()))}
     breaks("F5", lambda: invariants.check(state))
     line.groups.clear()
     line.groups.update(groups)

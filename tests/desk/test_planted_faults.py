@@ -18,9 +18,9 @@ from broker.desk.outcome import Decision
 from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing import matching
-from broker.routing.model import Line, Pool
+from broker.routing.model import Line, Pool, make_key
 from broker.routing.policies import LeastOccupied, Rank
-from broker.routing.router import Router, make_key
+from broker.routing.router import Router
 from broker.units import SECONDS
 from tests.support.builders import customer, offer_id, personal, representative, session_id
 from tests.support.scene import office
@@ -79,7 +79,7 @@ def test_F4_caught_an_accept_of_a_broadcast_beyond_capacity(monkeypatch: Patch) 
     scene.ask("one")
     scene.ask("two")
     scene.accept(offer_id("one"), "ann")
-    monkeypatch.setattr(type(scene.desk.state.router.members["ann"]), "takes_offers", property(lambda member: True))
+    monkeypatch.setattr(type(scene.desk.state.router.members["ann"]), "takes", lambda member, places: True)
     breaks("F4", lambda: scene.accept(offer_id("two"), "ann"))
 
 
@@ -90,8 +90,8 @@ def test_F5_caught_matching_that_gives_up_too_early(monkeypatch: Patch) -> None:
 
 
 def test_F5_caught_a_line_that_is_never_looked_at(monkeypatch: Patch) -> None:
-    real = matching._match_line
-    monkeypatch.setattr(matching, "_match_line", lambda line, pool: None if line.subportal == "b" else real(line, pool))
+    real = matching.match_line
+    monkeypatch.setattr(matching, "match_line", lambda line, pool: None if line.subportal == "b" else real(line, pool))
     scene = office("ann")
     scene.portal("help", "ask", "queue", "help", "b")
     scene.team("blue", "help", "b")
@@ -150,13 +150,13 @@ def test_F6_caught_the_youngest_served_first(monkeypatch: Patch) -> None:
     session = scene.assign("x", "ann")
     for name in ("one", "two"):
         scene.ask(name)
-    real = matching._match_line
+    real = matching.match_line
 
     def youngest(line: Line, pool: Pool) -> matching.Found | None:
         found = real(line, pool)
-        return None if found is None else (line.ready[-1], found[1])
+        return None if found is None else (line.waiting[-1], found[1])
 
-    monkeypatch.setattr(matching, "_match_line", youngest)
+    monkeypatch.setattr(matching, "match_line", youngest)
     breaks("F6", lambda: scene.end(session))
 
 
@@ -182,7 +182,7 @@ def test_F16_caught_a_refused_set_that_is_ignored(monkeypatch: Patch) -> None:
     scene = office("ann", "bo")
     scene.ask("carl")
     real = matching.best_member
-    monkeypatch.setattr(matching, "best_member", lambda pool, policy, refused: real(pool, policy, frozenset()))
+    monkeypatch.setattr(matching, "best_member", lambda pool, want, refused: real(pool, want, frozenset()))
     breaks("F16", lambda: scene.ok(ops.OfferDecline(offer_id("carl"), "no"), representative("ann")))
 
 
@@ -205,7 +205,7 @@ def test_F16_caught_a_late_accept(monkeypatch: Patch) -> None:
 def test_F17_caught_a_lost_representative_who_keeps_offers(monkeypatch: Patch) -> None:
     scene = office("ann")
     scene.ask("carl")
-    monkeypatch.setattr(offers, "withdraw_all", lambda state, person: [])
+    monkeypatch.setattr(offers, "withdraw_all", lambda state, person, ended=None: [])
     breaks("F17", lambda: scene.lose("ann"))
 
 
@@ -219,7 +219,7 @@ def test_F17_caught_a_lost_representative_nobody_waits_for(monkeypatch: Patch) -
 def test_F18_caught_an_offer_to_somebody_who_is_away(monkeypatch: Patch) -> None:
     scene = office("ann")
     scene.ask("carl")
-    monkeypatch.setattr(offers, "withdraw_all", lambda state, person: [])
+    monkeypatch.setattr(offers, "withdraw_all", lambda state, person, ended=None: [])
     breaks("F18", lambda: scene.set("ann", "away"))
 
 
@@ -245,7 +245,7 @@ def test_F21_caught_an_event_that_leaves_something_out(monkeypatch: Patch) -> No
 def test_F22_caught_a_place_that_rises_without_a_reason(monkeypatch: Patch) -> None:
     scene = office()
     for place in ("broker.desk.requests.make_key", "broker.desk.invariants.make_key"):
-        monkeypatch.setattr(place, lambda arrived, number, request: (arrived - number, number, request))
+        monkeypatch.setattr(place, lambda arrived, number, request, boost=0: (arrived - number, number, request))
     scene.ask("one")
     breaks("F22", lambda: scene.ask("two"))
 

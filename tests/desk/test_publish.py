@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast, get_type_hints
+from types import UnionType
+from typing import cast, get_args, get_origin, get_type_hints
 
 import attrs
 import pytest
@@ -22,11 +23,14 @@ WORDS: dict[tuple[str, str], list[str]] = {
     ("PresenceChanged", "by"): ["representative", "broker"],
     ("RepresentativeBack", "presence"): ["available", "away"],
     ("OfferMade", "kind"): ["queue", "direct", "broadcast", "transfer"],
-    ("OfferEnded", "reason"): ["declined", "expired", "revoked", "gone"],
+    ("OfferEnded", "reason"): ["declined", "expired", "revoked", "gone", "rescinded"],
     ("RequestUnplaced", "reason"): ["declined", "expired", "gone"],
     ("RequestRequeued", "reason"): ["handed_back", "representative_lost", "signed_out"],
-    ("RequestEnded", "state"): ["closed", "withdrawn", "abandoned"],
-    ("RequestAssigned", "kind"): ["queue", "direct", "broadcast", "pin"],
+    ("RequestEnded", "state"): ["closed", "withdrawn", "abandoned", "converted"],
+    ("RequestReleased", "reason"): ["time", "gone"],
+    ("RequestMoved", "rule"): ["wait", "length", "staffing"],
+    ("WrapUpEnded", "reason"): ["done", "expired", "signed_out"],
+    ("RequestAssigned", "kind"): ["queue", "direct", "broadcast", "pin", "taken", "given"],
     ("SessionEnded", "reason"): ["customer", "representative", "abandoned", "handed_back", "signed_out"],
     ("PinEnded", "state"): ["expired", "revoked"],
     ("ShareEnded", "state"): ["refused", "ended"],
@@ -52,6 +56,16 @@ def events_of(cls: type[e.Event]) -> st.SearchStrategy[e.Event]:
 
 
 def _of_type(hint: object) -> st.SearchStrategy[object]:
+    if hint is object:  # data as an operation has it
+        return st.none()
+    if get_origin(hint) is tuple and hint != Ref:
+        inner = get_args(hint)
+        if inner[-1] is not Ellipsis:
+            return st.tuples(*map(_of_type, inner))
+        if inner[0] is not str:
+            return st.lists(_of_type(inner[0]), max_size=2).map(tuple)
+    if get_origin(hint) is UnionType and get_origin(get_args(hint)[0]) is tuple and get_args(hint)[0] != Ref:
+        return st.none() | _of_type(get_args(hint)[0])
     known: list[tuple[object, st.SearchStrategy[object]]] = [
         (str, slug),
         (int, st.integers(1, 10**15)),
@@ -70,7 +84,9 @@ def _of_type(hint: object) -> st.SearchStrategy[object]:
 def _coherent(event: e.Event) -> e.Event:
     """What goes together does: a pin's assignment has no offer, any other has one."""
     if isinstance(event, e.RequestAssigned):
-        if event.kind == "pin":
+        if event.kind in ("taken", "given"):
+            event.offer = event.pin = event.pin_expires = None
+        elif event.kind == "pin":
             event.offer, event.pin, event.pin_expires = None, event.pin or "p", event.pin_expires or 1
         else:
             event.offer, event.pin, event.pin_expires = event.offer or "o", None, None
@@ -110,7 +126,7 @@ def as_received(body: dict[str, object]) -> dict[str, object]:
 
 def test_every_event_has_a_place_but_those_that_concern_nobody() -> None:
     silent = set(e.EVENTS.values()) - set(_AUDIENCES)
-    assert silent == {e.BrokerStarted, e.RoundPaused, e.RoundStarted, e.VisitorsForgotten}
+    assert silent == {e.BrokerStarted, e.OverflowPassed, e.RoundPaused, e.RoundStarted, e.VisitorsForgotten}
     assert audiences(e.RoundStarted("r")) == []
 
 

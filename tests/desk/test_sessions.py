@@ -36,7 +36,7 @@ def test_an_assignment_tells_both_sides_what_each_may_know() -> None:
     }
     assert scene.told("me:ann")[-1] == ("session.opened", opened)
     assert scene.told(f"session:{session_id('carl')}") == [("session.opened", opened)]
-    assigned = {"request": request_id("carl"), "session": session_id("carl"), "representative": "ann"}
+    assigned = {"request": request_id("carl"), "session": session_id("carl"), "representative": "ann", "kind": "queue"}
     assert scene.told("me:v_carl")[-1] == ("request.assigned", {**assigned, "name": "C_ANN"})
     assert scene.told("account")[-1] == ("request.assigned", assigned)
     assert scene.told("team:blue")[-1] == ("load.changed", {"representative": "ann", "load": 1, "capacity": 1})

@@ -9,8 +9,8 @@ from broker.desk.transitions import OFFER, REQUEST, SHARE, IllegalMove, Table, m
 
 TABLES: dict[str, Table] = {"request": REQUEST, "offer": OFFER, "share": SHARE}
 FINAL = {
-    "request": {"withdrawn", "abandoned", "closed"},
-    "offer": {"accepted", "declined", "expired", "gone", "revoked"},
+    "request": {"withdrawn", "abandoned", "closed", "converted"},
+    "offer": {"accepted", "declined", "expired", "gone", "revoked", "rescinded"},
     "share": {"refused", "ended"},
 }
 INPUTS = sorted(

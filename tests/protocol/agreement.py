@@ -43,7 +43,7 @@ def of_ops(tables: Tables, classes: Mapping[str, type]) -> list[str]:
     faults = [f"{op}: in the schema or the classes only" for op in tables["ops"].keys() ^ classes.keys()]
     for op in tables["ops"].keys() & classes.keys():
         made = classes[op]
-        camel = "".join(part.capitalize() for part in op.split("."))
+        camel = "".join(part.capitalize() for part in op.replace("_", ".").split("."))
         if made.__name__ != camel:
             faults.append(f"{op}: expected the class {camel}, found {made.__name__}")
         args = tables["ops"][op]["args"]
@@ -57,7 +57,7 @@ def of_ops(tables: Tables, classes: Mapping[str, type]) -> list[str]:
 
 def annotation(spec: Mapping[str, Any]) -> str:
     """A field's type in Python."""
-    plain = {"int": "int", "time": "int", "bool": "bool", "bin": "bytes", "doc": "object"}
+    plain = {"int": "int", "time": "int", "bool": "bool", "bin": "bytes", "doc": "object", "map": "Map"}
     if spec["type"] == "list":
         made = f"Sequence[{annotation(spec['of'])}]"
     elif spec.get("personal"):

@@ -215,7 +215,7 @@ def fitting(spec: Spec) -> st.SearchStrategy[Any]:
         case "enum":
             made = st.sampled_from(spec["values"])
         case "list":
-            made = st.lists(fitting(spec["of"]), min_size=low or 0, max_size=4)
+            made = st.lists(fitting(spec["of"]), min_size=low or 0, max_size=min(4, high or 4))
         case "map" if "fields" in spec:
             fields = fields_of(spec)
             made = st.fixed_dictionaries(

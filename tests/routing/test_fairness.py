@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from broker.routing import fairness
 from broker.routing.matching import next_match
-from broker.routing.model import Line, Match, Pool, RoundOver, Ticket
+from broker.routing.model import Line, Match, Pool, RoundOver, Ticket, make_key
 from broker.routing.policies import DEFAULT
-from broker.routing.router import Router, make_key
+from broker.routing.router import Router
 
 LINES = ("x", "y", "z")
 Patch = pytest.MonkeyPatch
@@ -64,7 +64,7 @@ class Shop:
     def __attrs_post_init__(self) -> None:
         for line, weight in self.weights.items():
             self.router.put_line(line)
-            self.router.tune(line, weight, DEFAULT)
+            self.router.tune(line, weight=weight, policy=DEFAULT)
             self._begin(line)
 
     @property
@@ -164,7 +164,7 @@ class Shop:
 
     def _offerable(self, line: str) -> bool:
         """Whether somebody free has not refused something that waits there: worked out from the plain facts."""
-        free = [one.id for one in self.router.members.values() if one.takes_offers]
+        free = [one.id for one in self.router.members.values() if one.takes(1)]
         return any(
             ticket.subportal == line and not ticket.out and not ticket.paused and set(free) - ticket.refused
             for ticket in self.router.tickets.values()

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from broker.routing import matching
 from broker.routing.matching import next_match, round_is_over
-from broker.routing.model import Match, RoundOver, Ticket
-from broker.routing.router import Router, make_key
+from broker.routing.model import Match, RoundOver, Ticket, make_key
+from broker.routing.router import Router
 from tests.routing.test_router import router, waiting
+
+PLAIN = (1, ())
 
 
 def matches(made: Router) -> Iterator[Match | RoundOver]:
@@ -96,12 +98,12 @@ def test_among_refused_tickets_too_the_oldest_that_somebody_may_take_comes_first
 def test_a_round_is_over_when_nobody_is_left_to_ask() -> None:
     made = router("ann", "bo")
     line = made.lines["x"]
-    assert round_is_over(line, {"ann", "bo"})
-    assert not round_is_over(line, {"ann", "who-moved-away"})
+    assert round_is_over(line, PLAIN, {"ann", "bo"})
+    assert not round_is_over(line, PLAIN, {"ann", "who-moved-away"})
     made.set_available("bo", 0, available=False, rested=False)
-    assert round_is_over(line, {"ann", "bo"})
+    assert round_is_over(line, PLAIN, {"ann", "bo"})
     made.set_available("ann", 0, available=False, rested=False)
-    assert round_is_over(line, set())
+    assert round_is_over(line, PLAIN, set())
 
 
 @given(
@@ -140,17 +142,17 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines = self.members = 0
-        match_line, best = matching._match_line, matching.best_member
+        match_line, best = matching.match_line, matching.best_member
 
         def counting_line(line: Any, pool: Any) -> Any:
             self.lines += 1
             return match_line(line, pool)
 
-        def counting_best(pool: Any, policy: Any, refused: Any) -> Any:
+        def counting_best(pool: Any, want: Any, refused: Any) -> Any:
             self.members += 1
-            return best(pool, policy, refused)
+            return best(pool, want, refused)
 
-        monkeypatch.setattr(matching, "_match_line", counting_line)
+        monkeypatch.setattr(matching, "match_line", counting_line)
         monkeypatch.setattr(matching, "best_member", counting_best)
 
 

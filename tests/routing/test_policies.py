@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from broker.protocol import schema
 from broker.routing import policies
 from broker.routing.matching import next_match
-from broker.routing.model import Match, Ticket
+from broker.routing.model import Match, Ticket, make_key
 from broker.routing.policies import DEFAULT, POLICIES, LeastOccupied, LongestIdle, Policy, RoundRobin
-from broker.routing.router import Router, make_key
+from broker.routing.router import Router
 
 
 @attrs.define
@@ -32,6 +32,7 @@ class Somebody:
     capacity: int = 1
     idle_since: int = 0
     turn: int = 0
+    tag: int = 0
 
 
 members = st.builds(
@@ -93,7 +94,7 @@ class Line:
 
     def __attrs_post_init__(self) -> None:
         self.router.put_line("x")
-        self.router.tune("x", 1, self.policy)
+        self.router.tune("x", weight=1, policy=self.policy)
 
     def come(self, name: str, capacity: int) -> None:
         self.router.put_member(name, capacity, ("x",))
@@ -204,11 +205,11 @@ def test_a_policy_that_changes_ranks_everybody_anew() -> None:
     line.ask()
     assert line.chosen == ["ann", "bo"]
     line.policy = "longest_idle"
-    line.router.tune("x", 1, line.policy)
+    line.router.tune("x", weight=1, policy=line.policy)
     line.end(1)
     line.ask()
     assert line.chosen == ["ann", "bo", "ann"]  # a quarter occupied, but idle for longer than bo
-    assert list(line.router.pools[frozenset("x")].free) == ["longest_idle"]
+    assert list(line.router.pools[frozenset("x")].free) == [("longest_idle", 1, ())]
 
 
 def test_F11_caught_turns_that_are_not_counted() -> None:
@@ -229,8 +230,8 @@ def test_F12_caught_an_idle_time_that_is_read_backwards() -> None:
     line.come("bo", 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LongestIdle, "rank", lambda self, member: (-member.idle_since, 0, member.id))
-        line.router.tune("x", 1, "round_robin")
-        line.router.tune("x", 1, "longest_idle")
+        line.router.tune("x", weight=1, policy="round_robin")
+        line.router.tune("x", weight=1, policy="longest_idle")
         line.ask()
     assert line.chosen == ["bo"]  # so the order is the policy's, and the property above would see it
 
@@ -240,7 +241,6 @@ def test_the_guides_example_is_a_policy(monkeypatch: pytest.MonkeyPatch) -> None
     (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     made: dict[str, type[Policy]] = {}
     exec(code, vars(policies).copy(), made)
-    monkeypatch.setattr("broker.routing.router.POLICIES", {**POLICIES, "most_room": made["MostRoom"]()})
     monkeypatch.setitem(cast("dict[str, Policy]", POLICIES), "most_room", made["MostRoom"]())
     line = Line("most_room")
     line.come("ann", 2)

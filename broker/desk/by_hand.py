@@ -1,0 +1,64 @@
+"""Requests taken or given by hand: an assignment without an offer, exempt from order, not from capacity or ownership.
+
+It costs the sub-portal no turn and the representative no number; what is counted are the assignments, by kind.
+"""
+
+from __future__ import annotations
+
+from broker.codes import Code
+from broker.desk import offers
+from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk.state import Context, Representative, Request, State
+from broker.protocol import ops
+
+
+def take(state: State, command: ops.CaseTake, context: Context) -> Decision | Refusal:
+    """A representative takes a waiting request, as far as the portal allows it."""
+    assert context.identity is not None
+    person = state.representatives.get(context.identity.person)
+    request = _open(state, command.request)
+    if person is None or request is None or request.subportal not in state.teams[person.team].subportals:
+        return no_such("request")
+    take = state.portals[request.portal].take
+    if take == "off":
+        return Refusal(Code.NOT_ALLOWED, f"nothing of portal {request.portal} is taken by hand: its take is off")
+    if (refusal := _cannot(state, request, person)) is not None:
+        return refusal
+    if take == "head" and request.discipline == "queue" and state.router.position(request.request) != 1:
+        return wrong_state("not_first", "case.take of the first in line", "offer.accept")
+    return _handed_over(state, request, person, "taken")
+
+
+def assign(state: State, command: ops.CaseAssign, context: Context) -> Decision | Refusal:
+    """A manager gives a waiting request to somebody who has room for it."""
+    request = _open(state, command.request)
+    if request is None:
+        return no_such("request")
+    person = state.representatives.get(command.representative)
+    if person is None:
+        return bad_args("args.representative", "a representative of the account")
+    return _cannot(state, request, person) or _handed_over(state, request, person, "given")
+
+
+def _open(state: State, name: str) -> Request | None:
+    request = state.requests.get(name)
+    return None if request is None or request.discipline == "pin" else request
+
+
+def _cannot(state: State, request: Request, person: Representative) -> Refusal | None:
+    if request.state == "assigned":
+        return wrong_state("assigned", "session.transfer")
+    if person.presence not in ("available", "away"):
+        return wrong_state(person.presence, "presence.set")
+    member = state.router.members[person.representative]
+    places = state.portals[request.portal].places
+    own = places if request.offer in person.offers else 0
+    if member.load + member.offers - own + places > member.capacity:
+        return wrong_state("full", "session.end")
+    return None
+
+
+def _handed_over(state: State, request: Request, person: Representative, kind: str) -> Decision:
+    happened = [] if request.offer is None else offers.end(state, state.offers[request.offer], "rescinded")
+    happened.append(offers.assigned(state, request, person, kind, None))
+    return Decision(happened, {"request": request.request, "session": request.session})
