@@ -35,6 +35,7 @@ from broker.desk.outcome import Decision, Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
 from broker.desk.state import Context, State, Times
 from broker.protocol import ops
+from broker.routing import estimate
 from broker.routing.matching import next_match
 from broker.routing.pins import PinSpace
 from broker.routing.router import Statistics as RoutingStatistics
@@ -271,6 +272,11 @@ class Desk:
         for name, line in self.state.router.lines.items():
             if line.order:
                 yield name, len(line.order)
+
+    def pace(self, subportal: str) -> tuple[float | None, str]:
+        """(requests that its line is given in a ms, if that can be told; why somebody last came to stand before
+        others there)."""
+        return estimate.rate(self.state.router, subportal), self.state.router.lines[subportal].moved_by
 
     def positions(self, subportal: str, first: int, count: int) -> list[tuple[str, str, int]]:
         """(request, customer, place) of ``count`` requests in line from place ``first`` (from 1) on."""

@@ -93,6 +93,8 @@ def _ranked(router: Router, pool: Pool) -> Broken:
     members = pool.members.values()
     if pool.available != sum(member.available for member in members):
         yield "F5", f"a pool counts {pool.available} available"
+    if pool.places != sum(member.capacity for member in members if member.available):
+        yield "F5", f"a pool counts {pool.places} places"
     lines = [router.lines[name] for name in pool.subportals]
     wanted = {line.want(kind) for line in lines for kind in ((line.places, ANYBODY), *line.groups)}
     if not wanted <= set(pool.free):

@@ -9,6 +9,7 @@ from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_stat
 from broker.desk.state import Context, Representative, Session, State
 from broker.desk.transitions import OFFER, REQUEST, move
 from broker.protocol import ops
+from broker.routing import estimate
 
 # --- decide ----------------------------------------------------------------------------------------
 
@@ -176,8 +177,9 @@ def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
     places = offers.places_of(state, request)
     if event.wrap_up is None:
         state.router.add_load(event.representative, -places, t)
+        estimate.handled(state.router.lines[session.subportal], t - session.since)
     else:
-        wrap_up.begin(state, event.representative, event.session, event.wrap_up, places)
+        wrap_up.begin(state, session, event.wrap_up, places)
     state.remember_session(event.session, session.visitor, session.representative)
 
 

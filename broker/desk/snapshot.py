@@ -109,7 +109,7 @@ def parts(desk: Desk) -> Iterator[Part]:
 
 def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "portals", ((*_PORTAL(portal), _hours(portal)) for portal in state.portals.values())
-    yield "subportals", map(_SUBPORTAL, state.subportals.values())
+    yield "subportals", _subportals(state)
     yield "teams", ((team.team, team.title, team.subportals, team.away_after) for team in state.teams.values())
     yield "representatives", _representatives(state)
     yield (
@@ -151,11 +151,17 @@ def _representatives(state: State) -> Iterator[Row]:
             tuple(person.sessions),
             tuple(person.offers),
             tuple(person.pins),
-            tuple((session, work.until, work.places) for session, work in person.wrap_ups.items()),
+            tuple((session, *attrs.astuple(work)) for session, work in person.wrap_ups.items()),
             members[name].idle_since,
             members[name].turn,
             members[name].tag,
         )
+
+
+def _subportals(state: State) -> Iterator[Row]:
+    for name, subportal in state.subportals.items():
+        line = state.router.lines[name]
+        yield (*_SUBPORTAL(subportal), line.handled, line.handle_ms)
 
 
 def _hours(portal: Portal) -> object:
@@ -224,12 +230,14 @@ def _load_configuration(state: State, data: Dump) -> None:
         portal = Portal(*fields)
         portal.hours = None if hours is None else restore(hours)
         state.portals[portal.portal] = portal
-    for row in _rows(data["subportals"]):
-        subportal = Subportal(*row)
+    for *facts, handled, handle_ms in _rows(data["subportals"]):
+        subportal = Subportal(*facts)
         state.subportals[subportal.subportal] = subportal
         state.router.put_line(subportal.subportal)
         places = state.portals[subportal.portal].places
         state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)
+        line = state.router.lines[subportal.subportal]
+        line.handled, line.handle_ms = handled, handle_ms
     for name, title, subportals, away_after in _rows(data["teams"]):
         state.teams[name] = Team(name, title, subportals, away_after=away_after)
         for subportal in subportals:
@@ -241,10 +249,10 @@ def _load_people(state: State, data: Dump) -> None:
         person = Representative(*facts)
         person.sessions, person.offers, person.pins = map(dict.fromkeys, (sessions, offers, pins))
         name = person.representative
-        for session, until, places in wrap_ups:
-            person.wrap_ups[session] = WrapUp(until, places)
+        for session, *work in wrap_ups:
+            person.wrap_ups[session] = WrapUp(*work)
             state.wrapping[session] = name
-            state.deadlines.set("wrap_up", session, until)
+            state.deadlines.set("wrap_up", session, person.wrap_ups[session].until)
         state.representatives[name] = person
         team = state.teams[person.team]
         team.members.add(name)

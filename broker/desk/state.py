@@ -43,6 +43,9 @@ class WrapUp:
 
     until: int
     places: int
+    since: int
+    """When the session began (ms)."""
+    subportal: str
 
 
 @attrs.define(eq=False)

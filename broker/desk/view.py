@@ -11,6 +11,7 @@ from itertools import islice
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.state import Offer, Session, State
+from broker.routing import estimate
 
 Part = dict[str, object]
 
@@ -65,6 +66,7 @@ def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]
         ("presence", [presence]),
         ("offers", [_offer(state, state.offers[offer]) for offer in person.offers]),
         ("sessions", [_session_part(state, state.sessions[session]) for session in person.sessions]),
+        ("wrap_ups", [{"session": name, "until": work.until} for name, work in person.wrap_ups.items()]),
     ]
 
 
@@ -110,12 +112,14 @@ def _requests_of(state: State, visitor: str) -> Iterator[Part]:
             "portal": request.portal,
             "subportal": request.subportal,
             "state": request.state,
+            "class": request.class_,
             "arrived": request.arrived,
             "representative": who,
             "representative_name": state.representatives[who].name if who is not None else None,
         }
         if request.discipline == "queue" and request.state != "assigned":
             part["position"] = state.router.position(name)
+            part["wait_ms"] = estimate.wait(state.router, name)
         yield part
 
 
@@ -148,4 +152,11 @@ def _team(state: State, name: str) -> Iterator[Part]:
 def _lines(desk: Desk) -> Iterator[Part]:
     waiting = dict(desk.lines())
     for one in desk.state.subportals.values():
-        yield {"subportal": one.subportal, "portal": one.portal, "waiting": waiting.get(one.subportal, 0)}
+        line = desk.state.router.lines[one.subportal]
+        handle_ms = round(line.handle_ms) if line.handled else None
+        yield {
+            "subportal": one.subportal,
+            "portal": one.portal,
+            "waiting": waiting.get(one.subportal, 0),
+            "handle_ms": handle_ms,
+        }

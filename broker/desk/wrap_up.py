@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, no_such
-from broker.desk.state import Context, Representative, State, WrapUp
+from broker.desk.state import Context, Representative, Session, State, WrapUp
 from broker.protocol import ops
+from broker.routing import estimate
 
 # --- decide ----------------------------------------------------------------------------------------
 
@@ -43,11 +44,12 @@ def _ended(state: State, person: Representative, session: str, reason: str, load
 # --- evolve ----------------------------------------------------------------------------------------
 
 
-def begin(state: State, who: str, session: str, until: int, places: int) -> None:
+def begin(state: State, session: Session, until: int, places: int) -> None:
     """A session has ended, and its places stay taken."""
-    state.representatives[who].wrap_ups[session] = WrapUp(until, places)
-    state.wrapping[session] = who
-    state.deadlines.set("wrap_up", session, until)
+    name, who = session.session, session.representative
+    state.representatives[who].wrap_ups[name] = WrapUp(until, places, session.since, session.subportal)
+    state.wrapping[name] = who
+    state.deadlines.set("wrap_up", name, until)
 
 
 def wrap_up_ended(state: State, event: e.WrapUpEnded, t: int) -> None:
@@ -56,3 +58,4 @@ def wrap_up_ended(state: State, event: e.WrapUpEnded, t: int) -> None:
     del state.wrapping[event.session]
     state.deadlines.set("wrap_up", event.session, None)
     state.router.add_load(event.representative, -work.places, t)
+    estimate.handled(state.router.lines[work.subportal], t - work.since)

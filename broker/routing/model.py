@@ -134,6 +134,8 @@ class Pool:
     """Those kinds of which there is somebody free. Everybody who takes offers is of some kind."""
     available: int = 0
     """Members who are available, whatever their load."""
+    places: int = 0
+    """Their capacities together."""
     callers: dict[str, SortedList[tuple[Key, str]]] = attrs.field(factory=dict)
     """Sub-portal to (first ticket held for a member, that member), of members who take such an offer now."""
     backlog: SortedList[Turn] = attrs.field(factory=SortedList)
@@ -173,6 +175,10 @@ class Line:
     pools: list[Pool] = attrs.field(factory=list)
     head: Key | None = None
     """The key under which this line stands in its pools' backlogs."""
+    handled: int = 0
+    """Requests of this line that were served."""
+    handle_ms: float = 0.0
+    """How long they keep their places, as measured lately (``estimate``)."""
     moved_by: str = "sent_back"
     """Why somebody last came to stand before others."""
 

@@ -52,6 +52,7 @@ def join(pool: Pool, member: Member) -> None:
     member.tag = pool.pace
     pool.members[member.id] = member
     pool.available += member.available
+    pool.places += member.available * member.capacity
     _meet(pool, member)
 
 
@@ -61,12 +62,14 @@ def leave(member: Member) -> None:
     _forget(member)
     del member.pool.members[member.id]
     member.pool.available -= member.available
+    member.pool.places -= member.available * member.capacity
 
 
 def change(member: Member, capacity: int, weight: int, skills: Mapping[str, int]) -> None:
     """What a member can do is another."""
     unrank(member)
     _forget(member)
+    member.pool.places += member.available * (capacity - member.capacity)
     member.capacity, member.weight, member.skills = capacity, weight, skills
     _meet(member.pool, member)
 
@@ -76,6 +79,7 @@ def set_available(member: Member, *, available: bool) -> None:
     for want in member.wants:
         member.pool.able[want] += available - member.available
     member.pool.available += available - member.available
+    member.pool.places += (available - member.available) * member.capacity
     member.available = available
 
 

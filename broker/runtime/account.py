@@ -50,7 +50,7 @@ class Account:
     """Shares whose end is decided and not committed: their consent must not come alive on its commit."""
     parts: deque[Part] = attrs.field(factory=deque)
     """Its uncommitted parts of batches, oldest first."""
-    told: dict[str, int] = attrs.field(factory=dict)
+    told: dict[str, tuple[str, int]] = attrs.field(factory=dict)
     """Request to the place in the line last told."""
     told_seq: int = -1
     """``seq`` when places were last told."""

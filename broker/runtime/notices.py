@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Final
+
+import attrs
 
 from broker.limits import POSITIONS_EXACT
 from broker.protocol.codec import pack
@@ -16,8 +19,21 @@ from broker.runtime.feeds import Feeds
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.timers import Timers
+from broker.units import SECONDS
 
 _TENS = 10
+WAIT_STEP: Final = 5 * SECONDS  # estimates are told in steps of this, rounded up: more would be pretence
+
+
+@attrs.frozen
+class Told:
+    """A place to tell."""
+
+    request: str
+    customer: str
+    subportal: str
+    shown: int
+    data: Mapping[str, object]
 
 
 class Notices:
@@ -58,17 +74,26 @@ class Notices:
 
     def _tell_positions(self, account: Account, most: int) -> int:
         """Tell the changed places of this account's lines, looking at most at so many; how many were looked at."""
-        told: list[tuple[str, str, int]] = []
+        told: list[Told] = []
         looked = total = 0
         retell, account.retell = account.retell, set()
         for subportal, length in sorted(account.desk.lines(), key=lambda line: line[1]):  # short ones first
             total += length
+            rate, moved_by = account.desk.pace(subportal)
             for first, count in self._windows(account, subportal, length, most - looked):
                 looked += count
                 for request, customer, place in account.desk.positions(subportal, first, count):
                     shown = place if place <= POSITIONS_EXACT else -(-place // _TENS) * _TENS
-                    if customer in account.people and (account.told.get(request) != shown or customer in retell):
-                        told.append((request, customer, shown))
+                    known = account.told.get(request)
+                    if customer in account.people and (known != (subportal, shown) or customer in retell):
+                        data: dict[str, object] = {"position": shown, "exact": shown <= POSITIONS_EXACT}
+                        if rate is not None:
+                            data["wait_ms"] = -round(-place / rate // WAIT_STEP) * WAIT_STEP
+                        if known is not None and known[0] != subportal:
+                            data["reason"] = "moved"
+                        elif known is not None and shown > known[1]:
+                            data["reason"] = moved_by
+                        told.append(Told(request, customer, subportal, shown, data))
         if looked >= total:
             account.told_seq = account.seq
             account.next_place.clear()
@@ -90,7 +115,7 @@ class Notices:
         account.next_place[subportal] = first + piece
         return [(1, head), (first, piece)] if piece > 0 else [(1, head)] if head > 0 else []
 
-    def _send(self, account: Account, told: list[tuple[str, str, int]]) -> None:
+    def _send(self, account: Account, told: list[Told]) -> None:
         if not told:
             return
         if account.parts:
@@ -98,17 +123,13 @@ class Notices:
         else:
             self._notify(account, told)
 
-    def _notify(self, account: Account, told: list[tuple[str, str, int]]) -> None:
-        for request, customer, shown in told:
-            person = account.people.get(customer)
+    def _notify(self, account: Account, told: list[Told]) -> None:
+        for one in told:
+            person = account.people.get(one.customer)
             if person is None:
                 continue
-            data: dict[str, object] = {"request": request, "position": shown, "exact": shown <= POSITIONS_EXACT}
-            before = account.told.get(request)
-            if before is not None and shown > before:
-                data["reason"] = "sent_back"
-            if self._to(person.connections, request, data):
-                account.told[request] = shown
+            if self._to(person.connections, one.request, {"request": one.request, **one.data}):
+                account.told[one.request] = (one.subportal, one.shown)
                 self.positions += 1
 
     def _to(self, connections: Iterable[Connection], request: str, data: Mapping[str, object]) -> bool:

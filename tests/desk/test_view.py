@@ -82,7 +82,7 @@ def test_a_customer_is_shown_its_requests_with_the_place_in_the_line() -> None:
     scene.ask("dora")
     scene.ok(ops.RequestCreate(), customer("dora", "open"), "second")
     (part,) = shown(scene, "me:v_dora", "dora")
-    common = {"arrived": START, "representative": None, "representative_name": None}
+    common = {"arrived": START, "class": "normal", "representative": None, "representative_name": None}
     line, web = request_id("dora"), request_id("second")
     assert part == {
         "requests": [
@@ -93,6 +93,7 @@ def test_a_customer_is_shown_its_requests_with_the_place_in_the_line() -> None:
                 "subportal": "help",
                 "state": "waiting",
                 "position": 2,
+                "wait_ms": None,
                 **common,
             },
             {
@@ -141,8 +142,8 @@ def test_an_account_shows_every_line_with_its_length() -> None:
     assert shown(scene, "account") == [
         {
             "subportals": [
-                {"subportal": "help", "portal": "help", "waiting": 1},
-                {"subportal": "more", "portal": "more", "waiting": 0},
+                {"subportal": "help", "portal": "help", "waiting": 1, "handle_ms": None},
+                {"subportal": "more", "portal": "more", "waiting": 0, "handle_ms": None},
             ]
         }
     ]

@@ -389,6 +389,39 @@ async def test_scenario_9_F9_F10_sub_portals_share_by_weight(autojump_clock: Moc
         await both_wait(40, 30, 150)  # and comes back without anything saved up
 
 
+# --- 10 --------------------------------------------------------------------------------------------
+
+
+async def test_scenario_10_F7_a_boost_overtakes_no_further_than_it_reaches(autojump_clock: MockClock) -> None:
+    """Gold boost 120 s: a service that knows the customers says who is gold."""
+    async with stage() as b:
+        await _desk(b, [("line", "button", "queue")], {"t": ["a"]}, classes=[{"class": "gold", "boost_ms": 120_000}])
+        crm = await b.staff("crm", "service")
+        rep = await _on_duty(b, "a")
+        await _asking(b, "line")
+        taken = await rep.write("offer.accept", offer=(await rep.event("offer.made")).data["offer"])
+        customer, normal = await _asking(b, "line")
+        gold = []
+        for _ in range(150):
+            await trio.sleep(1)
+            gold.append((await _asking(b, "line"))[1])
+            assert (await crm.write("request.classify", request=gold[-1], **{"class": "gold"}))["changed"]
+        await trio.sleep(4)
+        told = [f for f in customer.seen if isinstance(f, frames.Notice) and f.type == "queue.position"]
+        assert [one.data.get("reason") for one in told[1:]] == ["priority"] * (len(told) - 1)
+        served, arrived = [], {}
+        for _ in range(151):
+            await rep.write("session.end", session=taken["session"])
+            await trio.sleep(0.1)  # a representative's commands come at most twenty a second
+            offer = (await rep.event("offer.made")).data
+            served.append(offer["request"])
+            arrived[offer["request"]] = int(offer["arrived"])
+            taken = await rep.write("offer.accept", offer=offer["offer"])
+        ahead = [name for name in gold if arrived[name] - arrived[normal] < 120_000]
+        assert len(ahead) in (119, 120)  # the last of them arrives 120 s after it, give or take a millisecond
+        assert served == [*ahead, normal, *(name for name in gold if name not in ahead)]
+
+
 async def _serve(staff: Sequence[Live], done: set[object], count: int) -> None:
     """Go on until so many requests have been served, whoever is offered them."""
     while len(done) < count:

@@ -123,3 +123,50 @@ async def test_a_place_that_rises_says_why(autojump_clock: MockClock) -> None:
         await trio.sleep(2.1)
         assert places(first)[-1][0] == 1
         assert places(second)[-1] == (2, "sent_back")
+
+
+async def test_a_place_that_rises_for_a_class_or_a_move_says_so(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await b.staff("boss", "manager")
+        await boss.write(
+            "portal.put",
+            portal="help",
+            kind="button",
+            mode="queue",
+            subportals=["help-1", "help-2"],
+            classes=[{"class": "gold", "boost_ms": 60_000}],
+        )
+        await boss.write(
+            "subportal.put", subportal="help-2", overflow=[{"on": "wait", "after_ms": 5000, "to": "help-1"}]
+        )
+        other = await b.customer()
+        await other.ask("subscribe", stream="me", from_="now")
+        await other.write("request.create", text="x", subportal="help-2")
+        first, second = await line(b, 2)
+        await trio.sleep(2.1)
+        assert (places(first), places(second), places(other)) == ([(1, None)], [(2, None)], [(1, None)])
+        request = (await second.ask("portal.open"))["request"]
+        await boss.write("request.classify", request=request, **{"class": "gold"})
+        await trio.sleep(2.1)
+        assert (places(first), places(second)) == ([(2, "priority")], [(1, None)])
+        await trio.sleep(4)
+        assert (places(first), places(other)) == ([(3, "moved_in")], [(2, "moved")])  # it had arrived first
+        assert places(second) == []
+
+
+async def test_a_place_comes_with_the_wait_that_is_expected(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann = await b.staff("ann")
+        await ann.ask("subscribe", stream="me", from_="now")
+        await ann.write("presence.set", presence="available")
+        (first,) = await line(b, 1)
+        taken = await ann.write("offer.accept", offer=(await ann.event("offer.made")).data["offer"])
+        for _ in range(15):
+            await trio.sleep(2)
+            assert places(first) == places(ann) == []
+        await ann.write("session.end", session=taken["session"])
+        waiting = await line(b, 5)  # three of them are offered at once: capacity 3
+        await trio.sleep(2.1)
+        (last,) = [f for f in waiting[4].pump() if isinstance(f, frames.Notice)]
+        assert last.data["position"] == 5
+        assert last.data["wait_ms"] == 55_000  # 30.0x s each, 3 at a time, in steps of 5 s
