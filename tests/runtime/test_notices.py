@@ -169,4 +169,4 @@ async def test_a_place_comes_with_the_wait_that_is_expected(autojump_clock: Mock
         await trio.sleep(2.1)
         (last,) = [f for f in waiting[4].pump() if isinstance(f, frames.Notice)]
         assert last.data["position"] == 5
-        assert last.data["wait_ms"] == 55_000  # 30.0x s each, 3 at a time, in steps of 5 s
+        assert last.data["wait_ms"] == 50_000  # 30 s each, 3 at a time
