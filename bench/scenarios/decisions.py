@@ -141,10 +141,9 @@ class Office:
         portal = f"portal-{at - at % PORTAL_SUBPORTALS}"
         who = Identity(ACCOUNT, f"v_{self.customers:016}", Role.CUSTOMER, portal)
         text = Personal("How do I change my address?", (f"c_{self.customers}", bytes(16)))
-        if like is not None:
-            needed = list(like.asked)
-        else:
-            needed = [self.chance.choice(self.asked(at))] if self.skills else []
+        needed = [] if like is None else list(like.asked)
+        if like is None and self.skills:
+            needed = [self.chance.choice(self.asked(at))]
         return who, ops.RequestCreate(self.subportals[at], text, skills=needed)
 
     def asked(self, at: int) -> list[str]:
