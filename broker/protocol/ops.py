@@ -59,6 +59,15 @@ class RequestClassify:
 
 
 @attrs.define
+class RequestWhy:
+    """How each offer of a request came about, and what else was decided for it: the last 100 decisions that the journal
+    still has. Takes a while in a long journal."""
+
+    OP: ClassVar[str] = "request.why"
+    request: str
+
+
+@attrs.define
 class CaseTake:
     """Take a waiting request by hand, as far as its portal lets representatives (take: any, head, off). Pending offers
     of it are rescinded."""
@@ -325,6 +334,7 @@ Command = (
     | RequestCreate
     | RequestPick
     | RequestClassify
+    | RequestWhy
     | CaseTake
     | CaseAssign
     | WrapUpEnd
@@ -363,6 +373,7 @@ OPS: Final[dict[str, type[Command]]] = {
         RequestCreate,
         RequestPick,
         RequestClassify,
+        RequestWhy,
         CaseTake,
         CaseAssign,
         WrapUpEnd,

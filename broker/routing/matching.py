@@ -55,7 +55,7 @@ def _oldest_turn(router: Router) -> Found | None:
     """Over all pools that changed. A pool in which nothing can be offered is unmarked."""
     best: Found | None = None
     for pool in list(router.dirty):
-        found = _turn(router, pool) if pool.awake else None
+        found = turn(router, pool) if pool.awake else None
         if found is None:
             del router.dirty[pool]
         elif best is None or found < best:
@@ -63,7 +63,7 @@ def _oldest_turn(router: Router) -> Found | None:
     return best
 
 
-def _turn(router: Router, pool: Pool) -> Found | None:
+def turn(router: Router, pool: Pool) -> Found | None:
     """What this pool's members get next: of the lines with something that one of them may take, the one with the
     least tag. A line whose tickets none of them may take blocks nobody, and is charged nothing."""
     for _, _, subportal in pool.backlog:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+Criteria = tuple[str, str, str]
 Rank = tuple[float, float, str]
 """(first criterion, second, member's id): the smallest is chosen, and no two are equal."""
 
@@ -50,6 +51,10 @@ class Ranked(Protocol):
 class Policy(Protocol):
     """A rule."""
 
+    @property
+    def criteria(self) -> Criteria:
+        """What the parts of its ranks are, in words: told when somebody asks why."""
+
     def rank(self, member: Ranked) -> Rank:
         """Smaller is better."""
 
@@ -60,6 +65,8 @@ class LeastOccupied:
 
     Equal fractions are equal floats (IEEE division is correctly rounded), so 1/3 ties with 2/6."""
 
+    criteria: Criteria = ("occupied", "idle_since", "id")
+
     def rank(self, member: Ranked) -> Rank:
         """See ``Policy``."""
         return ((member.load + member.offers) / member.capacity, member.idle_since, member.id)
@@ -68,6 +75,8 @@ class LeastOccupied:
 class LongestIdle:
     """Longest idle, then least occupied, then id (F12). The idle time runs from the last session's begin or end; a
     break starts it anew, a lost connection doesn't."""
+
+    criteria: Criteria = ("idle_since", "occupied", "id")
 
     def rank(self, member: Ranked) -> Rank:
         """See ``Policy``."""
@@ -78,6 +87,8 @@ class RoundRobin:
     """Whoever was offered something the longest ago, then id: those who are free all the time get the same number,
     give or take one (F11). An offer counts as a turn whatever becomes of it."""
 
+    criteria: Criteria = ("last_turn", "", "id")
+
     def rank(self, member: Ranked) -> Rank:
         """See ``Policy``."""
         return (member.turn, 0, member.id)
@@ -86,6 +97,8 @@ class RoundRobin:
 class Weighted:
     """Whoever was offered the least by weighted lines, divided by its weight (F14), then longest idle, then id. Between
     those who are free all the time |n_i / w_i - n_j / w_j| stays within 1 / w_i + 1 / w_j."""
+
+    criteria: Criteria = ("given_by_weight", "idle_since", "id")
 
     def rank(self, member: Ranked) -> Rank:
         """See ``Policy``."""

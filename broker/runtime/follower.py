@@ -22,14 +22,13 @@ from broker.journal.base import JournalError, Record, Snapshot, Store
 from broker.journal.worker import Questions
 from broker.limits import SNAPSHOT_RECORDS
 from broker.protocol import frames
-from broker.protocol.codec import pack, pack_event, pack_value, unpack_value, unpack_values
+from broker.protocol.codec import pack, pack_event, pack_value, unpack_values
 from broker.routing.pins import PinSpace
 from broker.runtime.texts import refs
+from broker.runtime.why import decisions, event_of
 
 CHUNK: Final = 100  # records folded at a time: about 2 ms, which is what a commit may have to wait
-LONG_CHUNK: Final = (
-    500  # the same when it must catch up: somebody waits, or a busy writer leaves it ever further behind
-)
+LONG_CHUNK: Final = 500  # the same when it must catch up: somebody waits, or it falls ever further behind
 _FAR_BEHIND: Final = 2  # times SNAPSHOT_RECORDS: then the idle hook takes long chunks too
 MOST_DESKS: Final = 16  # kept folded; the one used longest ago is dropped, its snapshot and tail are read again
 PAGE_BYTES: Final = 128 * 1024  # of one history page: one is held for each slow reader
@@ -73,6 +72,7 @@ class Follower:
             "heads": _heads,
             "place": _place,
             "page": _page,
+            "why": _why,
             "snapshot": self._snapshot,
             "save": self._save,
             "forget": lambda store, before, limit: store.forget_answers(before, limit),
@@ -111,8 +111,7 @@ class Follower:
         if folded is None:
             found = store.load_snapshot(account)
             if found is not None and found.version == snapshot.VERSION:
-                data = snapshot.merged(cast("Iterable[snapshot.Part]", unpack_values(found.data)))
-                folded = _Folded(snapshot.load(account, 0, _NO_PINS, data), found.seq)
+                folded = _Folded(_desk_of(account, found), found.seq)
             else:
                 folded = _Folded(Desk(account, 0, _NO_PINS), 0)
             self._desks[account] = folded
@@ -214,10 +213,24 @@ def _slice(folded: _Folded) -> bool:
         return False
 
 
-def event_of(record: Record) -> events.Event:
-    """The event in a record. ValueError for one that this release doesn't know."""
-    values = cast("Sequence[object]", unpack_value(record.body))
-    return events.unpack_body(record.type, record.version, values)
+def _why(store: Store, account: str, name: str) -> Chunks:
+    """The decisions about a request; from the newest snapshot on if it came after that, else from the first record."""
+
+    def read(after: int, limit: int) -> Sequence[Record]:
+        return store.records(account, after, limit)
+
+    found = None
+    saved = store.load_snapshot(account)
+    if saved is not None and saved.version == snapshot.VERSION:
+        found = yield from decisions(read, _desk_of(account, saved), name)
+    if found is None:
+        found = yield from decisions(read, Desk(account, 0, _NO_PINS), name)
+    return found
+
+
+def _desk_of(account: str, saved: Snapshot) -> Desk:
+    data = snapshot.merged(cast("Iterable[snapshot.Part]", unpack_values(saved.data)))
+    return snapshot.load(account, 0, _NO_PINS, data)
 
 
 def _tail(store: Store, account: str, after: int, limit: int) -> list[tuple[object, ...]]:

@@ -202,6 +202,8 @@ class Hub:
             subscriptions=self.subscriptions,
             sign_in=self.sign_in,
             watch=self.watch,
+            asks=self.asks,
+            options=options,
         )
         self.notices = notices.Notices(
             clock=clock,

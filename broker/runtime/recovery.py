@@ -25,7 +25,6 @@ from broker.runtime.batches import Ledger
 from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor
 from broker.runtime.feeds import Feeds
-from broker.runtime.follower import event_of
 from broker.runtime.log import Tell
 from broker.runtime.options import Options
 from broker.runtime.people import KeyEntry
@@ -33,6 +32,7 @@ from broker.runtime.presence import Presence
 from broker.runtime.publisher import Publisher
 from broker.runtime.signals import Route
 from broker.runtime.timers import Timers
+from broker.runtime.why import event_of
 
 TAIL_RECORDS: Final = 1000  # asked for and applied at a time: about 20 ms, during which the hub does nothing else
 TEXTS: Final = 1000  # contents asked for at a time

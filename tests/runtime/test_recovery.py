@@ -36,7 +36,7 @@ async def waiting(b: Broker) -> tuple[Client, Client, str]:
 def replayed(b: Broker, account: str = "acme") -> Any:
     """The desk that the journal alone gives, as data."""
     from broker.desk.desk import Desk
-    from broker.runtime.follower import event_of
+    from broker.runtime.why import event_of
     from tests.runtime.harness import PINS
 
     desk = Desk(account, 0, PINS)

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from broker.desk import snapshot
 from broker.desk.desk import Desk
-from broker.desk.events import pack_body, unpack_body
+from broker.desk.events import OfferMade, pack_body, unpack_body
 from broker.desk.outcome import Recorded
 from broker.protocol.codec import pack_value, unpack_value
+from broker.routing.explain import explain
 from broker.routing.fairness import UNIT
 from tests.support import builders
 from tests.support.model import Model
@@ -104,11 +105,15 @@ def stored(record: Recorded) -> Stored:
 
 
 def replay(desk: Desk, records: Sequence[Stored]) -> Desk:
-    """Apply stored records to a desk, as after a restart."""
+    """Apply stored records to a desk, as after a restart. Each offer from a line is explained on the way (C17)."""
     for type_, version, body, t, entries in records:
         values = unpack_value(body)
         assert isinstance(values, tuple)
-        desk.evolve(unpack_body(type_, version, values), t, entries)
+        event = unpack_body(type_, version, values)
+        if isinstance(event, OfferMade) and event.kind == "queue":
+            told = explain(desk.state.router, event.request)
+            assert told.chosen == event.representative, f"{event.offer} went to {event.representative}: {told}"
+        desk.evolve(event, t, entries)
     desk.settle()
     return desk
 

@@ -10,6 +10,7 @@ import attrs
 from broker.desk import events as e
 from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Recorded
+from broker.routing.model import Need
 from broker.units import SECONDS
 
 
@@ -18,10 +19,14 @@ class Life:
     """One request so far."""
 
     subportal: str
+    arrived: int
     place: tuple[int, int]
-    kind: str
-    mode: str
+    portal: str
+    need: Need
+    ladder: list[tuple[int, Need]]
+    held: str | None
     offered: bool = False
+    paused: bool = False
     refused: set[str] = attrs.field(factory=set)
     owner: str | None = None
 
@@ -36,12 +41,17 @@ class History:
     pending: dict[str, e.OfferMade] = attrs.field(factory=dict)
     deadlines: dict[str, int] = attrs.field(factory=dict)
     accepted: set[str] = attrs.field(factory=set)
+    places: dict[str, int] = attrs.field(factory=dict)
+    """Portal to what each of its sessions takes."""
     capacity: dict[str, int] = attrs.field(factory=dict)
+    skills: dict[str, dict[str, int]] = attrs.field(factory=dict)
     welcome: dict[str, bool] = attrs.field(factory=dict)
     connected: dict[str, bool] = attrs.field(factory=dict)
     offsets: dict[str, int] = attrs.field(factory=dict)
     seats: dict[str, str] = attrs.field(factory=dict)
     """Session to representative."""
+    wrap_ups: dict[str, tuple[str, int]] = attrs.field(factory=dict)
+    """Session to who is busy with what is left to do, and the places that this takes."""
 
     def see(self, records: Iterable[Recorded]) -> None:
         """Take note of one command's records; InvariantBroken names what they break."""
@@ -60,7 +70,8 @@ class History:
                 expect("F2", self.lives.pop(event.request).owner is None, f"{event.request} ends while assigned")
                 self.ended[event.request] = event.state
             case e.RequestRequeued():
-                self.lives[event.request].refused = {event.representative}
+                life = self.lives[event.request]
+                life.refused, life.held = {event.representative}, None
             case e.OfferMade():
                 self._offered(event, t)
             case e.OfferRenewed():
@@ -74,21 +85,55 @@ class History:
                 expect("F2", self.seats.get(event.session) == event.former, f"{event.session} isn't {event.former}'s")
                 self.seats[event.session] = self.lives[event.request].owner = event.representative
             case e.SessionEnded():
-                expect(
-                    "F2", self.seats.pop(event.session, None) == event.representative, f"{event.session} has no seat"
-                )
-                expect("load", event.load == self.load(event.representative), f"{event} says a wrong load")
-                self.lives[event.request].owner = None
+                self._session_ended(event)
             case _:
+                self._waited(event)
                 self._presence(event, t)
         expect("F1", self.created == len(self.ended) + len(self.lives), f"{self.created} came, not so many are known")
+
+    def _session_ended(self, event: e.SessionEnded) -> None:
+        expect("F2", self.seats.pop(event.session, None) == event.representative, f"{event.session} has no seat")
+        life = self.lives[event.request]
+        life.owner = None
+        if event.wrap_up is not None:
+            self.wrap_ups[event.session] = (event.representative, self.places[life.portal])
+        expect("load", event.load == self.load(event.representative), f"{event} says a wrong load")
+
+    def _waited(self, event: e.Event) -> None:
+        match event:
+            case e.RequestClassified():
+                life = self.lives[event.request]
+                life.place = (life.arrived - event.boost, life.place[1])
+            case e.RequestWidened():
+                life = self.lives[event.request]
+                life.need = life.ladder.pop(0)[1]
+            case e.RequestReleased():
+                expect("held", self.lives[event.request].held is not None, f"{event.request} is released twice")
+                self.lives[event.request].held = None
+            case e.RequestMoved():
+                life = self.lives[event.request]
+                expect("F2", life.owner is None, f"{event.request} is moved while assigned")
+                expect("moved", life.subportal == event.former, f"{event.request} comes from {life.subportal}")
+                life.subportal, life.refused, life.held = event.subportal, set(), None
+                life.need, life.ladder = event.need, list(event.ladder)
+            case e.WrapUpEnded():
+                expect("wrap-up", event.session in self.wrap_ups, f"the wrap-up of {event.session} ends twice")
+                del self.wrap_ups[event.session]
+                expect("load", event.load == self.load(event.representative), f"{event} says a wrong load")
+            case _:
+                pass
 
     def _presence(self, event: e.Event, t: int) -> None:
         match event:
             case e.RoundPaused() | e.RoundStarted():
-                self.lives[event.request].refused.clear()
+                life = self.lives[event.request]
+                life.refused.clear()
+                life.paused = isinstance(event, e.RoundPaused)
+            case e.PortalPut():
+                self.places[event.portal] = event.places
             case e.RepresentativePut():
                 self.capacity[event.representative] = event.capacity
+                self.skills[event.representative] = dict(event.skills)
             case e.PresenceChanged():
                 self.welcome[event.representative] = event.presence == "available"
                 self.connected[event.representative] = event.presence != "offline"
@@ -108,7 +153,9 @@ class History:
             event.request not in self.lives and event.request not in self.ended,
             f"{event.request} is created twice",
         )
-        self.lives[event.request] = Life(event.subportal, (t, event.number), event.kind, event.mode)
+        self.lives[event.request] = Life(
+            event.subportal, t, (t, event.number), event.portal, event.need, list(event.ladder), event.held_for
+        )
 
     def _offered(self, event: e.OfferMade, t: int) -> None:
         life = self.lives[event.request]
@@ -125,22 +172,42 @@ class History:
             expect("F17", self.connected.get(who, False), f"{event.offer} goes to {who}, who isn't there")
             self._within_capacity(who)
         if event.kind == "queue":
+            assert who is not None
             expect("F16", who not in life.refused, f"{event.offer} goes to {who} again in the same round")
-            older = [
-                name
-                for name, other in self.lives.items()
-                if other.subportal == life.subportal and other.place < life.place and not other.offered
-            ]
+            expect("skills", self._may_have(who, life), f"{event.offer} goes to {who}, who can't or mayn't have it")
+            older = [name for name, other in self.lives.items() if self._goes_before(other, life, who)]
             expect("F6", life.offered or not older, f"{event.request} is first offered before the older {older}")
         life.offered = True
+
+    def _may_have(self, who: str, life: Life) -> bool:
+        """Whether it fits, and the request isn't held for somebody else."""
+        fits = all(self.skills[who].get(skill, 0) >= level for skill, level in life.need)
+        return fits and life.held in (None, who)
+
+    def _goes_before(self, other: Life, life: Life, who: str) -> bool:
+        """Whether who is offered one should have been offered the other, which nobody was offered so far."""
+        room = self.capacity[who] - self._used(who) + self.places[life.portal]
+        return (
+            other.subportal == life.subportal
+            and other.place < life.place
+            and not other.offered
+            and not other.paused
+            and other.owner is None
+            and who not in other.refused
+            and self._may_have(who, other)
+            and self.places[other.portal] <= room
+        )
 
     def _refused(self, event: e.OfferEnded, t: int) -> None:
         offer = self.pending.pop(event.offer, None)
         expect("F3", offer is not None, f"{event.offer} ends twice")
         due = self.deadlines.pop(event.offer, None)
         expect("F16", event.reason != "expired" or due == t, f"{event.offer} expires at {t}, not at {due}")
-        if event.kind == "queue" and event.representative and event.reason != "revoked":
-            self.lives[event.request].refused.add(event.representative)
+        life = self.lives[event.request]
+        if event.kind != "transfer":
+            life.held = None
+        if event.kind == "queue" and event.representative and event.reason not in ("revoked", "rescinded"):
+            life.refused.add(event.representative)
 
     def _accepted(self, offer: str, who: str, t: int) -> None:
         made = self.pending.pop(offer, None)
@@ -158,16 +225,23 @@ class History:
             self._accepted(event.offer, event.representative, t)
         expect("F2", life.owner is None, f"{event.request} is assigned to {event.representative} and {life.owner}")
         life.owner = self.seats[event.session] = event.representative
+        life.held, life.paused = None, False
         if free:  # nothing was kept for it: it must have found a place
             self._within_capacity(event.representative)
         expect("load", event.load == self.load(event.representative), f"{event} says a wrong load")
 
     def load(self, who: str) -> int:
-        """Sessions of one representative."""
-        return sum(owner == who for owner in self.seats.values())
+        """Places that sessions of one representative take, and what is left to do after them."""
+        seats = [life for life in self.lives.values() if life.owner == who]
+        after = sum(places for owner, places in self.wrap_ups.values() if owner == who)
+        return sum(self.places[life.portal] for life in seats) + after
+
+    def _used(self, who: str) -> int:
+        offered = [self.lives[offer.request] for offer in self.pending.values() if offer.representative == who]
+        return self.load(who) + sum(self.places[life.portal] for life in offered)
 
     def _within_capacity(self, who: str) -> None:
-        used = self.load(who) + sum(offer.representative == who for offer in self.pending.values())
+        used = self._used(who)
         expect("F4", used <= self.capacity[who], f"{who} has {used} of {self.capacity[who]} places in use")
 
 

@@ -11,7 +11,7 @@ from broker.desk import invariants
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.deadlines import Due
 from broker.desk.desk import Desk
-from broker.desk.events import Event, RequestRequeued
+from broker.desk.events import Event, RequestClassified, RequestMoved, RequestRequeued
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
 from broker.desk.publish import render
@@ -85,15 +85,16 @@ class Scene:
         self._watch_places(records)
 
     def _watch_places(self, records: Sequence[Recorded]) -> None:
-        """F22: a place in a line only rises when somebody older was sent back into it."""
-        sent_back = {record.event.request for record in records if isinstance(record.event, RequestRequeued)}
+        """F22: a place in a line only rises when somebody was put before it: sent back, moved or of another class."""
+        comes_in = RequestRequeued | RequestMoved | RequestClassified
+        came_in = {record.event.request for record in records if isinstance(record.event, comes_in)}
         places = {}
         for subportal, count in self.desk.lines():
             back = 0
             for request, _, place in self.desk.positions(subportal, 1, count):
-                risen = place - self.places.get(request, place)
-                expect("F22", risen <= back, f"{request} goes back by {risen} places, {back} were sent back before it")
-                back += request in sent_back
+                risen = 0 if request in came_in else place - self.places.get(request, place)
+                expect("F22", risen <= back, f"{request} goes back by {risen} places, {back} were put before it")
+                back += request in came_in
                 places[request] = place
         self.places = places
 
