@@ -6,6 +6,8 @@ optional ones (None where missing), each group in the schema's order; ``from`` a
 holds this file against ``schema/v1.toml``. Personal fields arrive as ``Personal``, enums as str.
 """
 
+# size: one class for each operation, read as a list beside the schema
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 Theory of operation (after Goyal, Vin and Cheng, "Start-time Fair Queueing", IEEE/ACM Transactions on Networking 5(5),
 1997: fair whatever the capacity does, which here comes and goes with people). Each sub-portal has a *tag* in each
-pool: what it has been given there, divided by its weight. The one with the least tag is next. An offer is charged when
+pool: the places it has been given there, divided by its weight. The one with the least tag is next. An offer is charged when
 it is made, and given back exactly if nobody accepts it, so offers that are still out count. A pool's *virtual time* is
 the tag of whom it served last, and never goes back. A sub-portal in whose line nothing waited begins there again if its
 tag is lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone. The same goes for one
@@ -20,7 +20,7 @@ from typing import Final
 from broker.routing.model import Line, Member, Pool
 
 UNIT: Final = 720_720
-"""One offer at weight 1. Divisible by every weight up to 16, so that equal shares are equal ints; past that a charge is
+"""One place at weight 1. Divisible by every weight up to 16, so that equal shares are equal ints; past that a charge is
 less than one part in 7,000 too small."""
 
 
@@ -37,15 +37,16 @@ def lift(pool: Pool, line: Line) -> None:
     pool.tags[line.subportal] = max(pool.tags.get(line.subportal, 0), pool.virtual)
 
 
-def charge(pool: Pool, line: Line, lines: Mapping[str, Line]) -> int:
-    """A member of this pool is offered a request of this line; what that costs the line. Its place is the caller's to
-    see to, with the head that the offer takes away. ``lines``: all of the account."""
+def charge(pool: Pool, line: Line, places: int, lines: Mapping[str, Line]) -> int:
+    """A member of this pool is offered a request of this line that takes so many places; what that costs the line. Its
+    entry in the backlog is the caller's to see to, with the head that the offer takes away. ``lines``: all of the
+    account."""
     tag = pool.tags.get(line.subportal, 0)
     pool.virtual = max(pool.virtual, tag)
     for _, _, skipped in list(takewhile(lambda turn: turn[0] < tag, pool.backlog)):
         lift(pool, lines[skipped])  # nobody free would have its requests: as if nothing had waited there
         place(pool, lines[skipped])
-    cost = UNIT // line.weight
+    cost = UNIT * places // line.weight
     pool.tags[line.subportal] = tag + cost
     return cost
 

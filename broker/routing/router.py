@@ -192,7 +192,7 @@ class Router:
         if ticket.discipline == "queue" and member_id is not None:
             member, line = self.members[member_id], self.lines[ticket.subportal]
             pool = member.pool
-            ticket.charge = (pool.subportals, fairness.charge(pool, line, self.lines))
+            ticket.charge = (pool.subportals, fairness.charge(pool, line, ticket.places, self.lines))
             self.turns += 1
             member.turn = self.turns  # its rank follows with the offer, which ``add_offers`` is told of
             if line.policy == WEIGHTED:

@@ -355,8 +355,8 @@ def test_the_day_of_the_planted_faults_is_fair_without_them(refuse: bool) -> Non
 def test_F9_caught_weights_that_are_ignored(monkeypatch: Patch) -> None:
     charge = fairness.charge
 
-    def at_weight_one(pool: Pool, line: Line, lines: Lines) -> int:
-        return charge(pool, attrs.evolve(line, weight=1), lines)
+    def at_weight_one(pool: Pool, line: Line, places: int, lines: Lines) -> int:
+        return charge(pool, attrs.evolve(line, weight=1), places, lines)
 
     monkeypatch.setattr(fairness, "charge", at_weight_one)
     with pytest.raises(AssertionError, match="F9"):
@@ -364,7 +364,7 @@ def test_F9_caught_weights_that_are_ignored(monkeypatch: Patch) -> None:
 
 
 def test_F9_caught_offers_that_cost_nothing(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(fairness, "charge", lambda pool, line, lines: 0)
+    monkeypatch.setattr(fairness, "charge", lambda pool, line, places, lines: 0)
     with pytest.raises(AssertionError, match="F9"):
         _uneven()
 
@@ -395,8 +395,8 @@ def test_F9_F10_caught_turns_saved_up_while_nobody_asked(monkeypatch: Patch) -> 
 def test_F8_caught_a_line_that_is_passed_over(monkeypatch: Patch) -> None:
     charge = fairness.charge
 
-    def dear_to_x(pool: Pool, line: Line, lines: Lines) -> int:
-        return charge(pool, attrs.evolve(line, weight=1 if line.subportal == "x" else 5000), lines)
+    def dear_to_x(pool: Pool, line: Line, places: int, lines: Lines) -> int:
+        return charge(pool, attrs.evolve(line, weight=1 if line.subportal == "x" else 5000), places, lines)
 
     monkeypatch.setattr(fairness, "charge", dear_to_x)
     shop = Shop({"x": 1, "y": 1}, strict=False)  # F9 sees it as well
