@@ -145,4 +145,5 @@ def request_moved(state: State, event: e.RequestMoved, t: int) -> None:
     request.subportal, request.asked = event.subportal, event.asked
     request.ladder, request.step, request.overflow = event.ladder, 0, event.overflow
     state.router.move(event.request, event.subportal, event.need)
+    state.flow.overflowed += 1
     waits.arm(state, request)

@@ -179,6 +179,7 @@ def customer_back(state: State, event: e.CustomerBack, t: int) -> None:
 
 def broker_started(state: State, event: e.BrokerStarted, t: int) -> None:
     """Apply ``BrokerStarted``: nobody is connected yet, and everybody has time to come back."""
+    state.flow = state.flow.anew(t)
     for person in state.representatives.values():
         if person.chosen == "offline":
             continue

@@ -260,6 +260,9 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         ticket = Ticket(event.request, event.subportal, key, how, event.target)
         ticket.places, ticket.need, ticket.held = state.portals[event.portal].places, event.need, event.held_for
         state.router.add_ticket(ticket)
+    if how == "queue":
+        request.joined = t
+        state.flow.join(t)
     if event.held_until is not None:
         state.deadlines.set("sticky", event.request, event.held_until)
     if event.ladder or event.overflow:
@@ -295,6 +298,9 @@ def request_requeued(state: State, event: e.RequestRequeued, t: int) -> None:
     request = state.requests[event.request]
     request.state, request.target = move(REQUEST, request.state, event.TYPE), None
     state.router.requeued(event.request, event.representative)
+    if request.discipline == "queue":
+        request.joined = t
+        state.flow.join(t)
     waits.arm(state, request)
     overflow.watch_staff(state, [request.subportal], t)
 
@@ -302,6 +308,9 @@ def request_requeued(state: State, event: e.RequestRequeued, t: int) -> None:
 def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     """Apply ``RequestEnded``: the desk forgets it."""
     request = state.requests.pop(event.request)
+    if request.discipline == "queue" and request.state != "assigned":
+        state.flow.leave(request.joined, t)
+    state.flow.converted += event.state == "converted"
     move(REQUEST, request.state, event.TYPE, event.state)
     if request.discipline != "pin":
         state.router.remove(event.request)

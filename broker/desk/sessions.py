@@ -139,6 +139,9 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
         del state.serials[pin.serial]
         state.deadlines.set("pin", pin.pin, None)
     request.state = move(REQUEST, request.state, event.TYPE)
+    state.flow.assigned(event.kind)
+    if request.discipline == "queue":
+        state.flow.leave(request.joined, t)
     request.offer, request.representative = None, event.representative
     if request.discipline != "pin":
         state.router.assigned(event.request)

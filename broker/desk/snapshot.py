@@ -15,6 +15,7 @@ import attrs
 
 from broker.desk import waits
 from broker.desk.desk import Desk
+from broker.desk.flow import Flow
 from broker.desk.hours import as_data, restore
 from broker.desk.presence import wake_for_visitors
 from broker.desk.state import (
@@ -217,6 +218,7 @@ def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times |
     state.streams = dict(data["streams"])
     wake_for_visitors(state)
     state.router.turns = data["turns"]
+    state.flow = Flow(desk.last_t, desk.last_t, sum(len(line.order) for line in state.router.lines.values()))
     desk.settle()
     return desk
 

@@ -14,6 +14,7 @@ import attrs
 from broker import limits
 from broker.content import Ref
 from broker.desk.deadlines import Deadlines
+from broker.desk.flow import Flow
 from broker.desk.hours import Hours
 from broker.desk.identity import Identity
 from broker.routing.model import Key, Need
@@ -192,6 +193,8 @@ class Request:
     """The rules that are still to be tried."""
     been: tuple[str, ...] = ()
     """Sub-portals it was in before."""
+    joined: int = 0
+    """When it came to stand in line, the last time."""
 
 
 @attrs.define(eq=False)
@@ -299,6 +302,7 @@ class State:
     """Content that no open thing refers to any more; the runtime drains it."""
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     router: Router = attrs.field(factory=Router)
+    flow: Flow = attrs.field(factory=Flow)
 
     def release(self, *refs: Ref | None) -> None:
         """These texts are no longer needed in memory."""

@@ -2,11 +2,11 @@
 
 Theory of operation (after Goyal, Vin and Cheng, "Start-time Fair Queueing", IEEE/ACM Transactions on Networking 5(5),
 1997: fair whatever the capacity does, which here comes and goes with people). Each sub-portal has a *tag* in each
-pool: the places it has been given there, divided by its weight. The one with the least tag is next. An offer is charged when
-it is made, and given back exactly if nobody accepts it, so offers that are still out count. A pool's *virtual time* is
-the tag of whom it served last, and never goes back. A sub-portal in whose line nothing waited begins there again if its
-tag is lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone. The same goes for one
-that was passed over because everybody free has refused what waits there.
+pool: the places it has been given there, divided by its weight. The one with the least tag is next. An offer is charged
+when it is made, and given back exactly if nobody accepts it, so offers that are still out count. A pool's *virtual
+time* is the tag of whom it served last, and never goes back. A sub-portal in whose line nothing waited begins there
+again if its tag is lower: it neither saves up turns while nobody asks (F10) nor pays for having been alone. The same
+goes for one that was passed over because nobody free might have what waits there.
 
 The bound (F9) and its proof are in ``docs/explanation/fairness.md``.
 """

@@ -21,6 +21,7 @@ from broker.config import Config
 from broker.config.desk import Put, load_desk
 from broker.config.load import ConfigError
 from broker.desk import desk as desks
+from broker.desk.flow import Flow
 from broker.desk.identity import Role
 from broker.desk.state import Times
 from broker.http.health import Readiness, Status
@@ -265,6 +266,12 @@ class _Broker:
             return {name: account.desk.statistics() for name, account in hub.accounts.items() if account.up}
 
         yield Source(name="desk", kind=desks.Statistics, read=of_desks, label="account")
+
+        def of_lines() -> dict[str, Flow]:
+            return {name: account.desk.state.flow for name, account in hub.accounts.items() if account.up}
+
+        growing = [field.name for field in attrs.fields(Flow) if field.name not in ("began", "changed", "length")]
+        yield Source(name="lines", kind=Flow, read=of_lines, label="account", counters=growing)
 
 
 # --- from configuration to parts -----------------------------------------------------------------------
