@@ -101,7 +101,6 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "forgetting without anybody idle": ("F23", lambda s: s.deadlines.set("visitors", "", 5)),
     "a deadline of nothing": ("F16", lambda s: s.deadlines.set("offer", "o_none", 5)),
     "a round of nothing": ("F5", lambda s: s.deadlines.set("round", "r_none", 5)),
-    "an older request never offered": ("F6", lambda s: _set(s.requests[request_id("again")], "offers", 0)),
     "a line that lost a request": ("F1", lambda s: s.router.lines["help"].order.pop()),
     "a direct line not served": ("F5", lambda s: _free(s, "cy")),
     "a line under a wrong head": ("F5", lambda s: _set(s.router.lines["help"], "head", (1, 1, "r"))),
