@@ -71,7 +71,8 @@ def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Seq
     same = (now.kind, now.mode, now.places) == (command.kind, command.mode, command.places or 1)
     if same and set(now.subportals) <= set(names):
         return None
-    if any(request.portal == now.portal for request in state.requests.values()):
+    taken = set(now.subportals)  # requests of other portals may have been moved here
+    if any(request.portal == now.portal or request.subportal in taken for request in state.requests.values()):
         return Refusal(
             Code.WRONG_STATE,
             "kind, mode, places and sub-portals can't be taken from a portal with open requests",
