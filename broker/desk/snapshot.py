@@ -37,7 +37,7 @@ from broker.desk.state import (
 from broker.routing.model import Ticket, make_key
 from broker.routing.pins import PinSpace
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
 PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for
@@ -162,7 +162,7 @@ def _representatives(state: State) -> Iterator[Row]:
 def _subportals(state: State) -> Iterator[Row]:
     for name, subportal in state.subportals.items():
         line = state.router.lines[name]
-        yield (*_SUBPORTAL(subportal), line.handled, line.handle_ms)
+        yield (*_SUBPORTAL(subportal), state.deadlines.get("unstaffed", name), line.handled, line.handle_ms)
 
 
 def _hours(portal: Portal) -> object:
@@ -232,9 +232,10 @@ def _load_configuration(state: State, data: Dump) -> None:
         portal = Portal(*fields)
         portal.hours = None if hours is None else restore(hours)
         state.portals[portal.portal] = portal
-    for *facts, handled, handle_ms in _rows(data["subportals"]):
-        subportal = Subportal(*facts)
+    for *fields, unstaffed, handled, handle_ms in _rows(data["subportals"]):
+        subportal = Subportal(*fields)
         state.subportals[subportal.subportal] = subportal
+        state.deadlines.set("unstaffed", subportal.subportal, unstaffed)
         state.router.put_line(subportal.subportal)
         places = state.portals[subportal.portal].places
         state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)

@@ -22,6 +22,8 @@ from tests.support.builders import (
     request_id,
     session_id,
 )
+from tests.support.roam import roam
+from tests.support.routed import Routed
 from tests.support.scene import Scene, office
 from tests.support.walk import walk
 
@@ -55,7 +57,7 @@ def test_F21_a_loaded_desk_is_the_same_desk() -> None:
     scene = busy()
     same_desk(reloaded(scene.desk), scene.desk)
     assert scene.desk.statistics().offers > 0
-    assert snapshot.VERSION == 4
+    assert snapshot.VERSION == 5
 
 
 def test_F21_a_loaded_desk_decides_as_the_one_it_was_made_of() -> None:
@@ -127,3 +129,47 @@ def test_a_paused_request_and_its_round_survive() -> None:
     scene.desk = reloaded(scene.desk)
     assert [type(event) for event in scene.pass_time(10 * SECONDS)] == [e.RoundStarted]
     assert scene.line()[0] == request_id("carl")
+
+
+def test_F21_a_line_that_is_half_emptied_for_want_of_staff_is_emptied_on() -> None:
+    scene = Routed()
+    scene.entrance("help")
+    scene.entrance("spill")
+    scene.tune("help", overflow=[{"on": "staffing", "to": "spill"}])
+    scene.team("blue", "help")
+    scene.hire("ann")
+    for number in range(70):
+        scene.ask(f"c{number}")
+    scene.set("ann", "offline")
+    for waiting in (70, 6, 0):
+        scene.desk = reloaded(scene.desk)
+        assert len(scene.line("help")) == waiting
+        scene.fire(scene.now)
+    assert scene.desk.next_deadline() is None
+
+
+@given(seed=st.integers(0, 10**6), cut=st.floats(0, 1))
+@settings(max_examples=settings().max_examples // 5)
+def test_F21_so_it_is_with_every_rule_of_routing(seed: int, cut: float) -> None:
+    scene = Routed()
+    desks = [(count, snapshot.dump(scene.desk)) for count in roam(scene, seed, steps=60)]
+    records = [stored(record) for record in scene.records]
+    same_desk(replay(desk(), records), scene.desk)
+    count, data = desks[int(cut * (len(desks) - 1))]
+    loaded = snapshot.load(ACCOUNT, SLOT, scene.desk.state.pinspace, data)
+    assert snapshot.dump(loaded) == data
+    same_desk(replay(loaded, records[count:]), scene.desk)
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=settings().max_examples // 10)
+def test_F21_so_it_is_in_the_middle_of_commands(seed: int) -> None:
+    scene = Routed()
+    for _ in roam(scene, seed, steps=30):
+        pass
+    follower = desk()
+    for at, record in enumerate(scene.records):
+        replay(follower, [stored(record)])
+        if at % 5 == seed % 5:
+            follower = reloaded(follower)
+    same_desk(follower, scene.desk)
