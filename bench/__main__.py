@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from bench import machine
+from bench import machine, plot
 from bench.load.build import NotInstalled, compiler
 from bench.load.engine import CORES, LOAD_CORE
 from bench.peers.base import Contender
@@ -62,6 +62,7 @@ def _routing(report: Report, choice: Choice) -> None:
     small = routing.Size(customers=60, representatives=20, active=20)
     size, warm = (small, 0.2) if choice.quick else (None, 1.0)
     routing.run(report, rounds=choice.rounds, seconds=choice.seconds, size=size, warm=warm)
+    _decisions(report, choice)
 
 
 def _decisions(report: Report, choice: Choice) -> None:
@@ -77,7 +78,7 @@ def _memory(report: Report, choice: Choice) -> None:
 SCENARIOS: Final[dict[str, tuple[Callable[[Report, Choice], None], tuple[Any, ...]]]] = {
     "relay": (_relay, relay.TARGETS),
     "fanout": (_fanout, fanout.TARGETS),
-    "routing": (_routing, routing.TARGETS),
+    "routing": (_routing, (*routing.TARGETS, *decisions.TARGETS)),
     "decisions": (_decisions, decisions.TARGETS),
     "memory": (_memory, memory.TARGETS),
 }
@@ -86,7 +87,13 @@ SCENARIOS: Final[dict[str, tuple[Callable[[Report, Choice], None], tuple[Any, ..
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     found = argparse.ArgumentParser(prog="python -m bench", description="Measure the broker against its peers.")
-    found.add_argument("scenario", nargs="*", metavar="SCENARIO", help=f"{', '.join(SCENARIOS)}; default: all")
+    found.add_argument(
+        "scenario",
+        nargs="*",
+        metavar="SCENARIO",
+        help=f"{', '.join(SCENARIOS)}; default: all (decisions is the second half of routing)",
+    )
+    found.add_argument("--plot", metavar="FILE", type=Path, help="draw what decisions cost into this PNG or SVG")
     found.add_argument("--json", metavar="FILE", type=Path, help="also write everything that was measured here")
     found.add_argument("--runs", metavar="N", type=int, help="rounds, each with a fresh server; default: 3")
     found.add_argument("--seconds", metavar="S", type=float, help="length of each measurement; default: 5")
@@ -99,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what was asked for; 0, or 1 with --check and a target missed, or 2 where something is missing."""
     args = parser().parse_args(argv)
-    names = [name for name in args.scenario if name != "all"] or list(SCENARIOS)
+    names = [name for name in args.scenario if name != "all"] or [name for name in SCENARIOS if name != "decisions"]
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         print(f"python -m bench: no such scenario: {', '.join(unknown)}", file=sys.stderr)
@@ -122,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _tell_speed(report)
     report.facts["load_average_after"] = machine.facts()["load_average"]
     print(f"\n{as_text(report)}")
+    if args.plot:
+        plot.growth(report, args.plot)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
