@@ -1,0 +1,152 @@
+"""The configuration that a run is under: manager operations, as a desk file or a journal has them, and changes to them.
+
+A change goes through the schema's own check and the desk's own rules, so a new field of an operation can be set from
+the day that it exists, and what is wrong gets the operation's own words.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import attrs
+
+from broker.content import Personal
+from broker.desk.desk import Desk
+from broker.desk.identity import Identity, Role
+from broker.desk.outcome import Handled, Refusal
+from broker.ids import ENTROPY_BYTES
+from broker.protocol import check
+from broker.protocol.ops import OPS, AccountGet
+from broker.routing.pins import PinSpace
+
+ACCOUNT: Final = "simulated"
+MANAGER: Final = Identity(ACCOUNT, "simulation", Role.MANAGER)
+_NO_ENTROPY: Final = bytes(ENTROPY_BYTES)  # none of these operations draws a name
+_SALT: Final = bytes(16)  # nothing personal is stored
+
+
+class SettingError(Exception):
+    """A configuration, or a change to one, that the desk doesn't take; the message says which part and why."""
+
+
+@attrs.frozen
+class Put:
+    """One manager operation."""
+
+    op: str
+    args: Mapping[str, Any]
+    """As a client would send them."""
+
+
+@attrs.frozen
+class Change:
+    """One field of a sub-portal or of a representative that is to be another."""
+
+    kind: str
+    """``subportal`` or ``representative``."""
+    name: str
+    field: str
+    value: object
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.name}.{self.field}={self.value}"
+
+
+def parse_set(text: str) -> Change:
+    """``subportal.NAME.FIELD=VALUE``, the value as in a TOML file, or bare. ValueError says what was expected.
+
+    >>> parse_set("subportal.orders.weight=2").value
+    2
+    """
+    path, equals, value = text.partition("=")
+    kind, _, rest = path.partition(".")
+    name, dot, field = rest.rpartition(".")  # a name may have dots in it, a field hasn't
+    if not equals or not dot or not name or not field or kind != "subportal":
+        raise ValueError(f"{text!r}: expected subportal.NAME.FIELD=VALUE")
+    return Change(kind, name, field, _value(value))
+
+
+def parse_capacity(text: str) -> Change:
+    """``REPRESENTATIVE=N``. ValueError says what was expected."""
+    name, _, number = text.rpartition("=")
+    if not name or not number.isascii() or not number.isdigit():
+        raise ValueError(f"{text!r}: expected REPRESENTATIVE=NUMBER")
+    return Change("representative", name, "capacity", int(number))
+
+
+def build(puts: Sequence[Put], now: int) -> Desk:
+    """A desk with this configuration, set up at ``now`` (ms). Raises ``SettingError``."""
+    desk = Desk(ACCOUNT, 0, PinSpace(bytes(16)))
+    for number, put in enumerate(puts):
+        _carry_out(desk, put, number, now)
+    return desk
+
+
+def changed(puts: Sequence[Put], changes: Sequence[Change]) -> tuple[Put, ...]:
+    """The same configuration with these changes. Raises ``SettingError``."""
+    puts = tuple(puts)
+    for change in changes:
+        op = f"{change.kind}.put"
+        known = {field.name for field in attrs.fields(OPS[op])} - {change.kind}
+        if change.field not in known:
+            raise SettingError(f"{change}: {op} has no field {change.field}; it has {', '.join(sorted(known))}")
+        now = next((put for put in configuration(build(puts, 0)) if put.op == op and _name(put) == change.name), None)
+        if now is None:
+            raise SettingError(f"{change}: there is no {change.kind} {change.name}")
+        puts = (*puts, Put(op, {**now.args, change.field: change.value}))
+        try:
+            build(puts, 0)
+        except SettingError as error:
+            raise SettingError(f"{change}: {error}") from None
+    return puts
+
+
+def configuration(desk: Desk) -> tuple[Put, ...]:
+    """What ``account.get`` says, as the operations that put it there: names and titles are replaced."""
+    handled = desk.handle(AccountGet(), MANAGER, desk.last_t, _NO_ENTROPY)
+    assert isinstance(handled, Handled)
+    puts = []
+    for table, rows in cast("Mapping[str, Sequence[Mapping[str, object]]]", handled.value).items():
+        kind = table.removesuffix("s")
+        op = f"{kind}.put"
+        if op not in OPS:
+            continue
+        known = [field.name for field in attrs.fields(OPS[op])]
+        for row in rows:
+            args = {name: row[name] for name in known if row.get(name) is not None}
+            puts.append(Put(op, {name: _plain(value, str(row[kind])) for name, value in args.items()}))
+    return tuple(puts)
+
+
+def _carry_out(desk: Desk, put: Put, number: int, now: int) -> None:
+    try:
+        command = check.parse(put.op, dict(put.args))
+    except check.BadArgs as bad:
+        raise SettingError(f"{put.op} {_name(put)}: {bad}") from None
+    for index, personal in enumerate(check.personal_fields(command)):
+        personal.ref = (f"c_{number}.{index}", _SALT)
+    outcome = desk.handle(command, Identity(desk.account, MANAGER.person, MANAGER.role), now, _NO_ENTROPY)
+    if isinstance(outcome, Refusal):
+        raise SettingError(f"{put.op} {_name(put)}: {outcome.text}")
+
+
+def _name(put: Put) -> object:
+    return put.args.get(put.op.partition(".")[0])
+
+
+def _plain(value: object, name: str) -> object:
+    """An argument as a client would send it; ``name`` stands for a text that is only referred to."""
+    if isinstance(value, Personal):
+        return value.text
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], bytes):  # a content's reference
+        return name
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
