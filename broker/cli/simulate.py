@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from broker.cli import common
 from broker.cli.common import CheckError, Exit, Parser, UsageError, add_config, add_json, print_json, say
 from broker.cli.journal import journal_of
-from broker.simulation import day, laws, setting
+from broker.simulation import day, laws
 from broker.simulation.day import Crew, Day, Traffic
-from broker.simulation.setting import Change, Put, SettingError
+from broker.simulation.puts import Change, Put, SettingError, parse_capacity, parse_set
 from broker.simulation.world import Answers
 from broker.units import HOURS, MINUTES, SECONDS
 
@@ -128,7 +128,7 @@ def _add_common(parser: Parser) -> None:
         "--set",
         dest="changes",
         metavar="subportal.NAME.FIELD=VALUE",
-        type=_checked(setting.parse_set),
+        type=_checked(parse_set),
         action="append",
         default=[],
         help="another configuration to compare with: a field of subportal.put; may be given again",
@@ -137,7 +137,7 @@ def _add_common(parser: Parser) -> None:
         "--capacity",
         dest="changes",
         metavar="REPRESENTATIVE=N",
-        type=_checked(setting.parse_capacity),
+        type=_checked(parse_capacity),
         action="append",
         default=[],
         help="the same for a representative's capacity; may be given again",
@@ -234,6 +234,8 @@ def desk_file(path: Path) -> tuple[Put, ...]:
 
 def day_of(args: argparse.Namespace, puts: Sequence[Put]) -> Day:
     """The day that the options describe. Raises ``SettingError``, ``UsageError``."""
+    from broker.simulation import setting
+
     state = setting.build(puts, 0).state
     queues = [name for name, one in state.subportals.items() if state.portals[one.portal].mode == "queue"]
     traffic = []
@@ -310,7 +312,7 @@ def told_seeds(args: argparse.Namespace) -> str:
 
 def compare(args: argparse.Namespace, worlds: Worlds, puts: Sequence[Put], title: str, notes: Sequence[str]) -> int:
     """Run both sides, print, and write."""
-    from broker.simulation import report
+    from broker.simulation import report, setting
     from broker.simulation.runs import simulate
 
     changes: list[Change] = args.changes

@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from broker.simulation.laws import Exponential, Law, Never, poisson
-from broker.simulation.setting import Put
+from broker.simulation.puts import Put
 from broker.simulation.world import Answers, Arrival, Turn, World
 from broker.units import HOURS, MINUTES, SECONDS
 

@@ -24,7 +24,7 @@ from broker.ids import ENTROPY_BYTES
 from broker.protocol import ops
 from broker.routing.router import Router
 from broker.simulation import setting
-from broker.simulation.setting import Put
+from broker.simulation.puts import Put
 from broker.simulation.world import Arrival, Turn, World
 from broker.units import HOURS
 

@@ -24,7 +24,7 @@ from broker.routing.pins import PinSpace
 from broker.simulation import setting
 from broker.simulation.laws import INSTANT, Law, Sample
 from broker.simulation.patience import Survival, kaplan_meier
-from broker.simulation.setting import Put
+from broker.simulation.puts import Put, SettingError
 from broker.simulation.world import Answers, Arrival, Turn, World
 
 PAGE: Final = 512  # records read at a time, as the journal's own commands do
@@ -159,9 +159,7 @@ class _Reading:
         queues = {name for name, one in state.subportals.items() if state.portals[one.portal].mode == "queue"}
         seen = [one for one in self.seen.values() if one.subportal in queues]
         if not seen or self.start is None:
-            raise setting.SettingError(
-                f"the journal has no request of {state.account} in queue mode: nothing to simulate"
-            )
+            raise SettingError(f"the journal has no request of {state.account} in queue mode: nothing to simulate")
         handles = tuple(float(one.handled) for one in seen if one.handled and one.since is None)
         gave_up = [one.ended - one.arrived for one in seen if one.assigned is None and one.ended is not None]
         served = [one.assigned - one.arrived for one in seen if one.assigned is not None]

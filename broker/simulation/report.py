@@ -45,7 +45,7 @@ def table(comparison: Comparison) -> list[list[str]]:
     rows = [["", *sides, *(["change"] if changes else [])]]
     for name in dict.fromkeys(name for side in sides.values() for name in side):
         kind, _, of = name.partition(".")
-        if kind == "bound":
+        if kind == "bound" or (kind.startswith("estimate") and all(side[name].mean is None for side in sides.values())):
             continue
         label, unit = _label(kind, of, comparison.service_level)
         cells = [label]

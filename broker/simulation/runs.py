@@ -8,7 +8,7 @@ from broker.simulation.engine import Estimate, Simulation
 from broker.simulation.figures import Outcome, outcome
 from broker.simulation.lag import LagWatcher
 from broker.simulation.ledger import Ledger
-from broker.simulation.setting import Put
+from broker.simulation.puts import Put
 from broker.simulation.world import World
 
 Worlds = Callable[[int], World]

@@ -6,9 +6,8 @@ the day that it exists, and what is wrong gets the operation's own words.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import attrs
 
@@ -20,60 +19,12 @@ from broker.ids import ENTROPY_BYTES
 from broker.protocol import check
 from broker.protocol.ops import OPS, AccountGet
 from broker.routing.pins import PinSpace
+from broker.simulation.puts import Change, Put, SettingError
 
 ACCOUNT: Final = "simulated"
 MANAGER: Final = Identity(ACCOUNT, "simulation", Role.MANAGER)
 _NO_ENTROPY: Final = bytes(ENTROPY_BYTES)  # none of these operations draws a name
 _SALT: Final = bytes(16)  # nothing personal is stored
-
-
-class SettingError(Exception):
-    """A configuration, or a change to one, that the desk doesn't take; the message says which part and why."""
-
-
-@attrs.frozen
-class Put:
-    """One manager operation."""
-
-    op: str
-    args: Mapping[str, Any]
-    """As a client would send them."""
-
-
-@attrs.frozen
-class Change:
-    """One field of a sub-portal or of a representative that is to be another."""
-
-    kind: str
-    """``subportal`` or ``representative``."""
-    name: str
-    field: str
-    value: object
-
-    def __str__(self) -> str:
-        return f"{self.kind}.{self.name}.{self.field}={self.value}"
-
-
-def parse_set(text: str) -> Change:
-    """``subportal.NAME.FIELD=VALUE``, the value as in a TOML file, or bare. ValueError says what was expected.
-
-    >>> parse_set("subportal.orders.weight=2").value
-    2
-    """
-    path, equals, value = text.partition("=")
-    kind, _, rest = path.partition(".")
-    name, dot, field = rest.rpartition(".")  # a name may have dots in it, a field hasn't
-    if not equals or not dot or not name or not field or kind != "subportal":
-        raise ValueError(f"{text!r}: expected subportal.NAME.FIELD=VALUE")
-    return Change(kind, name, field, _value(value))
-
-
-def parse_capacity(text: str) -> Change:
-    """``REPRESENTATIVE=N``. ValueError says what was expected."""
-    name, _, number = text.rpartition("=")
-    if not name or not number.isascii() or not number.isdigit():
-        raise ValueError(f"{text!r}: expected REPRESENTATIVE=NUMBER")
-    return Change("representative", name, "capacity", int(number))
 
 
 def build(puts: Sequence[Put], now: int) -> Desk:
@@ -143,10 +94,3 @@ def _plain(value: object, name: str) -> object:
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], bytes):  # a content's reference
         return name
     return list(value) if isinstance(value, tuple) else value
-
-
-def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
