@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from broker.cli import common
 from broker.cli.common import CheckError, Exit, Parser, UsageError, add_config, add_json, print_json, say
 from broker.cli.journal import journal_of
+from broker.cli.typed import checked, count, named, parse_team, positive, share
 from broker.simulation import day, laws
-from broker.simulation.day import Crew, Day, Traffic
+from broker.simulation.day import Day, Traffic
 from broker.simulation.puts import Change, Put, SettingError, parse_capacity, parse_set
 from broker.simulation.world import Answers
 from broker.units import HOURS, MINUTES, SECONDS
@@ -56,7 +57,7 @@ def _add_day(inputs: common.Commands) -> None:
     who.add_argument(
         "--team",
         metavar="NAME=COUNTxCAPACITY:SUBPORTALS",
-        type=_checked(parse_team),
+        type=checked(parse_team),
         action="append",
         help="a team of so many representatives, of that capacity each, who serve these sub-portals (with commas"
         " between); may be given again",
@@ -64,7 +65,7 @@ def _add_day(inputs: common.Commands) -> None:
     parser.add_argument(
         "--arrivals",
         metavar="SUBPORTAL=RATES",
-        type=_checked(lambda text: named(text, laws.parse_rates)),
+        type=checked(lambda text: named(text, laws.parse_rates)),
         action="append",
         required=True,
         help="requests an hour: one number, or 24 with commas between, from midnight on; may be given again",
@@ -72,7 +73,7 @@ def _add_day(inputs: common.Commands) -> None:
     parser.add_argument(
         "--handle",
         metavar="[SUBPORTAL=]LAW",
-        type=_checked(lambda text: named(text, laws.parse_law)),
+        type=checked(lambda text: named(text, laws.parse_law)),
         action="append",
         default=[],
         help="how long sessions take; default: exponential:300",
@@ -80,7 +81,7 @@ def _add_day(inputs: common.Commands) -> None:
     parser.add_argument(
         "--patience",
         metavar="[SUBPORTAL=]LAW",
-        type=_checked(lambda text: named(text, lambda law: laws.parse_law(law, endless=True))),
+        type=checked(lambda text: named(text, lambda law: laws.parse_law(law, endless=True))),
         action="append",
         default=[],
         help="how long customers wait; default: never, which is that they never give up",
@@ -88,23 +89,23 @@ def _add_day(inputs: common.Commands) -> None:
     parser.add_argument(
         "--shift",
         metavar="WHO=HOURS",
-        type=_checked(lambda text: named(text, day.parse_shifts)),
+        type=checked(lambda text: named(text, day.parse_shifts)),
         action="append",
         default=[],
         help="when a representative, or everyone of a team, is there: 9-17, or 8.5-12,13-17; default: all day",
     )
     parser.add_argument(
-        "--answer", metavar="LAW", type=_checked(laws.parse_law), help="how long offers wait; default: 0"
+        "--answer", metavar="LAW", type=checked(laws.parse_law), help="how long offers wait; default: 0"
     )
     parser.add_argument(
-        "--declined", metavar="P", type=_checked(share), default=0.0, help="share of offers that are declined"
+        "--declined", metavar="P", type=checked(share), default=0.0, help="share of offers that are declined"
     )
     parser.add_argument(
-        "--silent", metavar="P", type=_checked(share), default=0.0, help="share of offers that are left to expire"
+        "--silent", metavar="P", type=checked(share), default=0.0, help="share of offers that are left to expire"
     )
-    parser.add_argument("--hours", metavar="N", type=_checked(positive), default=24.0, help="how long; default: 24")
+    parser.add_argument("--hours", metavar="N", type=checked(positive), default=24.0, help="how long; default: 24")
     parser.add_argument(
-        "--warm-up", metavar="MINUTES", type=_checked(positive), help="at the beginning, not counted; default: none"
+        "--warm-up", metavar="MINUTES", type=checked(positive), help="at the beginning, not counted; default: none"
     )
     _add_common(parser)
     parser.set_defaults(run=run_day)
@@ -128,7 +129,7 @@ def _add_common(parser: Parser) -> None:
         "--set",
         dest="changes",
         metavar="subportal.NAME.FIELD=VALUE",
-        type=_checked(parse_set),
+        type=checked(parse_set),
         action="append",
         default=[],
         help="another configuration to compare with: a field of subportal.put; may be given again",
@@ -137,19 +138,19 @@ def _add_common(parser: Parser) -> None:
         "--capacity",
         dest="changes",
         metavar="REPRESENTATIVE=N",
-        type=_checked(parse_capacity),
+        type=checked(parse_capacity),
         action="append",
         default=[],
         help="the same for a representative's capacity; may be given again",
     )
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="of the first run; default: 1")
     parser.add_argument(
-        "--runs", metavar="N", type=_checked(count), default=1, help="with the seeds that follow; default: 1"
+        "--runs", metavar="N", type=checked(count), default=1, help="with the seeds that follow; default: 1"
     )
     parser.add_argument(
         "--service-level",
         metavar="SECONDS",
-        type=_checked(count),
+        type=checked(count),
         default=SERVICE_LEVEL,
         help=f"what counts as served in time; default: {SERVICE_LEVEL}",
     )
@@ -157,58 +158,6 @@ def _add_common(parser: Parser) -> None:
         "--out", metavar="FOLDER", type=Path, help="write index.html, figures.json and plot.png into this folder"
     )
     add_json(parser, "the figures")
-
-
-# --- what is typed -------------------------------------------------------------------------------
-
-
-def _checked(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """``parse`` for argparse, which shows only its own errors' words."""
-
-    def checked(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return checked
-
-
-def named(text: str, parse: Callable[[str], T]) -> tuple[str | None, T]:
-    """``NAME=VALUE``, or ``VALUE`` for all."""
-    name, equals, value = text.rpartition("=")
-    return (name if equals else None), parse(value)
-
-
-def parse_team(text: str) -> Crew:
-    """``NAME=COUNTxCAPACITY:SUBPORTALS``; without ``xCAPACITY`` it is 1. ValueError says what was expected."""
-    name, _, rest = text.partition("=")
-    size, _, subportals = rest.partition(":")
-    number, _, capacity = size.partition("x")
-    if not name or not subportals or not number.isdecimal() or not (capacity or "1").isdecimal():
-        raise ValueError(f"{text!r}: expected NAME=COUNTxCAPACITY:SUBPORTALS, such as blue=5x2:orders,returns")
-    return Crew(team=name, count=int(number), capacity=int(capacity or 1), subportals=tuple(subportals.split(",")))
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    if not 0 <= (value := float(text)) <= 1:
-        raise ValueError(f"{text!r}: expected a number from 0 to 1")
-    return value
-
-
-def positive(text: str) -> float:
-    """A number above 0."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise ValueError(f"{text!r}: expected a number above 0")
-    return value
-
-
-def count(text: str) -> int:
-    """A number from 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError(f"{text!r}: expected a number from 1")
-    return int(text)
 
 
 # --- days ----------------------------------------------------------------------------------------
@@ -312,8 +261,7 @@ def told_seeds(args: argparse.Namespace) -> str:
 
 def compare(args: argparse.Namespace, worlds: Worlds, puts: Sequence[Put], title: str, notes: Sequence[str]) -> int:
     """Run both sides, print, and write."""
-    from broker.simulation import report, setting
-    from broker.simulation.runs import simulate
+    from broker.simulation import report, runs, setting
 
     changes: list[Change] = args.changes
     sides = [puts, setting.changed(puts, changes)] if changes else [puts]
@@ -324,16 +272,19 @@ def compare(args: argparse.Namespace, worlds: Worlds, puts: Sequence[Put], title
     first = worlds(args.seed)
     total = len(first.arrivals) * len(seeds) * len(sides)
     with progress_bar(total) as progress:
-        runs = [simulate(worlds, side, seeds, service_level=level, progress=progress) for side in sides]
-    requests = sum(len(one.waits) for side in runs for one in side)
+        done = [
+            runs.simulate(worlds, side, seeds, service_level=level, estimate=runs.ESTIMATE, progress=progress)
+            for side in sides
+        ]
+    requests = sum(len(one.waits) for side in done for one in side)
     comparison = report.Comparison(
         title=title,
         notes=notes,
         service_level=args.service_level,
         start=first.start,
         until=first.until,
-        before=runs[0],
-        after=runs[1] if changes else (),
+        before=done[0],
+        after=done[1] if changes else (),
         changes=[str(change) for change in changes],
     )
     if args.json:

@@ -39,8 +39,10 @@ LABELS: Final = {
     "estimate_absolute": ("estimated wait: mean absolute error", "seconds"),
     "estimate_p90": ("estimated wait: p90 of the absolute error", "seconds"),
 }
-"""Figure to (what people read, unit), in the order of the table. ``jain.TEAM``, ``lag.P ~ Q`` and ``bound.P ~ Q``
-follow."""
+"""Figure to (what people read, unit), in the order of the table. ``PER_SUBPORTAL`` with ``.SUBPORTAL`` behind,
+``jain.TEAM``, ``lag.P ~ Q`` and ``bound.P ~ Q`` follow."""
+PER_SUBPORTAL: Final = ("abandoned", "wait_mean", "wait_p95", "service_level")
+"""What is also told of each sub-portal, where there are several: weights help one at the cost of another."""
 
 Figures = Mapping[str, float | None]
 """Name to value; None where there is nothing to count."""
@@ -77,7 +79,7 @@ def outcome(ledger: Ledger, lags: Sequence[Lag], service_level: int) -> Outcome:
         teams[account.team] = teams.get(account.team, 0) + account.assignments
     figures: dict[str, float | None] = {
         **_of_requests(rows, service_level),
-        **_of_waits(sorted(waited for _, waited in timed)),
+        **_of_waits(_known(rows)),
         **_of_estimates(rows),
         "refused": ledger.refusals,
         "line": ledger.line_time / max(1, ledger.last - ledger.first),
@@ -87,11 +89,16 @@ def outcome(ledger: Ledger, lags: Sequence[Lag], service_level: int) -> Outcome:
         "expired": ledger.offers_ended.get("expired", 0),
     }
     figures = {name: figures[name] for name in LABELS}
+    subportals = sorted({row.subportal for row in rows})
+    for name in subportals if len(subportals) > 1 else ():
+        own = [row for row in rows if row.subportal == name]
+        found = {**_of_requests(own, service_level), **_of_waits(_known(own))}
+        figures.update({f"{kind}.{name}": found[kind] for kind in PER_SUBPORTAL})
     for team in sorted(teams):
         figures[f"jain.{team}"] = jain_of(ledger, team)
-    for found in lags:
-        pair = " ~ ".join(found.pair)
-        figures[f"lag.{pair}"], figures[f"bound.{pair}"] = found.lag, found.bound
+    for one in lags:
+        pair = " ~ ".join(one.pair)
+        figures[f"lag.{pair}"], figures[f"bound.{pair}"] = one.lag, one.bound
     return Outcome(
         figures=figures,
         arrived=array("q", (arrived for arrived, _ in timed)),
@@ -162,6 +169,11 @@ def _of_requests(rows: Sequence[Row], service_level: int) -> dict[str, float | N
         "abandoned": gone / len(rows) if rows else None,
         "service_level": quick / len(rows) if rows else None,
     }
+
+
+def _known(rows: Sequence[Row]) -> list[int]:
+    """The waits that are known (ms), ascending."""
+    return sorted(row.waited for row in rows if row.waited is not None)
 
 
 def _of_waits(waits: Sequence[int]) -> dict[str, float | None]:

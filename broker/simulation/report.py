@@ -141,7 +141,7 @@ def _label(kind: str, of: str, level: int) -> tuple[str, str]:
     if kind == "lag":
         return f"greatest lag of {of}, and its bound", "number"
     label, unit = LABELS[kind]
-    return label.format(level=level), unit
+    return label.format(level=level) + (f", {of}" if of else ""), unit
 
 
 def _cell(value: Estimated | None, unit: str, *, sign: bool = False) -> str:

@@ -11,6 +11,9 @@ from broker.simulation.ledger import Ledger
 from broker.simulation.puts import Put
 from broker.simulation.world import World
 
+ESTIMATE: Estimate | None = None
+"""What customers who wait are told, where the product tells them; its error is then measured."""
+
 Worlds = Callable[[int], World]
 """A seed to the people of that run: the same seed, the same people."""
 Progress = Callable[[int], object]

@@ -46,14 +46,25 @@ def outcome(*argv: str) -> int:
 def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome("--help") == Exit.OK
     text = capsys.readouterr().out
-    for word in ("serve", "demo", "connect", "token", "journal", "status", "conformance", "version", "exit codes"):
+    for word in (
+        "serve",
+        "demo",
+        "connect",
+        "token",
+        "journal",
+        "simulate",
+        "status",
+        "conformance",
+        "version",
+        "exit codes",
+    ):
         assert word in text
     for code in Exit:
         assert re.search(rf"^ +{int(code)} ", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "demo", "connect", "token", "journal", "status", "conformance", "version"]
+    "command", ["serve", "demo", "connect", "token", "journal", "simulate", "status", "conformance", "version"]
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(command, "--help") == Exit.OK

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from broker.routing.policies import POLICIES, Rank, Ranked
+from broker.routing.router import make_key
 from broker.simulation.day import Crew, Day, Traffic, crew_puts, members
 from broker.simulation.engine import Simulation
 from broker.simulation.figures import Figures, jain, outcome, over_runs, quantile
@@ -68,6 +69,16 @@ def test_a_small_day_comes_out_as_counted_by_hand() -> None:
     assert (found["overtakes"], found["declined"], found["expired"]) == (0, 0, 0)
 
 
+def test_several_sub_portals_have_waits_of_their_own() -> None:
+    crew = Crew(team="blue", count=2, capacity=1, subportals=("x", "y"))
+    arrivals = [arrival(0), arrival(0, 500), arrival(0), Arrival(t=0, subportal="y", handle=1, patience=9)]
+    found = figures(live(small(arrivals), crew_puts([crew])))
+    assert found["wait_mean.x"] == pytest.approx(0.5 / 3)
+    assert found["abandoned.x"] == 0
+    assert (found["wait_mean.y"], found["abandoned.y"], found["service_level.y"]) == (0.009, 1, 0)
+    assert "wait_mean.x" not in figures(live(small(arrivals[:3])))
+
+
 def test_a_representative_who_finishes_after_its_shift_counts_as_there_while_it_does() -> None:
     turns = [Turn(0, "blue-1", available=True), Turn(1000, "blue-1", available=False)]
     ledger = live(small([arrival(500, 2000)], turns=turns))
@@ -106,12 +117,9 @@ def test_declined_and_expired_offers_are_counted() -> None:
 
 
 def test_an_overtake_is_a_first_offer_before_an_older_one_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    from broker.desk import requests
-
     arrivals = [arrival(10, 900), arrival(10, 1000), arrival(20), arrival(30), arrival(40)]
     assert figures(live(small(arrivals)))["overtakes"] == 0
-    in_order = requests.make_key
-    monkeypatch.setattr(requests, "make_key", lambda t, number, request: in_order(-t, -number, request))
+    monkeypatch.setattr("broker.desk.requests.make_key", lambda t, number, request: make_key(-t, -number, request))
     assert figures(live(small(arrivals)))["overtakes"] == 2  # the last two of three that wait
 
 
@@ -132,13 +140,13 @@ def test_a_quantile_is_the_nearest_rank() -> None:
 
 
 def test_runs_are_averaged_with_their_standard_error_and_lags_are_the_greatest() -> None:
-    runs = [
+    runs: list[Figures] = [
         {"wait_mean": 1.0, "lag.x ~ y": 1.0, "bound.x ~ y": 2.0},
         {"wait_mean": 3.0, "lag.x ~ y": 1.5},
         {"wait_mean": None},
     ]
     found = over_runs(runs)
-    assert (found["wait_mean"].mean, found["wait_mean"].error) == (2.0, pytest.approx(1.0))
+    assert (found["wait_mean"].mean, found["wait_mean"].error) == (2.0, 1.0)
     assert (found["lag.x ~ y"].mean, found["bound.x ~ y"].mean, found["lag.x ~ y"].error) == (1.5, 2.0, None)
     assert over_runs([{"line": None}])["line"].mean is None
 
@@ -207,6 +215,6 @@ class Alphabetical:
 
 
 def test_f15_a_policy_that_has_favourites_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(POLICIES, "longest_idle", Alphabetical())  # type: ignore[misc]  # a dict all the same
+    monkeypatch.setitem(POLICIES, "longest_idle", Alphabetical())
     assert index(shared_day("longest_idle", Deterministic(300 * SECONDS), 0.5)) < 0.99
     assert index(shared_day("longest_idle", Exponential(300_000), 0.5)) < 0.95

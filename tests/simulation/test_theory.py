@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from broker.desk import requests
-from broker.routing.model import Key
 from broker.routing.policies import POLICIES
+from broker.routing.router import make_key
 from broker.simulation.engine import Simulation
 from broker.simulation.figures import estimated
 from broker.simulation.laws import Deterministic, Exponential
@@ -181,13 +180,7 @@ def test_last_come_first_served_keeps_the_mean_wait_and_spreads_it_more(
 ) -> None:
     point = Point(5, 0.8)
     fifo = runs(point, seed)
-    in_order = requests.make_key
-
-    def reversed_key(*args: object) -> Key:
-        first, second, *rest = in_order(*args)  # type: ignore[arg-type]
-        return (-first, -second, *rest)
-
-    monkeypatch.setattr(requests, "make_key", reversed_key)
+    monkeypatch.setattr("broker.desk.requests.make_key", lambda t, number, request: make_key(-t, -number, request))
     lifo = [measure(live(people(point, seed + number), crew(point.c)[1])) for number in range(RUNS)]
     means = estimated([one.mean - other.mean for one, other in zip(lifo, fifo, strict=True)])
     wider = sum(one.variance > other.variance for one, other in zip(lifo, fifo, strict=True))
