@@ -45,6 +45,7 @@ def add(commands: common.Commands) -> None:
     _add_journal(inputs)
 
 
+# size: one list of options, read as a whole
 def _add_day(inputs: common.Commands) -> None:
     parser = inputs.add_parser(
         "day",
@@ -237,7 +238,7 @@ def run_journal(args: argparse.Namespace) -> int:
     try:
         found = recording.read(path, args.account)
         title = f"{len(found.seen):,} recorded requests of {args.account}, {told_seeds(args)}"
-        notes = []
+        notes = [found.told()]
         if found.left_out:
             notes.append(f"left out: {found.left_out:,} requests that no queue handed out, and the time they took")
         return compare(args, found.world, found.puts, title, notes)

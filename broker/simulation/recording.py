@@ -22,10 +22,12 @@ from broker.journal.inspect import NoSuchAccount
 from broker.journal.sqlite_reader import SqliteReader
 from broker.routing.pins import PinSpace
 from broker.simulation import setting
+from broker.simulation.figures import quantile
 from broker.simulation.laws import INSTANT, Law, Sample
 from broker.simulation.patience import Survival, kaplan_meier
 from broker.simulation.puts import Put, SettingError
 from broker.simulation.world import Answers, Arrival, Turn, World
+from broker.units import SECONDS
 
 PAGE: Final = 512  # records read at a time, as the journal's own commands do
 _PRESENCE: Final = (e.PresenceChanged, e.RepresentativeLost, e.RepresentativeBack)
@@ -62,6 +64,20 @@ class Recording:
     handles: Law
     """Measured handle times."""
     survival: Survival
+
+    def told(self) -> str:
+        """What really happened, in a line: what the runs of the unchanged configuration should come near to."""
+        waits = sorted((one.assigned or one.ended or 0) - one.arrived for one in self.known)
+        gone = sum(1 for one in self.known if one.assigned is None)
+        if not waits:
+            return "recorded: nobody was served, and nobody gave up"
+        mean, p95 = sum(waits) / len(waits) / SECONDS, (quantile(waits, 0.95) or 0) / SECONDS
+        return f"recorded: {100 * gone / len(waits):.2f} % abandoned, mean wait {mean:.1f} s, wait p95 {p95:.1f} s"
+
+    @property
+    def known(self) -> list[Seen]:
+        """The requests of which it is known how long they waited."""
+        return [one for one in self.seen if one.assigned is not None or one.ended is not None]
 
     def world(self, seed: int) -> World:
         """The people of the run with this seed: they come when they came; what nobody saw of them is drawn."""

@@ -132,10 +132,15 @@ def test_who_gave_up_keeps_its_patience_and_who_was_served_has_more_than_its_wai
     scene.accept(offer_id("three"), "ann")
     scene.pass_time(1 * SECONDS)
     one, two, three = read(tmp_path, scene).world(1).arrivals
+    assert read_told(tmp_path) == "recorded: 33.33 % abandoned, mean wait 16.7 s, wait p95 30.0 s"
     assert one.patience in (20 * SECONDS, None)
     assert two.patience == 20 * SECONDS
     assert three.patience is None  # it waited 30 s, and nobody is known to give up after that
     assert three.handle >= 1 * SECONDS  # it still talks: drawn, and no shorter than what was seen
+
+
+def read_told(folder: Path) -> str:
+    return recording.read(folder / "journal.sqlite", "acme").told()
 
 
 def give_up(scene: Scene, name: str) -> None:
@@ -204,6 +209,7 @@ def test_the_time_begins_with_the_first_person(tmp_path: Path) -> None:
     assert found.start == START + 90 * SECONDS
     assert [turn.t for turn in found.turns] == [5 * SECONDS]
     assert [arrival.t for arrival in found.world(1).arrivals] == [0]
+    assert found.told() == "recorded: nobody was served, and nobody gave up"
 
 
 def test_the_same_seed_draws_the_same(tmp_path: Path) -> None:
