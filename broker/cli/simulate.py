@@ -104,6 +104,12 @@ def _add_day(inputs: common.Commands) -> None:
     parser.add_argument(
         "--silent", metavar="P", type=checked(share), default=0.0, help="share of offers that are left to expire"
     )
+    parser.add_argument(
+        "--wrap-up",
+        metavar="LAW",
+        type=checked(laws.parse_law),
+        help="how long the work after a session takes, within the portal's wrap_up_ms; default: all of that",
+    )
     parser.add_argument("--hours", metavar="N", type=checked(positive), default=24.0, help="how long; default: 24")
     parser.add_argument(
         "--warm-up", metavar="MINUTES", type=checked(positive), help="at the beginning, not counted; default: none"
@@ -205,7 +211,12 @@ def day_of(args: argparse.Namespace, puts: Sequence[Put]) -> Day:
         raise UsageError("--declined and --silent together have to leave somebody who accepts: below 1")
     if (args.warm_up or 0) * MINUTES >= args.hours * HOURS:
         raise UsageError("--warm-up: nothing would be left to count of --hours")
-    answers = Answers(latency=args.answer or laws.INSTANT, declined=args.declined, silent=args.silent)
+    answers = Answers(
+        latency=args.answer or laws.INSTANT,
+        declined=args.declined,
+        silent=args.silent,
+        wrap_up=args.wrap_up or laws.FOREVER,
+    )
     shifts: dict[str, Sequence[day.Shift]] = {}
     for who, hours in args.shift:
         if who not in state.teams and who not in state.representatives:

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from broker.simulation.laws import Exponential, Law, Never, poisson
+from broker.simulation.laws import FOREVER, Exponential, Law, poisson
 from broker.simulation.puts import Put
 from broker.simulation.world import Answers, Arrival, Turn, World
 from broker.units import HOURS, MINUTES, SECONDS
@@ -17,7 +17,7 @@ from broker.units import HOURS, MINUTES, SECONDS
 MIDNIGHT: Final = 1_767_225_600_000
 """2026-01-01 00:00 UTC (ms): when made-up days begin. Any midnight would do."""
 DEFAULT_HANDLE: Final = Exponential(5 * MINUTES)
-DEFAULT_PATIENCE: Final = Never()
+DEFAULT_PATIENCE: Final = FOREVER
 
 Shift = tuple[float, float]
 """From hour to hour of the day; 22 to 6 goes over midnight."""

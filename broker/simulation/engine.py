@@ -26,9 +26,10 @@ from broker.routing.router import Router
 from broker.simulation import setting
 from broker.simulation.puts import Put
 from broker.simulation.world import Arrival, Turn, World
-from broker.units import HOURS
+from broker.units import HOURS, MINUTES
 
 OVERTIME: Final = 4 * HOURS  # after the end, until those who are there are served; who isn't by then waits for nobody
+BACK_AFTER: Final = 1 * MINUTES  # somebody on its shift who was set away for missing offers notices, and comes back
 DECLINED: Final = "busy"
 """The reason code that declining representatives give."""
 
@@ -47,7 +48,7 @@ class Watcher(Protocol):
         """This happened at ``t`` ms from the beginning."""
 
     def refused(self, subportal: str, t: int) -> None:
-        """A customer came and wasn't let in, because the line was full."""
+        """A customer came and wasn't let in: the line was full, or the portal closed."""
 
     def estimated(self, request: str, ms: int) -> None:
         """A customer who waits was told that it will be so long."""
@@ -81,7 +82,11 @@ class Simulation:
         self._who: dict[str, Identity] = {
             name: Identity(self.desk.account, name, Role.REPRESENTATIVE) for name in self.desk.state.representatives
         }
-        self._portals = {name: one.portal for name, one in self.desk.state.subportals.items()}
+        self._service = Identity(self.desk.account, "simulation", Role.SERVICE)
+        self._on_shift: set[str] = set()
+        subportals = self.desk.state.subportals
+        self._portals = {name: one.portal for name, one in subportals.items()}
+        self._asked_for = {name: {skill for skill, _, asked in one.skills if asked} for name, one in subportals.items()}
         self._text = Personal("?", ("c_question", bytes(16)))
         if world.turns:
             self._at(world.start + world.turns[0].t, self._turn, 0)
@@ -102,17 +107,18 @@ class Simulation:
         """The next thing that happens; whether there was one."""
         due = self.desk.next_deadline()
         then = self._agenda[0][0] if self._agenda else None
-        if then is None and not self.desk.state.requests:
+        end = self.world.start + self.world.until
+        if then is None and not self.desk.state.requests and (due is None or due > end):
             return False
         if due is not None and (then is None or due <= then):
-            if due > self.world.start + self.world.until + OVERTIME:
+            if due > end + OVERTIME:
                 return False
             self.now = max(self.now, due)
             handled = self.desk.fire(self.now)
             assert handled is not None
             self._see(handled.records)
             return True
-        if then is None or then > self.world.start + self.world.until + OVERTIME:
+        if then is None or then > end + OVERTIME:
             return False
         self.now, _, act, args = heappop(self._agenda)
         act(*args)
@@ -139,23 +145,40 @@ class Simulation:
         turn: Turn = self.world.turns[index]
         if index + 1 < len(self.world.turns):
             self._at(self.world.start + self.world.turns[index + 1].t, self._turn, index + 1)
-        presence = "available" if turn.available else "away"
-        self._do(ops.PresenceSet(presence), self._who[turn.representative])
+        (self._on_shift.add if turn.available else self._on_shift.discard)(turn.representative)
+        self._be("available" if turn.available else "away", turn.representative)
+
+    def _be(self, presence: str, who: str) -> None:
+        self._do(ops.PresenceSet(presence), self._who[who])
+
+    def _come_back(self, who: str) -> None:
+        if who in self._on_shift and self.desk.state.representatives[who].chosen == "away":
+            self._be("available", who)
 
     def _arrive(self, index: int) -> None:
         arrival: Arrival = self.world.arrivals[index]
         if index + 1 < len(self.world.arrivals):
             self._at(self.world.start + self.world.arrivals[index + 1].t, self._arrive, index + 1)
         self.came += 1
-        customer = Identity(self.desk.account, f"v_{index}", Role.CUSTOMER, self._portals[arrival.subportal])
-        outcome = self._do(ops.RequestCreate(arrival.subportal, self._text), customer, handle=arrival.handle)
+        portal = self._portals[arrival.subportal]
+        customer = Identity(self.desk.account, f"v_{arrival.visitor or index}", Role.CUSTOMER, portal)
+        asked = [skill for skill in arrival.skills if skill in self._asked_for[arrival.subportal]]
+        command = ops.RequestCreate(arrival.subportal, self._text, skills=asked or None)
+        outcome = self._do(command, customer, handle=arrival.handle)
         if isinstance(outcome, Refusal):
-            assert outcome.code is Code.QUEUE_FULL, outcome
+            assert outcome.code in (Code.QUEUE_FULL, Code.WRONG_STATE), outcome
             for watcher in self.watchers:
                 watcher.refused(arrival.subportal, self.now - self.world.start)
+        elif not outcome.value["existing"]:  # else it asks again for what it waits for already
+            self._let_in(str(outcome.value["request"]), arrival, customer)
+
+    def _let_in(self, request: str, arrival: Arrival, customer: Identity) -> None:
+        found = self.desk.state.requests.get(request)
+        if found is None:  # it was handed on at once, to those who answer later
             return
-        request = str(outcome.value["request"])
-        if outcome.value["state"] == "waiting" and self._estimate is not None:
+        if arrival.class_ in dict(self.desk.state.portals[found.portal].classes):
+            self._do(ops.RequestClassify(request, arrival.class_ or ""), self._service)
+        if found.state == "waiting" and self._estimate is not None:
             told = self._estimate(self.desk.state.router, request)
             for watcher in self.watchers if told is not None else ():
                 watcher.estimated(request, told or 0)
@@ -176,6 +199,10 @@ class Simulation:
         if found is not None and found.representative == who:
             self._do(ops.SessionEnd(session), self._who[who])
 
+    def _wrapped_up(self, session: str, who: str) -> None:
+        if session in self.desk.state.representatives[who].wrap_ups:
+            self._do(ops.WrapUpEnd(session), self._who[who])
+
     # --- what follows from what happened ---------------------------------------------------------
 
     def _do(self, command: object, who: Identity, handle: int | None = None) -> Handled | Refusal:
@@ -185,7 +212,7 @@ class Simulation:
         outcome = self.desk.handle(command, who, self.now, entropy)
         if isinstance(outcome, Handled):
             if handle is not None:
-                self._handles[str(outcome.value["request"])] = handle
+                self._handles.setdefault(str(outcome.value["request"]), handle)
             self._see(outcome.records)
         return outcome
 
@@ -201,6 +228,12 @@ class Simulation:
             elif isinstance(event, e.RequestAssigned):
                 handle = self._handles[event.request]
                 self._at(self.now + handle, self._finish, event.session, event.representative)
+            elif isinstance(event, e.SessionEnded):
+                work = math.inf if event.wrap_up is None else self.world.answers.wrap_up.draw(self._chance)
+                if math.isfinite(work):
+                    self._at(self.now + round(work), self._wrapped_up, event.session, event.representative)
+            elif isinstance(event, e.PresenceChanged) and event.by == "broker" and event.presence == "away":
+                self._at(self.now + BACK_AFTER, self._come_back, event.representative)
 
     def _offered(self, offer: str, who: str) -> None:
         answers, chance = self.world.answers, self._chance

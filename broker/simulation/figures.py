@@ -19,9 +19,10 @@ from broker.units import HOURS, SECONDS
 
 LABELS: Final = {
     "requests": ("requests", "count"),
-    "refused": ("not let in, the line was full", "count"),
+    "refused": ("not let in: line full, or closed", "count"),
     "served": ("served", "count"),
     "unserved": ("neither served nor given up at the end", "count"),
+    "converted": ("made a support request", "count"),
     "abandoned": ("abandoned", "percent"),
     "waited": ("had to wait", "percent"),
     "wait_mean": ("mean wait", "seconds"),
@@ -160,12 +161,14 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 def _of_requests(rows: Sequence[Row], service_level: int) -> dict[str, float | None]:
     served = [row.waited for row in rows if row.assigned is not None]
-    gone = sum(1 for row in rows if row.assigned is None and row.ended is not None)
+    gone = sum(1 for row in rows if row.gave_up)
+    converted = sum(1 for row in rows if row.assigned is None and row.ended is not None) - gone
     quick = sum(1 for waited in served if waited is not None and waited <= service_level)
     return {
         "requests": len(rows),
         "served": len(served),
-        "unserved": len(rows) - len(served) - gone,
+        "unserved": len(rows) - len(served) - gone - converted,
+        "converted": converted,
         "abandoned": gone / len(rows) if rows else None,
         "service_level": quick / len(rows) if rows else None,
     }

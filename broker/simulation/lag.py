@@ -3,8 +3,9 @@
 In a pool (the representatives who serve the same sub-portals) and a stretch in which p and q both had something to
 offer at each decision, the difference N_p/w_p - N_q/w_q is a walk; the most that any window inside of the stretch shows
 is the walk's highest point less its lowest. N counts offers when they are made, and not those that came back. That a
-line "has something to offer" is read narrowly: a request that nobody has refused in its round. Whoever is free may take
-that, so the promise holds in every stretch that is looked at; stretches with nothing but refused requests are left out.
+line "has something to offer" is read narrowly: a request that nobody has refused in its round, that needs no skill and
+waits for nobody in particular. Whoever is free may take that, so the promise holds in every stretch that is looked at;
+others are left out, and so are pairs whose sessions take different numbers of places.
 
 The bound, and why: ``docs/explanation/fairness.md``.
 """
@@ -62,6 +63,7 @@ class LagWatcher:
         state = desk.state
         self._weights = {name: one.weight for name, one in state.subportals.items()}
         self._pools = {name: frozenset(state.teams[one.team].subportals) for name, one in state.representatives.items()}
+        self._places = {name: state.portals[one.portal].places for name, one in state.subportals.items()}
         self._fresh = dict.fromkeys(state.subportals, 0)
         """Sub-portal to requests that wait and that nobody has refused."""
         self._epochs = dict.fromkeys(state.subportals, 0)
@@ -77,6 +79,7 @@ class LagWatcher:
             e.OfferEnded: self._came_back,
             e.RequestAssigned: self._assigned,
             e.RequestEnded: self._ended,
+            e.RequestMoved: self._ended,
             e.RoundStarted: self._new_round,
         }
 
@@ -108,8 +111,9 @@ class LagWatcher:
         return (1 + min(out.came_back, out.most)) / self._weights[subportal]
 
     def _created(self, event: e.RequestCreated) -> None:
-        self._lines[event.request] = event.subportal
-        self._freshen(event.request)
+        if not event.need and event.held_for is None:
+            self._lines[event.request] = event.subportal
+            self._freshen(event.request)
 
     def _offered(self, event: e.OfferMade) -> None:
         if event.kind != "queue" or event.representative is None:
@@ -127,7 +131,7 @@ class LagWatcher:
     def _walk(self, pool: Pool, served: str, step: float, *, begin: bool) -> None:
         """One of ``served`` was offered (+), or came back (-). ``begin``: a new stretch may begin with this."""
         for other in pool:
-            if other == served or not self._fresh[other]:
+            if other == served or not self._fresh[other] or self._places[other] != self._places[served]:
                 continue
             p, q = min(served, other), max(served, other)
             stretch = self._stretches.get((pool, p, q))
@@ -154,7 +158,7 @@ class LagWatcher:
         if len(pool) > 1:
             self._out[pool, subportal].now -= 1
 
-    def _ended(self, event: e.RequestEnded) -> None:
+    def _ended(self, event: e.RequestEnded | e.RequestMoved) -> None:
         self._wither(event.request)
         self._lines.pop(event.request, None)
 

@@ -91,6 +91,7 @@ class Sample:
 
 
 INSTANT: Final = Deterministic(0)
+FOREVER: Final = Never()
 LAWS: Final = "exponential:MEAN, lognormal:MEAN:RATIO, deterministic:TIME or never, in seconds"
 """What ``parse_law`` understands, for messages."""
 

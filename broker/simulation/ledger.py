@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+from sortedcontainers import SortedList
 
 from broker.desk import events as e
 from broker.desk.desk import Desk
@@ -20,6 +20,7 @@ class Row:
     number: int
     """Its place in the order of arrival, from 0."""
     subportal: str
+    """Where it came in."""
     arrived: int
     offered: int | None = None
     """When it was first offered."""
@@ -34,9 +35,14 @@ class Row:
     """How long it was told, at its arrival, to wait (ms)."""
 
     @property
+    def gave_up(self) -> bool:
+        """Whether it left the line by itself."""
+        return self.assigned is None and self.outcome in ("withdrawn", "abandoned")
+
+    @property
     def waited(self) -> int | None:
-        """From arrival to the session or to giving up (ms); None for one that still waits."""
-        until = self.assigned if self.assigned is not None else self.ended
+        """From arrival to the session or to giving up (ms); None for one that still waits, or was handed on."""
+        until = self.assigned if self.assigned is not None else self.ended if self.gave_up else None
         return None if until is None else until - self.arrived
 
 
@@ -48,6 +54,7 @@ class Account:
     capacity: int
     available: bool = False
     load: int = 0
+    """Places taken, by sessions and the work after them."""
     since: int = 0
     """Until when the integrals are made."""
     offered_time: int = 0
@@ -73,11 +80,14 @@ class Ledger:
         self.offers_ended: dict[str, int] = {}
         """Reason to how many offers ended so, while measured."""
         self.overtakes = 0
-        """Requests first offered before an older one of their sub-portal that waited."""
+        """Requests first offered before an older one that waited in the same line."""
         self.line_time = 0
         """Integral of the number of requests that wait or are offered (ms)."""
         self._line, self._line_since = 0, 0
-        self._unoffered: dict[str, OrderedDict[str, None]] = {}
+        self._unoffered: dict[str, SortedList[int]] = {}
+        """Sub-portal to the numbers of those in its line that haven't been offered to anybody."""
+        self._lines: dict[str, str] = {}
+        """Request that hasn't been offered to the sub-portal in whose line it is."""
         self._see: dict[type, Callable[[Any, int], None]] = {
             e.RequestCreated: self._created,
             e.OfferMade: self._offered,
@@ -85,7 +95,9 @@ class Ledger:
             e.RequestAssigned: self._assigned,
             e.RequestRequeued: self._requeued,
             e.RequestEnded: self._ended,
-            e.SessionEnded: self._session_ended,
+            e.RequestMoved: self._moved,
+            e.SessionEnded: self._freed,
+            e.WrapUpEnded: self._freed,
             e.PresenceChanged: self._presence,
         }
 
@@ -122,19 +134,33 @@ class Ledger:
     # --- requests --------------------------------------------------------------------------------
 
     def _created(self, event: e.RequestCreated, t: int) -> None:
-        self.rows[event.request] = Row(len(self.rows), event.subportal, t)
-        self._unoffered.setdefault(event.subportal, OrderedDict())[event.request] = None
+        row = self.rows[event.request] = Row(len(self.rows), event.subportal, t)
+        self._line_up(event.request, row, event.subportal)
         self._lengthen(1, t)
+
+    def _line_up(self, request: str, row: Row, subportal: str) -> None:
+        self._lines[request] = subportal
+        self._unoffered.setdefault(subportal, SortedList()).add(row.number)
+
+    def _moved(self, event: e.RequestMoved, t: int) -> None:
+        row = self.rows[event.request]
+        if self._leave(event.request, row):
+            self._line_up(event.request, row, event.subportal)
+
+    def _leave(self, request: str, row: Row) -> bool:
+        line = self._lines.pop(request, None)
+        if line is not None:
+            self._unoffered[line].remove(row.number)
+        return line is not None
 
     def _offered(self, event: e.OfferMade, t: int) -> None:
         row = self.rows[event.request]
         if row.offered is not None:
             return
         row.offered = t
-        waiting = self._unoffered[row.subportal]
-        if next(iter(waiting)) != event.request:
+        if self._unoffered[self._lines[event.request]][0] != row.number:
             self.overtakes += self._measured(row.arrived)
-        del waiting[event.request]
+        self._leave(event.request, row)
 
     def _offer_ended(self, event: e.OfferEnded, t: int) -> None:
         if self._measured(t):
@@ -146,7 +172,7 @@ class Ledger:
             row.assigned, row.representative = t, event.representative
         account = self.accounts[event.representative]
         self._integrate(account, t)
-        account.load += 1
+        account.load = event.load
         account.assignments += self._measured(t)
         self._lengthen(-1, t)
 
@@ -158,7 +184,7 @@ class Ledger:
         row.ended, row.outcome = t, event.state
         if row.assigned is None:
             self._lengthen(-1, t)
-            self._unoffered[row.subportal].pop(event.request, None)
+            self._leave(event.request, row)
 
     def _lengthen(self, change: int, t: int) -> None:
         self.line_time += self._line * self._within(self._line_since, t)
@@ -167,10 +193,10 @@ class Ledger:
 
     # --- representatives -------------------------------------------------------------------------
 
-    def _session_ended(self, event: e.SessionEnded, t: int) -> None:
+    def _freed(self, event: e.SessionEnded | e.WrapUpEnded, t: int) -> None:
         account = self.accounts[event.representative]
         self._integrate(account, t)
-        account.load -= 1
+        account.load = event.load
 
     def _presence(self, event: e.PresenceChanged, t: int) -> None:
         account = self.accounts[event.representative]

@@ -6,6 +6,7 @@ is taken from it, and what is made up where it says nothing, is told in ``docs/h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +24,7 @@ from broker.journal.sqlite_reader import SqliteReader
 from broker.routing.pins import PinSpace
 from broker.simulation import setting
 from broker.simulation.figures import quantile
-from broker.simulation.laws import INSTANT, Law, Sample
+from broker.simulation.laws import FOREVER, INSTANT, Law, Sample
 from broker.simulation.patience import Survival, kaplan_meier
 from broker.simulation.puts import Put, SettingError
 from broker.simulation.world import Answers, Arrival, Turn, World
@@ -41,10 +42,26 @@ class Seen:
     arrived: int
     assigned: int | None = None
     ended: int | None = None
+    outcome: str = "open"
+    """Its final state."""
+    visitor: str = ""
+    asked: tuple[str, ...] = ()
+    class_: str | None = None
     handled: int = 0
     """In sessions so far (ms)."""
     since: int | None = None
     """Since when it is in a session."""
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether it left the line by itself."""
+        return self.assigned is None and self.outcome in ("withdrawn", "abandoned")
+
+    @property
+    def waited(self) -> int | None:
+        """How long it waited for a session, for giving up, or until it was handed on (ms); None while it waits."""
+        until = self.assigned if self.assigned is not None else self.ended
+        return None if until is None else until - self.arrived
 
 
 @attrs.frozen(kw_only=True)
@@ -67,17 +84,13 @@ class Recording:
 
     def told(self) -> str:
         """What really happened, in a line: what the runs of the unchanged configuration should come near to."""
-        waits = sorted((one.assigned or one.ended or 0) - one.arrived for one in self.known)
-        gone = sum(1 for one in self.known if one.assigned is None)
+        known = [one for one in self.seen if one.gave_up or one.assigned is not None]
+        waits = sorted(one.waited or 0 for one in known)
+        gone = sum(1 for one in known if one.gave_up)
         if not waits:
             return "recorded: nobody was served, and nobody gave up"
         mean, p95 = sum(waits) / len(waits) / SECONDS, (quantile(waits, 0.95) or 0) / SECONDS
         return f"recorded: {100 * gone / len(waits):.2f} % abandoned, mean wait {mean:.1f} s, wait p95 {p95:.1f} s"
-
-    @property
-    def known(self) -> list[Seen]:
-        """The requests of which it is known how long they waited."""
-        return [one for one in self.seen if one.assigned is not None or one.ended is not None]
 
     def world(self, seed: int) -> World:
         """The people of the run with this seed: they come when they came; what nobody saw of them is drawn."""
@@ -93,16 +106,16 @@ class Recording:
     def _arrival(self, one: Seen, chance: Random) -> Arrival:
         so_far = one.handled + (0 if one.since is None else self.end - one.since)
         drawn = self.handles.draw(chance)  # also where it isn't needed: one change doesn't move all that follow
-        if one.assigned is None and one.ended is not None:
-            patience: int | None = max(1, one.ended - one.arrived)
-        else:
-            waited = (self.end if one.assigned is None else one.assigned) - one.arrived
-            patience = self.survival.draw(chance, waited)
+        waited = self.end - one.arrived if one.waited is None else one.waited
+        patience = max(1, waited) if one.gave_up else self.survival.draw(chance, waited)
         return Arrival(
             t=one.arrived - self.start,
             subportal=one.subportal,
             handle=so_far if one.handled and one.since is None else max(1, round(drawn), so_far),
             patience=patience,
+            visitor=one.visitor,
+            skills=one.asked,
+            class_=one.class_,
         )
 
 
@@ -143,6 +156,8 @@ class _Reading:
         self.available: dict[str, bool] = {}
         self.offered: dict[str, int] = {}
         self.latencies: list[float] = []
+        self.wrapping: dict[str, int] = {}
+        self.wrap_ups: list[float] = []
         self.ended_offers = {"declined": 0, "expired": 0}
         self.start: int | None = None
         self.end = 0
@@ -151,6 +166,8 @@ class _Reading:
             e.RequestAssigned: self._assigned,
             e.SessionEnded: self._session_ended,
             e.RequestEnded: self._ended,
+            e.RequestClassified: self._classified,
+            e.WrapUpEnded: self._wrapped_up,
             e.OfferMade: self._offered,
             e.OfferEnded: self._offer_ended,
         }
@@ -177,8 +194,8 @@ class _Reading:
         if not seen or self.start is None:
             raise SettingError(f"the journal has no request of {state.account} in queue mode: nothing to simulate")
         handles = tuple(float(one.handled) for one in seen if one.handled and one.since is None)
-        gave_up = [one.ended - one.arrived for one in seen if one.assigned is None and one.ended is not None]
-        served = [one.assigned - one.arrived for one in seen if one.assigned is not None]
+        gave_up = [one.waited for one in seen if one.gave_up and one.waited is not None]
+        others = [one.waited for one in seen if not one.gave_up and one.waited is not None]
         start = self.start
         return Recording(
             puts=setting.configuration(self.desk),
@@ -189,7 +206,7 @@ class _Reading:
             end=self.end,
             left_out=self.others + len(self.seen) - len(seen),
             handles=Sample(handles) if handles else INSTANT,
-            survival=kaplan_meier(gave_up, served),
+            survival=kaplan_meier(gave_up, others),
         )
 
     def _answers(self) -> Answers:
@@ -198,6 +215,7 @@ class _Reading:
             latency=Sample(tuple(self.latencies)) if self.latencies else INSTANT,
             declined=self.ended_offers["declined"] / made if made else 0.0,
             silent=self.ended_offers["expired"] / made if made else 0.0,
+            wrap_up=Sample(tuple(self.wrap_ups)) if self.wrap_ups else FOREVER,
         )
 
     def _created(self, event: e.RequestCreated, t: int) -> None:
@@ -205,7 +223,12 @@ class _Reading:
             self.others += 1
             return
         self._begin(t)
-        self.seen[event.request] = Seen(event.subportal, t)
+        self.seen[event.request] = Seen(event.subportal, t, visitor=event.visitor.removeprefix("v_"), asked=event.asked)
+
+    def _classified(self, event: e.RequestClassified, t: int) -> None:
+        one = self.seen.get(event.request)
+        if one is not None:
+            one.class_ = event.class_
 
     def _begin(self, t: int) -> None:
         """The first customer or representative is there. What managers set up before that takes no time."""
@@ -226,16 +249,18 @@ class _Reading:
         if one is not None and one.since is not None:
             one.handled += t - one.since
             one.since = None
+        if event.wrap_up is not None:
+            self.wrapping[event.session] = t
+
+    def _wrapped_up(self, event: e.WrapUpEnded, t: int) -> None:
+        began = self.wrapping.pop(event.session, None)
+        if began is not None:  # an expired one would have taken longer
+            self.wrap_ups.append(math.inf if event.reason == "expired" else t - began)
 
     def _ended(self, event: e.RequestEnded, t: int) -> None:
         one = self.seen.get(event.request)
-        if one is None:
-            return
-        if one.assigned is None and event.state not in ("withdrawn", "abandoned"):
-            del self.seen[event.request]  # it left the line another way, which isn't simulated
-            self.others += 1
-        else:
-            one.ended = t
+        if one is not None:
+            one.ended, one.outcome = t, event.state
 
     def _offered(self, event: e.OfferMade, t: int) -> None:
         if event.kind == "queue":

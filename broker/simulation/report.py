@@ -10,6 +10,8 @@ import attrs
 
 from broker.simulation.figures import LABELS, Estimated, Outcome, estimated, over_runs
 
+OPTIONAL: Final = ("converted", "estimate_error", "estimate_absolute", "estimate_p90")
+"""Figures that have a row where there is something to tell."""
 _SCALES: Final = {"count": (1, "", 0), "percent": (100, " %", 2), "seconds": (1, " s", 1), "number": (1, "", 2)}
 """Unit to (factor, what stands behind, decimals)."""
 
@@ -45,7 +47,7 @@ def table(comparison: Comparison) -> list[list[str]]:
     rows = [["", *sides, *(["change"] if changes else [])]]
     for name in dict.fromkeys(name for side in sides.values() for name in side):
         kind, _, of = name.partition(".")
-        if kind == "bound" or (kind.startswith("estimate") and all(side[name].mean is None for side in sides.values())):
+        if kind == "bound" or (kind in OPTIONAL and not any(side[name].mean for side in sides.values())):
             continue
         label, unit = _label(kind, of, comparison.service_level)
         cells = [label]

@@ -93,4 +93,6 @@ def _plain(value: object, name: str) -> object:
         return value.text
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], bytes):  # a content's reference
         return name
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Mapping):
+        return {key: _plain(item, name) for key, item in value.items() if item is not None}
+    return [_plain(item, name) for item in value] if isinstance(value, tuple | list) else value

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from broker.simulation.laws import INSTANT, Law
+from broker.simulation.laws import FOREVER, INSTANT, Law
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +21,12 @@ class Arrival:
     """How long its session takes, whoever has it."""
     patience: int | None
     """How long it waits for a session before it withdraws; None: for ever."""
+    visitor: str | None = None
+    """Who it is, where the same customer comes more than once; None: somebody new."""
+    skills: tuple[str, ...] = ()
+    """What it asks for, of what its sub-portal lets it ask for."""
+    class_: str | None = None
+    """Of which class of its portal it is found to be, if its portal has that."""
 
 
 @attrs.frozen
@@ -43,6 +49,8 @@ class Answers:
     """Probability."""
     silent: float = 0.0
     """Probability."""
+    wrap_up: Law = FOREVER
+    """How long the work after a session takes, where its portal gives time for it: never longer than that."""
 
 
 @attrs.frozen(kw_only=True)

@@ -166,6 +166,82 @@ def test_progress_is_told_and_ends_at_all_customers() -> None:
     assert told == sorted(told)
 
 
+# --- what a configuration may ask for beside that ------------------------------------------------
+
+
+def portal(**more: object) -> tuple[Put, ...]:
+    """The portal as it is, and a little more."""
+    first, *others = PUTS
+    return (Put("portal.put", {**first.args, **more}), *others)
+
+
+def reasons(told: Told, kind: type) -> list[object]:
+    return [getattr(event, "reason", None) for _, event in told.events if isinstance(event, kind)]
+
+
+def test_the_work_after_a_session_takes_as_long_as_the_portal_gives_or_less() -> None:
+    arrivals = [arrival(10), arrival(10), arrival(20)]
+    whole, _ = live(arrivals, puts=portal(wrap_up_ms=5000))
+    assert [t for t, _ in whole.of(ASSIGNED)] == [10, 10, 6010]
+    short, _ = live(arrivals, puts=portal(wrap_up_ms=5000), answers=Answers(wrap_up=Deterministic(2000)))
+    assert [t for t, _ in short.of(ASSIGNED)] == [10, 10, 3010]
+    assert reasons(short, e.WrapUpEnded) == ["done"] * 3
+
+
+def test_outside_of_its_hours_a_portal_lets_nobody_in() -> None:
+    hours = {"zone": "UTC", "weekly": [{"day": "mon", "from": "00:00", "to": "00:01"}]}
+    told, _ = live([arrival(10)], puts=portal(hours=hours))
+    assert told.turned_away == [(10, "x")]
+
+
+def test_a_request_that_waits_too_long_goes_elsewhere_or_becomes_a_support_request() -> None:
+    there = Put("subportal.put", {"subportal": "x", "overflow": [{"on": "wait", "after_ms": 1000, "to": "y"}]})
+    told, _ = live([arrival(10, 9000), arrival(10, 9000), arrival(20)], puts=(*PUTS, there))
+    assert told.of(e.RequestMoved) == [(1020, "request.moved")]
+    assert len(told.of(ASSIGNED)) == 3
+    away = Put("subportal.put", {"subportal": "x", "overflow": [{"on": "wait", "after_ms": 1000}]})
+    told, _ = live([arrival(10, 9000), arrival(10, 9000), arrival(20, patience=5000)], puts=(*PUTS, away))
+    assert next(event.state for _, event in told.events if isinstance(event, ENDED)) == "converted"
+    at_once = Put("subportal.put", {"subportal": "x", "overflow": [{"on": "staffing"}]})
+    told, _ = live([arrival(10, patience=5000)], turns=[], puts=(*PUTS, at_once))
+    assert [(t, event.state) for t, event in told.events if isinstance(event, ENDED)] == [(10, "converted")]
+
+
+def test_customers_bring_their_skills_their_class_and_their_name() -> None:
+    skilled = Put("subportal.put", {"subportal": "x", "skills": [{"skill": "french", "level": 1, "asked": True}]})
+    speaker = Put(
+        "representative.put",
+        {"representative": "blue-2", "name": "b", "team": "blue", "capacity": 1,
+         "skills": [{"skill": "french", "level": 2}]},
+    )  # fmt: skip
+    puts = (*portal(classes=[{"class": "gold", "boost_ms": 60_000}]), skilled, speaker)
+    arrivals = [
+        Arrival(t=10, subportal="x", handle=1000, patience=None, skills=("french", "unknown")),
+        Arrival(t=20, subportal="x", handle=500, patience=None, visitor="ann"),
+        Arrival(t=30, subportal="x", handle=500, patience=None),
+        Arrival(t=40, subportal="x", handle=500, patience=None, class_="gold"),
+        Arrival(t=50, subportal="x", handle=500, patience=None, class_="unknown", visitor="ann"),
+    ]
+    told, _ = live(arrivals, puts=puts)
+    served = [(t, event.visitor, event.representative) for t, event in told.events if isinstance(event, ASSIGNED)]
+    assert served[0] == (10, "v_0", "blue-2")
+    assert served[1] == (20, "v_ann", "blue-1")
+    assert served[2] == (520, "v_3", "blue-1")  # gold before the older one
+    assert len(served) == 4  # ann asked again while she was being served
+
+
+def test_who_is_set_away_for_missing_offers_comes_back_on_its_shift() -> None:
+    strict = Put("team.put", {"team": "blue", "subportals": ["x", "y"], "away_after": 1})
+    turns = [Turn(0, "blue-1", available=True)]
+    told, _ = live([arrival(10)], turns=turns, puts=(*PUTS, strict), answers=Answers(silent=0.7), seed=3)
+    presences = [(event.presence, event.by) for _, event in told.events if isinstance(event, e.PresenceChanged)]
+    assert ("away", "broker") in presences
+    assert len(told.of(ASSIGNED)) == 1
+    home, _ = live([arrival(10)], turns=[*turns, Turn(15_000, "blue-1", available=False)], puts=(*PUTS, strict),
+                   answers=Answers(silent=1.0))  # fmt: skip
+    assert home.of(ASSIGNED) == []
+
+
 def busy_day(seed: int) -> World:
     """Something of everything."""
     traffic = [

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from broker.routing.model import make_key
 from broker.routing.policies import POLICIES, Rank, Ranked
-from broker.routing.router import make_key
 from broker.simulation.day import Crew, Day, Traffic, crew_puts, members
 from broker.simulation.engine import Simulation
 from broker.simulation.figures import Figures, jain, outcome, over_runs, quantile
@@ -121,6 +121,28 @@ def test_an_overtake_is_a_first_offer_before_an_older_one_s(monkeypatch: pytest.
     assert figures(live(small(arrivals)))["overtakes"] == 0
     monkeypatch.setattr("broker.desk.requests.make_key", lambda t, number, request: make_key(-t, -number, request))
     assert figures(live(small(arrivals)))["overtakes"] == 2  # the last two of three that wait
+
+
+def test_who_is_handed_on_is_neither_served_nor_gives_up_and_leaves_the_line() -> None:
+    overflow = [{"on": "wait", "after_ms": 1000, "to": "y"}, {"on": "wait", "after_ms": 2000}]
+    crew = Crew(team="blue", count=2, capacity=1, subportals=("x", "y"))
+    puts = crew_puts([crew])
+    puts = (*puts, Put("subportal.put", {"subportal": "x", "overflow": overflow[:1]}))
+    puts = (*puts, Put("subportal.put", {"subportal": "y", "overflow": overflow[1:]}))
+    ledger = live(small([arrival(0, 3000), arrival(0, 3000), arrival(0)]), puts)
+    found = figures(ledger)
+    assert (found["served"], found["converted"], found["abandoned"], found["unserved"]) == (2, 1, 0, 0)
+    assert found["wait_mean"] == 0
+    assert found["line"] == pytest.approx(2000 / 10_000)
+    ledger = live(small([arrival(0, 1500), arrival(0, 3000), arrival(0, 500), arrival(600)]), puts)
+    assert figures(ledger)["overtakes"] == 0  # the older one had gone to the other line
+    assert figures(ledger)["served"] == 4
+
+
+def test_the_work_after_a_session_keeps_its_places_busy() -> None:
+    first, *others = PUTS
+    ledger = live(small([arrival(0, 1000)]), [Put("portal.put", {**first.args, "wrap_up_ms": 500}), *others])
+    assert ledger.accounts["blue-1"].busy_time == 1500
 
 
 def test_the_error_of_estimates_is_measured_against_the_true_wait() -> None:

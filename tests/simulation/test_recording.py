@@ -13,16 +13,18 @@ from broker.desk.outcome import Recorded
 from broker.journal.base import Append, CorruptJournal, JournalUnavailable, Record
 from broker.journal.inspect import NoSuchAccount
 from broker.journal.sqlite import SqliteStore
+from broker.protocol import ops
 from broker.protocol.codec import pack_value
 from broker.simulation import recording
 from broker.simulation.day import Crew, Day, Traffic, crew_puts, members
 from broker.simulation.engine import Simulation
-from broker.simulation.laws import Exponential
+from broker.simulation.laws import Exponential, Sample
 from broker.simulation.ledger import Ledger, Row
 from broker.simulation.puts import Put, SettingError
 from broker.simulation.setting import configuration
-from broker.simulation.world import Answers, World
-from broker.units import SECONDS
+from broker.simulation.world import Answers, Arrival, Turn, World
+from broker.units import HOURS, SECONDS
+from tests.support import builders
 from tests.support.builders import START, offer_id, request_id
 from tests.support.scene import Scene, office
 
@@ -62,6 +64,22 @@ def shown(rows: Sequence[Row]) -> list[tuple[object, ...]]:
     return [(row.subportal, row.arrived - first, row.waited, row.outcome, row.representative) for row in rows]
 
 
+def record(monkeypatch: pytest.MonkeyPatch, world: World, puts: Sequence[Put]) -> tuple[list[Recorded], list[Row]]:
+    """All records of a run, its configuration's first, and its rows."""
+    records: list[Recorded] = []
+    recording_one = Desk._record
+
+    def keeping(desk: Desk, event: object, now: int) -> Recorded:
+        made = recording_one(desk, event, now)  # type: ignore[arg-type]  # as it comes
+        records.append(made)
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Desk, "_record", keeping)
+        rows = live(world, puts)
+    return records, rows
+
+
 def test_before_is_what_was_recorded_request_for_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traffic = [
         Traffic(subportal=name, rates=(30.0,), handle=Exponential(240_000), patience=Exponential(120_000))
@@ -69,17 +87,7 @@ def test_before_is_what_was_recorded_request_for_request(tmp_path: Path, monkeyp
     ]
     shifts = {"blue-3": [(0.5, 2.5)], "blue-4": [(1.0, 3.0)]}
     day = Day(traffic=traffic, representatives=members(CREW), shifts=shifts, hours=4)
-    records: list[Recorded] = []
-    record = Desk._record
-
-    def keeping(desk: Desk, event: object, now: int) -> Recorded:
-        made = record(desk, event, now)  # type: ignore[arg-type]  # as it comes
-        records.append(made)
-        return made
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Desk, "_record", keeping)
-        then = live(day.world(1), PUTS)
+    records, then = record(monkeypatch, day.world(1), PUTS)
     found = recording.read(store(tmp_path, records), "acme")
     again = live(found.world(7), found.puts)
     assert {row.outcome for row in then} == {"closed", "withdrawn"}
@@ -87,6 +95,32 @@ def test_before_is_what_was_recorded_request_for_request(tmp_path: Path, monkeyp
     assert found.left_out == 0
     assert found.answers == Answers(latency=found.answers.latency)
     assert found.answers.latency.mean == 0
+
+
+def test_skills_classes_names_and_the_work_after_sessions_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal, *others = PUTS
+    classes, skills = [{"class": "gold", "boost_ms": 1000}], [{"skill": "french", "level": 1, "asked": True}]
+    puts = (
+        Put("portal.put", {**portal.args, "wrap_up_ms": 9000, "classes": classes}),
+        *others,
+        Put("subportal.put", {"subportal": "x", "skills": skills}),
+    )
+    arrivals = [
+        Arrival(t=0, subportal="x", handle=1000, patience=None, visitor="ann"),
+        Arrival(t=0, subportal="x", handle=1000, patience=None),
+        Arrival(t=5, subportal="x", handle=9, patience=7000, skills=("french",), class_="gold", visitor="bo"),
+    ]
+    turns = [Turn(0, name, available=True) for name in members(CREW)]
+    world = World(start=START, until=HOURS, arrivals=arrivals, turns=turns, answers=Answers(wrap_up=Sample((3000,))))
+    records, then = record(monkeypatch, world, puts)
+    found = recording.read(store(tmp_path, records), "acme")
+    one, _, three = found.world(1).arrivals
+    assert (one.skills, one.class_, one.visitor) == ((), None, "ann")
+    assert (three.skills, three.class_, three.visitor, three.patience) == (("french",), "gold", "bo", 7000)
+    assert found.answers.wrap_up == Sample((3000, 3000))
+    assert shown(live(found.world(1), found.puts)) == shown(then)
 
 
 def test_the_configuration_in_force_is_the_last_one(tmp_path: Path) -> None:
@@ -145,10 +179,7 @@ def read_told(folder: Path) -> str:
 
 def give_up(scene: Scene, name: str) -> None:
     """The customer withdraws."""
-    from broker.protocol.ops import RequestWithdraw
-    from tests.support.builders import customer
-
-    scene.ok(RequestWithdraw(request_id(name)), customer(name))
+    scene.ok(ops.RequestWithdraw(request_id(name)), builders.customer(name))
 
 
 def test_presence_is_what_took_offers_lost_connections_included(tmp_path: Path) -> None:
@@ -197,6 +228,18 @@ def test_what_no_queue_handed_out_is_left_out_and_counted(tmp_path: Path) -> Non
     scene.ask("two", "open")
     found = read(tmp_path, scene)
     assert (len(found.seen), found.left_out) == (1, 1)
+
+
+def test_who_was_handed_on_did_not_give_up(tmp_path: Path) -> None:
+    scene = office()
+    scene.ok(ops.SubportalPut("help", overflow=[{"on": "wait", "after_ms": 5000}]), builders.manager())
+    scene.ask("one")
+    scene.pass_time(20 * SECONDS)
+    found = read(tmp_path, scene)
+    (one,) = found.world(1).arrivals
+    assert one.patience is None
+    assert found.told() == "recorded: nobody was served, and nobody gave up"
+    assert live(found.world(1), found.puts)[0].outcome == "converted"
 
 
 def test_the_time_begins_with_the_first_person(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from broker.routing.model import make_key
 from broker.routing.policies import POLICIES
-from broker.routing.router import make_key
 from broker.simulation.engine import Simulation
 from broker.simulation.figures import estimated
 from broker.simulation.laws import Deterministic, Exponential
