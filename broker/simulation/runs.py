@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from broker.routing import estimate as estimator
 from broker.simulation.engine import Estimate, Simulation
 from broker.simulation.figures import Outcome, outcome
 from broker.simulation.lag import LagWatcher
@@ -11,8 +13,8 @@ from broker.simulation.ledger import Ledger
 from broker.simulation.puts import Put
 from broker.simulation.world import World
 
-ESTIMATE: Estimate | None = None
-"""What customers who wait are told, where the product tells them; its error is then measured."""
+ESTIMATE: Final[Estimate] = estimator.wait
+"""What customers who wait are told; its error is measured."""
 
 Worlds = Callable[[int], World]
 """A seed to the people of that run: the same seed, the same people."""

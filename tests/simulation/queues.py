@@ -15,7 +15,7 @@ import attrs
 from hypothesis import settings
 
 from broker.simulation.day import Crew, Day, Traffic, crew_puts, members
-from broker.simulation.engine import Simulation
+from broker.simulation.engine import Estimate, Simulation
 from broker.simulation.erlang import erlang_a, erlang_c
 from broker.simulation.figures import Outcome, estimated, outcome
 from broker.simulation.laws import Exponential, Law, Never
@@ -115,10 +115,11 @@ def live(
     puts: Sequence[Put],
     *,
     simulation: type[Simulation] = Simulation,
+    estimate: Estimate | None = None,
     prepare: Callable[[Simulation], object] = lambda simulation: None,
 ) -> Ledger:
     """One run's ledger."""
-    ran = simulation(world, puts, 1, watchers=lambda desk, world: (Ledger(desk, world),))
+    ran = simulation(world, puts, 1, watchers=lambda desk, world: (Ledger(desk, world),), estimate=estimate)
     prepare(ran)
     ran.run()
     (ledger,) = ran.watchers

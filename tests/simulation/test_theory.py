@@ -5,15 +5,18 @@ from collections.abc import Sequence
 
 import pytest
 
+from broker.routing.estimate import wait
 from broker.routing.model import make_key
 from broker.routing.policies import POLICIES
-from broker.simulation.engine import Simulation
-from broker.simulation.figures import estimated
+from broker.simulation.engine import Estimate, Simulation
+from broker.simulation.figures import Estimated, estimated, outcome
 from broker.simulation.laws import Deterministic, Exponential
 from broker.simulation.ledger import Ledger
+from broker.units import SECONDS
 from tests.simulation.queues import (
     ARRIVALS,
     FLOOR,
+    GRAIN,
     RUNS,
     STANDARD_ERRORS,
     UNIT,
@@ -145,6 +148,45 @@ def watch_the_line(point: Point, seed: int, miscounted: int = 0) -> tuple[float,
 
     ledger = live(world, puts, prepare=prepare)
     return sum(looked) / len(looked), ledger
+
+
+# --- what those who wait are told -----------------------------------------------------------------
+
+
+def errors(point: Point, seed: int, estimate: Estimate) -> tuple[Estimated, Estimated]:
+    """(mean error, mean absolute error), in handle times, of an estimate over the runs."""
+    _, puts = crew(point.c)
+    figures = [
+        outcome(live(people(point, seed + number), puts, estimate=estimate), [], 0).figures for number in range(RUNS)
+    ]
+    mean, absolute = (
+        estimated([(one[name] or 0.0) * SECONDS / UNIT for one in figures])
+        for name in ("estimate_error", "estimate_absolute")
+    )
+    return mean, absolute
+
+
+def test_who_is_nth_waits_n_handle_times_over_c_in_the_mean_and_the_hook_measures_that(seed: int) -> None:
+    point = Point(5, 0.8)
+    mean, _ = errors(point, seed, lambda router, request: round(router.position(request) * UNIT / point.c))
+    assert mean.mean is not None
+    assert mean.error is not None
+    assert abs(mean.mean) <= STANDARD_ERRORS * mean.error + GRAIN
+    mean, _ = errors(point, seed, lambda router, request: round((router.position(request) - 1) * UNIT / point.c))
+    assert mean.mean is not None
+    assert mean.error is not None
+    assert abs(mean.mean) > STANDARD_ERRORS * mean.error + GRAIN, "one place short is not seen"
+
+
+def test_what_the_broker_estimates_is_nearly_as_good_as_knowing_the_handle_time(seed: int) -> None:
+    point = Point(5, 0.8)
+    _, known = errors(point, seed, lambda router, request: round(router.position(request) * UNIT / point.c))
+    mean, measured = errors(point, seed, wait)
+    assert known.mean is not None
+    assert measured.mean is not None
+    assert mean.mean is not None
+    assert known.mean * 0.9 < measured.mean < known.mean * 1.25
+    assert abs(mean.mean) < measured.mean / 2  # it errs to both sides
 
 
 # --- who is chosen, and in which order -----------------------------------------------------------
