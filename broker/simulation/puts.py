@@ -4,6 +4,7 @@ parse them without loading a desk; ``setting`` carries them out.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +36,8 @@ class Change:
     value: object
 
     def __str__(self) -> str:
-        return f"{self.kind}.{self.name}.{self.field}={self.value}"
+        value = self.value if isinstance(self.value, str) else json.dumps(self.value, default=str)
+        return f"{self.kind}.{self.name}.{self.field}={value}"
 
 
 def parse_set(text: str) -> Change:

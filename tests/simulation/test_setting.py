@@ -45,6 +45,12 @@ def test_what_is_no_change_is_told(text: str) -> None:
         parse_set(text)
 
 
+def test_a_change_is_told_as_a_machine_would_write_it() -> None:
+    assert str(parse_set("subportal.x.policy=round_robin")) == "subportal.x.policy=round_robin"
+    told = str(parse_set('subportal.x.overflow=[{on = "wait", after_ms = 9}]'))
+    assert told == 'subportal.x.overflow=[{"on": "wait", "after_ms": 9}]'
+
+
 def test_a_capacity_is_a_change_too() -> None:
     assert str(parse_capacity("ann=3")) == "representative.ann.capacity=3"
     for wrong in ("", "ann", "=3", "ann=", "ann=x", "ann=-1"):
