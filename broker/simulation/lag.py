@@ -51,9 +51,9 @@ class Lag:
 
     pair: tuple[str, str]
     lag: float
-    """In offers divided by weight."""
+    """In offers, each with the places that it takes, divided by weight."""
     bound: float
-    """1/w_p + 1/w_q, and for offers that came back as many more as were out at once."""
+    """(1/w_p + 1/w_q) times those places, and for offers that came back as many more as were out at once."""
 
 
 class LagWatcher:
@@ -108,7 +108,11 @@ class LagWatcher:
 
     def _allowed(self, pool: Pool, subportal: str) -> float:
         out = self._out.get((pool, subportal), _Out())
-        return (1 + min(out.came_back, out.most)) / self._weights[subportal]
+        return (1 + min(out.came_back, out.most)) * self._step(subportal)
+
+    def _step(self, subportal: str) -> float:
+        """What an offer counts."""
+        return self._places[subportal] / self._weights[subportal]
 
     def _created(self, event: e.RequestCreated) -> None:
         if not event.need and event.held_for is None:
@@ -125,7 +129,7 @@ class LagWatcher:
             out.now += 1
             out.most = max(out.most, out.now)
             if self._fresh[event.subportal]:
-                self._walk(pool, event.subportal, 1 / self._weights[event.subportal], begin=True)
+                self._walk(pool, event.subportal, self._step(event.subportal), begin=True)
         self._wither(event.request)
 
     def _walk(self, pool: Pool, served: str, step: float, *, begin: bool) -> None:
@@ -151,7 +155,7 @@ class LagWatcher:
             out = self._out[pool, subportal]
             out.now -= 1
             out.came_back += 1
-            self._walk(pool, subportal, -1 / self._weights[subportal], begin=False)
+            self._walk(pool, subportal, -self._step(subportal), begin=False)
 
     def _assigned(self, event: e.RequestAssigned) -> None:
         pool, subportal = self._offers.pop(event.offer or "", (frozenset[str](), ""))

@@ -51,6 +51,14 @@ def test_f9_shares_that_are_not_by_weight_are_seen() -> None:
     assert found.lag > 20
 
 
+def test_f9_where_sessions_take_two_places_lag_and_bound_are_twice_as_wide() -> None:
+    crew = Crew(team="blue", count=6, capacity=2, subportals=("x", "y"))
+    first, *others = weighted(crew, x=2, y=1)
+    (found,) = lags(burst(), (Put(first.op, {**first.args, "places": 2}), *others))
+    assert found.bound == 3
+    assert 1 <= found.lag <= 3
+
+
 @pytest.mark.slow
 @given(
     seed=st.integers(0, 10**6),
