@@ -29,8 +29,9 @@ def growth(report: Report, path: Path) -> None:
                 axes.errorbar(sizes, values, yerr=spread, marker="o", capsize=3, label=scenario.removeprefix("P6 "))
         axes.set(xscale="log", yscale="log", xlabel="how many", title=case)
         axes.grid(visible=True, which="both", linewidth=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, loc="upper left")
     figure.axes[0].set_ylabel(f"median {UNIT}")
-    figure.axes[1].legend(frameon=False, loc="upper left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
