@@ -1,5 +1,6 @@
 """Desk files: the ops they become, in the order a desk can take them, and how their mistakes are named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,32 @@ def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["broker/demo/desk.toml", "broker/protocol/vectors/desk.toml"])
 def test_the_desk_files_that_ship_are_right(path: str) -> None:
     assert load_desk(Path(__file__).parents[2] / path)
+
+
+def test_the_desk_files_of_the_guide_are_right(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs/how-to/account.md").read_text(encoding="utf-8")
+    found = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    assert len(found) == 2
+    for text in found:
+        assert next(put.op for put in load_desk(write(tmp_path, text))) == "portal.put"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('day = "mon"', 'day = "lunchday"', "portal[0].hours.weekly[0].day: expected one of mon"),
+        ('from = "09:00", to = "17:00"', 'from = "19:00", to = "17:00"', "portal[0].hours.weekly[0]"),
+        ("boost_ms = 120000", "boost_ms = 0", "portal[0].classes[0].boost_ms: expected an int from 1"),
+        ('class = "gold"', 'class = "normal"', "portal[0].classes[0].class: expected each name once"),
+        ("after_ms = 180000", "after_ms = 60000", "subportal[0].relax[1].after_ms: expected more than the 60000"),
+        ('to = "returns" },    # so', 'to = "nowhere" },  # so', "subportal[0].overflow[1].to: expected another"),
+        ("length = 40", "after_ms = 40000", "subportal[0].overflow[1].after_ms: expected a number with on = wait"),
+        ('skill = "orders", level = 5', 'skill = "german", level = 5', "representative[0].skills[1].skill: expected"),
+    ],
+)
+def test_a_mistake_in_the_finer_settings_is_named(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    guide = (Path(__file__).parents[2] / "docs/how-to/account.md").read_text(encoding="utf-8")
+    text = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)[1]
+    assert old in text
+    (problem,) = problems(tmp_path, text.replace(old, new, 1))
+    assert problem.startswith(expected)
