@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any, cast
 
 import pytest
 
@@ -12,8 +13,10 @@ from broker.desk import events as e
 from broker.desk.configuration import KINDS
 from broker.desk.identity import Identity, Role
 from broker.protocol import ops
+from broker.units import HOURS, SECONDS
 from tests.support.builders import (
     ACCOUNT,
+    START,
     customer,
     manager,
     offer_id,
@@ -22,6 +25,7 @@ from tests.support.builders import (
     request_id,
     session_id,
 )
+from tests.support.routed import Routed, routed
 from tests.support.scene import Scene, of, office
 
 MIA = manager()
@@ -373,3 +377,144 @@ def test_only_managers_set_up() -> None:
     for role in (Role.CUSTOMER, Role.REPRESENTATIVE, Role.SERVICE):
         who = Identity(ACCOUNT, "x", role, "help")
         scene.refused(ops.TeamPut("blue", []), who, Code.NOT_ALLOWED)
+
+
+# --- what a portal says of its requests --------------------------------------------------------------
+
+EVENINGS: dict[str, object] = {
+    "zone": "UTC",
+    "weekly": [{"day": "tue", "from": "22:00", "to": "22:30"}, {"day": "wed", "from": "20:00", "to": "24:00"}],
+}
+"""Virtual time begins on a Tuesday at 22:13:20."""
+CLOSES = 16 * 60 * SECONDS + 40 * SECONDS
+OPENS = 24 * HOURS - 133 * 60 * SECONDS - 20 * SECONDS  # of Wednesday, from the beginning of virtual time
+
+
+def shop(mode: str = "queue") -> Routed:
+    scene = Routed()
+    scene.entrance("help", mode=mode, hours=EVENINGS)
+    scene.team("blue", "help")
+    scene.hire("ann")
+    return scene
+
+
+@pytest.mark.parametrize("mode", ["queue", "web"])
+def test_outside_of_its_hours_nobody_may_ask_at_a_portal_and_is_told_when_they_begin(mode: str) -> None:
+    scene = shop(mode)
+    scene.ask("early")
+    scene.pass_time(CLOSES - 1)
+    assert scene.ok(ops.PortalOpen(), customer("carl")).value["open"] is True
+    assert "opens" not in scene.ok(ops.PortalOpen(), customer("carl")).value
+    scene.now += 1
+    value = scene.ok(ops.PortalOpen(), customer("carl")).value
+    assert (value["open"], value["opens"]) == (False, START + OPENS)
+    command = ops.RequestCreate(None, personal("?"))
+    refusal = scene.refused(command, customer("carl"))
+    assert refusal.code == 2410
+    assert {"state": "closed", "opens": START + OPENS}.items() <= (refusal.detail or {}).items()
+    again = scene.ok(ops.RequestCreate(None, personal("?")), customer("early"))
+    assert again.value["existing"] is True  # who is in line already stays there
+    scene.now = START + OPENS
+    scene.set("ann", "available")
+    scene.ok(command, customer("carl"))
+
+
+def test_a_web_portal_without_staff_is_closed_within_its_hours_and_does_not_say_when_it_opens() -> None:
+    scene = shop("web")
+    scene.set("ann", "offline")
+    refusal = scene.refused(ops.RequestCreate(None, personal("?")), customer("carl"))
+    assert (refusal.detail or {})["state"] == "closed"
+    assert "opens" not in (refusal.detail or {})
+
+
+def test_a_pin_works_at_any_hour() -> None:
+    scene = Routed()
+    closed = {"zone": "UTC", "weekly": []}
+    scene.entrance("phone", kind="pin", mode="phone", hours=closed)
+    scene.team("blue", "phone")
+    scene.hire("ann")
+    value = scene.ok(ops.PortalOpen(), customer("carl", "phone")).value
+    assert (value["open"], "opens" in value) == (True, False)
+    pin = str(scene.ok(ops.PinCreate(), representative("ann")).secret["pin"])
+    scene.ok(ops.PinRedeem(pin), customer("carl", "phone"))
+
+
+def test_a_portal_that_never_opens_does_not_say_when() -> None:
+    scene = Routed()
+    scene.entrance("help", hours={"zone": "UTC", "weekly": []})
+    refusal = scene.refused(ops.RequestCreate(None, personal("?")), customer("carl"))
+    assert refusal.detail is not None
+    assert "opens" not in refusal.detail
+    assert "opens" not in scene.ok(ops.PortalOpen(), customer("carl")).value
+
+
+def test_hours_that_make_no_sense_are_refused_with_where_they_stand() -> None:
+    scene = Routed()
+    for hours, path in (
+        ({"zone": "Mars/Olympus", "weekly": []}, "args.hours.zone"),
+        ({"zone": "UTC", "weekly": [{"day": "mon", "from": "9", "to": "10:00"}]}, "args.hours.weekly[0].from"),
+    ):
+        command = ops.PortalPut("help", "ask", "queue", ["help"], hours=hours)
+        assert (scene.refused(command, MIA, Code.BAD_ARGS).detail or {})["path"] == path
+
+
+def test_all_that_a_portal_says_comes_back_in_the_words_of_the_operation() -> None:
+    scene = Routed()
+    given: dict[str, Any] = {
+        "places": 3,
+        "wrap_up_ms": 4000,
+        "classes": [{"class": "vip", "boost_ms": 1000}, {"class": "gold", "boost_ms": 1}],
+        "take": "head",
+        "hours": {**EVENINGS, "holidays": [{"date": "2023-12-25"}]},
+    }
+    assert scene.entrance("help", **given).value["changed"] is True
+    (portal,) = cast("list[dict[str, object]]", scene.ok(ops.AccountGet(), MIA).value["portals"])
+    assert {name: portal[name] for name in given} == given
+    again = ops.PortalPut(**{name: value for name, value in portal.items() if name != "title"})  # type: ignore[arg-type]
+    assert scene.ok(again, MIA).value["changed"] is False
+    for name in given:
+        assert scene.entrance("help", **{**given, name: None}).value["changed"] is True
+        scene.entrance("help", **given)
+    scene.entrance("help")
+    (portal,) = cast("list[dict[str, object]]", scene.ok(ops.AccountGet(), MIA).value["portals"])
+    found = {name: portal[name] for name in given}
+    assert found == {"places": 1, "wrap_up_ms": 0, "classes": [], "take": "off", "hours": None}
+
+
+@pytest.mark.parametrize("names", [["vip", "vip"], ["normal"], ["gold", "normal"]])
+def test_each_class_is_named_once_and_normal_is_always_there(names: list[str]) -> None:
+    scene = Routed()
+    classes = [{"class": name, "boost_ms": 1} for name in names]
+    command = ops.PortalPut("help", "ask", "queue", ["help"], classes=classes)
+    refusal = scene.refused(command, MIA, Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == f"args.classes[{len(names) - 1}].class"
+
+
+def test_places_cannot_change_under_open_requests_and_the_rest_can() -> None:
+    scene = routed("ann")
+    scene.ask("carl")
+    refusal = scene.refused(ops.PortalPut("help", "ask", "queue", ["help"], places=2), MIA)
+    assert (refusal.detail or {})["state"] == "in_use"
+    scene.entrance("help", places=1, wrap_up_ms=1000, take="any", classes=[{"class": "vip", "boost_ms": 1}])
+    scene.ok(ops.RequestWithdraw(request_id("carl")), customer("carl"))
+    scene.entrance("help", places=2)
+
+
+def test_a_portals_page_says_what_skills_its_customers_may_ask_for() -> None:
+    scene = Routed()
+    scene.entrance("help", "help", "plain")
+    scene.tune("help", skills=[{"skill": "tax", "level": 1, "asked": True}, {"skill": "law", "level": 1}])
+    value = scene.ok(ops.PortalOpen(), customer("carl")).value
+    first, second = cast("list[dict[str, object]]", value["subportals"])
+    assert first == {"subportal": "help", "open": True, "skills": ["tax"]}
+    assert second == {"subportal": "plain", "open": True}
+
+
+def test_a_teams_limit_of_missed_offers_comes_back_and_alone_is_a_change() -> None:
+    scene = routed()
+    assert scene.ok(ops.TeamPut("blue", ["help"], away_after=3), MIA).value["changed"] is True
+    assert scene.ok(ops.TeamPut("blue", ["help"], away_after=3), MIA).value["changed"] is False
+    (team,) = cast("list[dict[str, object]]", scene.ok(ops.AccountGet(), MIA).value["teams"])
+    assert team["away_after"] == 3
+    scene.ok(ops.TeamPut("blue", ["help"]), MIA)
+    assert scene.desk.state.teams["blue"].away_after is None

@@ -13,6 +13,7 @@ from broker.protocol import ops
 from broker.units import SECONDS
 from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
 from tests.support.playbook import Playbook, seen
+from tests.support.routed import Routed
 from tests.support.scene import Scene, of, office
 
 # --- scenario 1: broadcast, first wins ---------------------------------------------------------------
@@ -374,3 +375,102 @@ def test_a_refused_accept_changes_nothing() -> None:
     before = scene.desk.seq
     assert isinstance(scene.do(ops.OfferAccept(offer_id("carl")), representative("bo")), Refusal)
     assert scene.desk.seq == before
+
+
+# --- places ------------------------------------------------------------------------------------------
+
+
+def wide(capacity: int, places: int = 2) -> Routed:
+    """A portal of so many places and one of a single place, served by ann."""
+    scene = Routed()
+    scene.entrance("help", places=places)
+    scene.entrance("small")
+    scene.entrance("all", mode="web", places=places)
+    scene.entrance("own", kind="pick", mode="web", places=places)
+    scene.team("blue", "help", "small", "all", "own")
+    scene.hire("ann", capacity=capacity)
+    return scene
+
+
+def used(scene: Routed, who: str = "ann") -> tuple[int, int]:
+    member = scene.desk.state.router.members[who]
+    return member.load, member.offers
+
+
+def test_F4_an_offer_needs_room_for_all_its_places() -> None:
+    scene = wide(3)
+    for name in ("one", "two"):
+        scene.ask(name)
+    assert (scene.has("one"), scene.has("two"), used(scene)) == ("ann", None, (0, 2))
+    scene.accept(offer_id("one"), "ann")
+    assert used(scene) == (2, 0)
+    scene.ask("little", "small")
+    assert (scene.has("little"), used(scene)) == ("ann", (2, 1))
+    scene.end(session_id("one"))
+    assert (scene.has("two"), used(scene)) == ("ann", (0, 3))
+
+
+def test_F5_what_takes_more_room_than_there_is_blocks_nobody_and_waits_for_its_turn() -> None:
+    scene = wide(1)
+    scene.ask("one")
+    scene.ask("little", "small")
+    assert (scene.has("one"), scene.has("little")) == (None, "ann")
+    scene.employ("ann", capacity=3)
+    assert scene.has("one") == "ann"
+
+
+def test_a_round_is_over_without_those_who_could_never_carry_it() -> None:
+    scene = wide(2)
+    scene.hire("bo", capacity=1)
+    scene.ask("one")
+    scene.decline("one")
+    assert len(scene.events(e.RoundPaused)) == 1
+
+
+def test_F4_a_broadcast_is_accepted_by_whoever_has_room_for_it() -> None:
+    scene = wide(3)
+    scene.assign("little", "ann", "small")
+    scene.ask("one", "all")
+    scene.ask("two", "all")
+    scene.accept(offer_id("one"), "ann")
+    assert used(scene) == (3, 0)
+    refusal = scene.refused(ops.OfferAccept(offer_id("two")), representative("ann"))
+    assert (refusal.detail or {})["state"] == "full"
+
+
+def test_F4_whoever_was_picked_is_asked_when_it_has_room() -> None:
+    scene = wide(3)
+    scene.assign("one", "ann")
+    scene.ask("two", "own", pick="ann")
+    assert scene.has("two") is None
+    scene.end(session_id("one"))
+    assert scene.has("two") == "ann"
+
+
+def test_F4_of_a_capacity_that_is_lowered_the_newest_offers_go_back_until_the_rest_fits() -> None:
+    scene = wide(5)
+    scene.ask("one")
+    scene.ask("little", "small")
+    scene.ask("two")
+    assert used(scene) == (0, 5)
+    scene.employ("ann", capacity=3)
+    assert (scene.has("one"), scene.has("little"), scene.has("two"), used(scene)) == ("ann", "ann", None, (0, 3))
+    scene.employ("ann", capacity=2)
+    assert (scene.has("one"), scene.has("little"), used(scene)) == ("ann", None, (0, 2))
+    scene.accept(offer_id("one"), "ann")
+    scene.ask("three", "small")
+    scene.lowered.add("ann")
+    scene.employ("ann", capacity=1)
+    assert used(scene) == (2, 0)
+
+
+def test_F13_occupied_is_places_by_capacity() -> None:
+    scene = wide(4)
+    scene.hire("bo", capacity=3)
+    scene.assign("one", "ann")
+    scene.ask("little", "small")
+    assert scene.has("little") == "bo"
+    scene.ask("less", "small")
+    assert scene.has("less") == "bo"  # a third against a half
+    scene.ask("least", "small")
+    assert scene.has("least") == "ann"  # a half against two thirds

@@ -23,6 +23,7 @@ from tests.support.builders import (
     request_id,
     session_id,
 )
+from tests.support.routed import Routed
 from tests.support.scene import Scene, of, office
 
 
@@ -253,3 +254,21 @@ def test_managers_are_told_of_guessing_by_the_shortened_address() -> None:
         ("pin.guessing", {"portal": "help", "source": "198.51.100.0", "wrong": 5}),
         ("pin.guessing", {"source": "198.51.100.0", "wrong": 6}),
     ]
+
+
+def test_F4_a_pin_needs_room_for_the_places_of_its_portal() -> None:
+    scene = Routed()
+    scene.entrance("help", kind="pin", mode="phone", places=2)
+    scene.entrance("line")
+    scene.team("blue", "line")
+    scene.hire("ann", capacity=3)
+    session = scene.assign("one", "ann", "line")
+    scene.ask("two", "line")
+    pin = make(scene)
+    refusal = scene.refused(ops.PinRedeem(pin), customer("carl"))
+    assert (refusal.detail or {})["state"] == "representative_full"
+    scene.set("ann", "away")  # the offer goes back
+    scene.ok(ops.PinRedeem(pin), customer("carl"))
+    assert scene.desk.state.router.members["ann"].load == 3
+    scene.end(session)
+    assert scene.desk.state.router.members["ann"].load == 2

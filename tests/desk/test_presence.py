@@ -25,6 +25,7 @@ from tests.support.builders import (
     session_id,
 )
 from tests.support.playbook import Playbook
+from tests.support.routed import MIA, Routed, routed
 from tests.support.scene import Scene, of, office
 
 # --- signing out -------------------------------------------------------------------------------------
@@ -353,3 +354,151 @@ def test_an_operator_may_set_how_long_a_desk_waits() -> None:
     assert due == {"lease": 1000, "abandon": 3000, "offer": 4000}
     scene.pass_time(1000)
     assert {kind: t - scene.now for t, kind, _ in scene.desk.state.deadlines}["hold"] == 2000
+
+
+# --- set away by missed offers -----------------------------------------------------------------------
+
+
+def missing(most: int | None = 2, capacity: int = 1) -> Routed:
+    """ann and bo are set away after so many offers missed in a row; bo has a break."""
+    scene = routed("ann", "bo", capacity=capacity)
+    scene.ok(ops.TeamPut("blue", ["help"], away_after=most), MIA)
+    scene.set("bo", "away")
+    return scene
+
+
+def missed(scene: Routed, who: str = "ann") -> int:
+    return scene.desk.state.representatives[who].missed
+
+
+def test_who_misses_so_many_offers_in_a_row_is_set_away_in_the_same_command() -> None:
+    scene = missing(2)
+    scene.ask("one")
+    scene.pass_time(20 * SECONDS)
+    assert (missed(scene), scene.desk.state.representatives["ann"].presence) == (1, "available")
+    scene.pass_time(10 * SECONDS)
+    assert scene.has("one") == "ann"
+    events = scene.pass_time(20 * SECONDS)
+    assert [event.TYPE for event in events][:2] == ["offer.ended", "presence.changed"]
+    assert events[1] == e.PresenceChanged("ann", "blue", "away", "broker", "missed_offers")
+    assert (missed(scene), scene.has("one")) == (0, None)
+    assert scene.pass_time(60 * SECONDS) == [] or scene.has("one") is None
+    told = [data for kind, data in scene.told("account") if kind == "presence.changed"]
+    assert told == [{"representative": "ann", "presence": "away", "by": "broker", "reason": "missed_offers"}]
+
+
+def test_F18_who_is_set_away_so_loses_its_other_offers_and_whoever_waits_for_it_is_told() -> None:
+    scene = missing(1, capacity=2)
+    scene.entrance("own", kind="pick", mode="web")
+    scene.team("blue", "help", "own")
+    scene.ok(ops.TeamPut("blue", ["help", "own"], away_after=1), MIA)
+    scene.ask("one")
+    scene.pass_time(5 * SECONDS)
+    scene.ask("two")
+    scene.ask("three", "own", pick="ann")
+    events = scene.pass_time(15 * SECONDS)
+    ended = [(event.request, event.reason) for event in events if isinstance(event, e.OfferEnded)]
+    assert ended == [(request_id("one"), "expired"), (request_id("two"), "gone")]
+    (unplaced,) = [event for event in events if isinstance(event, e.RequestUnplaced)]
+    assert (unplaced.request, unplaced.representative) == (request_id("three"), "ann")
+
+
+@pytest.mark.parametrize("what", ["accepted", "declined", "presence"])
+def test_missed_offers_are_counted_in_a_row(what: str) -> None:
+    scene = missing(2)
+    scene.ask("one")
+    scene.pass_time(30 * SECONDS)
+    assert (missed(scene), scene.has("one")) == (1, "ann")
+    match what:
+        case "accepted":
+            scene.accept(offer_id("one", 2), "ann")
+        case "declined":
+            scene.decline("one", 2)
+        case _:
+            scene.set("ann", "away")
+    assert missed(scene) == 0
+
+
+def test_broadcasts_are_accepted_and_never_missed() -> None:
+    scene = missing(1)
+    scene.entrance("all", mode="web")
+    scene.ok(ops.TeamPut("blue", ["help", "all"], away_after=2), MIA)
+    scene.ask("one")
+    scene.pass_time(20 * SECONDS)
+    scene.ok(ops.RequestWithdraw(request_id("one")), customer("one"))
+    scene.ask("two", "all")
+    scene.pass_time(60 * SECONDS)
+    assert missed(scene) == 1
+    scene.accept(offer_id("two"), "ann")
+    assert missed(scene) == 0
+
+
+def test_offers_of_transfers_and_of_picks_are_missed_as_well() -> None:
+    scene = missing(3, capacity=2)
+    scene.entrance("own", kind="pick", mode="web")
+    scene.ok(ops.TeamPut("blue", ["help", "own"], away_after=3), MIA)
+    scene.ask("one", "own", pick="ann")
+    scene.pass_time(20 * SECONDS)
+    scene.ok(ops.RequestWithdraw(request_id("one")), customer("one", "own"))
+    assert missed(scene) == 1
+    scene.ok(ops.PresenceSet("available"), representative("bo"))
+    scene.set("ann", "away")
+    session = scene.assign("two", "bo")
+    scene.set("ann", "available")
+    for count in (1, 2):
+        scene.ok(ops.SessionTransfer(session, "ann"), representative("bo"))
+        scene.pass_time(20 * SECONDS)
+        assert missed(scene) == count
+    scene.ok(ops.SessionTransfer(session, "ann"), representative("bo"))
+    assert scene.pass_time(20 * SECONDS)[-1].TYPE == "presence.changed"
+
+
+def test_a_team_without_such_a_number_sets_nobody_away() -> None:
+    scene = missing(None)
+    scene.ask("one")
+    scene.pass_time(300 * SECONDS)
+    assert missed(scene) >= 5
+    assert scene.desk.state.representatives["ann"].presence == "available"
+
+
+def test_a_lost_connection_keeps_the_count_and_who_is_not_back_is_not_set_away() -> None:
+    scene = missing(2)
+    scene.entrance("help", offer_ms=5 * SECONDS)
+    scene.ask("one")
+    scene.pass_time(5 * SECONDS)
+    scene.lose("ann")
+    scene.back("ann")
+    assert (missed(scene), scene.has("one")) == (1, "ann")
+    scene.restart()  # its offer is renewed, and it has time to come back
+    assert [event.TYPE for event in scene.pass_time(5 * SECONDS)] == ["offer.ended", "round.paused"]
+    assert (missed(scene), scene.desk.state.representatives["ann"].presence) == (2, "reconnecting")
+    scene.back("ann")
+    scene.pass_time(10 * SECONDS)
+    assert scene.desk.state.representatives["ann"].presence == "away"  # the next one is one too many
+
+
+def test_F12_who_comes_back_after_being_set_away_is_idle_since_then() -> None:
+    scene = missing(1)
+    scene.ask("one")
+    scene.pass_time(20 * SECONDS)
+    scene.pass_time(5 * SECONDS)
+    scene.set("ann", "available")
+    assert scene.desk.state.router.members["ann"].idle_since == scene.now
+
+
+def test_F12_the_idle_time_survives_a_reconnect_and_a_restart_and_decides() -> None:
+    scene = routed("ann", "bo", policy="longest_idle")
+    scene.now += 5 * SECONDS
+    scene.set("bo", "away")
+    scene.set("bo", "available")  # ann is idle for longer
+    before = scene.desk.state.router.members["ann"].idle_since
+    scene.lose("ann")
+    scene.now += 10 * SECONDS
+    scene.back("ann")
+    assert scene.desk.state.router.members["ann"].idle_since == before
+    scene.restart()
+    scene.now += 2 * SECONDS
+    scene.back("bo")
+    scene.back("ann")
+    scene.ask("one")
+    assert scene.has("one") == "ann"

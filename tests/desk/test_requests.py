@@ -24,6 +24,7 @@ from tests.support.builders import (
     session_id,
 )
 from tests.support.playbook import Playbook, seen
+from tests.support.routed import MIA, Routed
 from tests.support.scene import Scene, of, office
 
 QUESTION = personal("why?")
@@ -327,3 +328,143 @@ def test_withdrawing_needs_a_request_of_ones_own_that_nobody_has_taken() -> None
     scene.refused(withdraw, Identity(ACCOUNT, "ann", Role.REPRESENTATIVE), Code.NOT_ALLOWED)
     scene.accept(offer_id("carl"), "ann")
     assert scene.refused(withdraw, customer("carl")).detail == {"state": "assigned", "allowed": ["session.end"]}
+
+
+# --- classes -----------------------------------------------------------------------------------------
+
+VIP, GOLD = {"class": "vip", "boost_ms": 60_000}, {"class": "gold", "boost_ms": 500}
+
+
+def classes() -> Routed:
+    """one, two and three wait, a second apart."""
+    scene = Routed()
+    scene.entrance("help", classes=[VIP, GOLD])
+    scene.team("blue", "help")
+    for name in ("one", "two", "three"):
+        scene.ask(name)
+        scene.now += 1000
+    return scene
+
+
+def stand(scene: Routed) -> list[str]:
+    return scene.names("help", "one", "two", "three")
+
+
+def test_F22_a_class_puts_a_request_where_it_had_stood_if_it_had_come_so_much_earlier() -> None:
+    scene = classes()
+    handled = scene.classify("three", "gold")
+    assert handled.value == {"request": request_id("three"), "changed": True}
+    assert of(handled) == [e.RequestClassified(request_id("three"), "v_three", "gold", 500, "mia")]
+    assert stand(scene) == ["one", "two", "three"]  # half a second isn't enough
+    scene.classify("three", "vip")
+    assert stand(scene) == ["three", "one", "two"]
+    assert scene.desk.state.router.lines["help"].moved_by == "priority"
+    scene.classify("two", "vip")
+    assert stand(scene) == ["two", "three", "one"]  # both as if a minute earlier
+    scene.classify("two", "normal")
+    assert stand(scene) == ["three", "one", "two"]
+
+
+def test_a_class_that_it_has_changes_nothing() -> None:
+    scene = classes()
+    handled = scene.classify("one", "normal")
+    assert (handled.value["changed"], of(handled)) == (False, [])
+    scene.classify("one", "vip")
+    assert scene.classify("one", "vip").value["changed"] is False
+
+
+def test_F7_the_first_by_class_is_offered_first_and_the_others_in_order() -> None:
+    scene = classes()
+    scene.classify("three", "vip")
+    for name, who in (("three", "ann"), ("one", "bo"), ("two", "cy")):
+        scene.hire(who)
+        assert scene.has(name) == who
+
+
+def test_a_class_changes_the_place_of_an_offered_request_and_nothing_else() -> None:
+    scene = classes()
+    scene.hire("ann")
+    before = (scene.desk.state.router.turns, dict(scene.desk.state.router.members["ann"].pool.tags))
+    handled = scene.classify("one", "vip")
+    assert [type(event) for event in of(handled)] == [e.RequestClassified]
+    scene.classify("three", "vip")
+    assert stand(scene) == ["one", "three", "two"]
+    assert scene.has("one") == "ann"
+    assert (scene.desk.state.router.turns, dict(scene.desk.state.router.members["ann"].pool.tags)) == before
+    scene.hire("bo")
+    assert scene.has("three") == "bo"
+
+
+def test_a_class_changes_the_place_of_a_request_between_rounds_and_its_pause_goes_on() -> None:
+    scene = classes()
+    scene.hire("ann")
+    scene.decline("one")
+    assert scene.has("two") == "ann"
+    scene.classify("one", "vip")
+    assert stand(scene) == ["one", "two", "three"]
+    assert scene.has("one") is None
+    scene.employ("ann", capacity=2)
+    assert (scene.has("one"), scene.has("three")) == (None, "ann")
+    scene.employ("ann", capacity=3)
+    scene.pass_time(10 * SECONDS)
+    assert scene.has("one") == "ann"
+
+
+def test_a_class_changes_the_place_of_a_held_request_and_it_stays_held() -> None:
+    scene = classes()
+    for name in ("one", "two", "three"):
+        scene.ok(ops.RequestWithdraw(request_id(name)), customer(name))
+    scene.tune("help", sticky_ms=60_000)
+    scene.hire("ann")
+    scene.serve("carl", "ann")
+    scene.assign("other", "ann")
+    scene.ask("two")
+    scene.ok(ops.RequestCreate(None, QUESTION), customer("carl"), "three")
+    scene.classify("three", "vip")
+    scene.hire("bo")
+    assert (scene.has("two"), scene.has("three"), stand(scene)) == ("bo", None, ["three", "two"])
+    scene.end(session_id("other"))
+    assert scene.has("three") == "ann"
+
+
+def test_of_two_lines_whose_turn_it_is_alike_the_head_by_class_goes_first() -> None:
+    scene = Routed()
+    scene.entrance("help", "x", "y", classes=[VIP])
+    scene.team("blue", "x", "y")
+    scene.ask("one", "help", "x")
+    scene.now += 1
+    scene.ask("two", "help", "y")
+    scene.classify("two", "vip")
+    scene.hire("ann")
+    assert scene.has("two") == "ann"
+
+
+def test_only_an_open_request_in_a_line_has_a_class_and_one_of_its_portal() -> None:
+    scene = classes()
+    scene.entrance("all", mode="web")
+    scene.entrance("phone", kind="pin", mode="phone")
+    scene.team("blue", "help", "all")
+    scene.hire("ann", capacity=9)
+    scene.refused(ops.RequestClassify("r_none", "vip"), MIA, Code.NO_SUCH)
+    refusal = scene.refused(ops.RequestClassify(request_id("one"), "platinum"), MIA, Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == "args.class"
+    scene.ask("everyone", "all")
+    pin = str(scene.ok(ops.PinCreate(), representative("ann")).secret["pin"])
+    scene.ok(ops.PinRedeem(pin), customer("x", "phone"), "pinned")
+    scene.accept(offer_id("one"), "ann")
+    for name in ("everyone", "pinned", "one"):
+        scene.refused(ops.RequestClassify(request_id(name), "vip"), MIA)
+    scene.refused(ops.RequestClassify(request_id("two"), "vip"), representative("ann"), Code.NOT_ALLOWED)
+    service = Identity(ACCOUNT, "crm", Role.SERVICE)
+    assert scene.ok(ops.RequestClassify(request_id("two"), "vip"), service).value["changed"] is True
+
+
+def test_a_class_is_kept_when_its_request_is_sent_back() -> None:
+    scene = classes()
+    scene.classify("three", "vip")
+    scene.hire("ann")
+    session = scene.accept(offer_id("three"), "ann")
+    scene.set("ann", "away")
+    scene.ok(ops.SessionLeave(session), representative("ann"))
+    assert stand(scene) == ["three", "one", "two"]
+    assert scene.desk.state.router.lines["help"].moved_by == "sent_back"

@@ -10,6 +10,7 @@ from broker.protocol import ops
 from broker.units import SECONDS
 from tests.support.builders import customer, offer_id, personal, representative, request_id, session_id
 from tests.support.playbook import Playbook, seen
+from tests.support.routed import Routed
 from tests.support.scene import Scene, of, office
 
 
@@ -209,3 +210,43 @@ def test_a_lost_representatives_session_can_still_be_taken_over() -> None:
     scene.accept(offer_id("carl", 2), "bo")
     assert [type(event) for event in scene.pass_time(60 * SECONDS)] == [e.PresenceChanged]
     assert scene.desk.state.sessions[session].representative == "bo"
+
+
+def test_F4_a_transfer_needs_and_moves_all_its_places() -> None:
+    scene = Routed()
+    scene.entrance("help", places=2)
+    scene.entrance("small")
+    scene.team("blue", "help", "small")
+    scene.hire("ann", capacity=2)
+    session = scene.assign("carl", "ann")
+    scene.hire("bo", capacity=2)
+    little = scene.assign("cora", "bo", "small")
+    refusal = scene.refused(ops.SessionTransfer(session, "bo"), representative("ann"))
+    assert (refusal.detail or {})["state"] == "full"
+    scene.end(little)
+    scene.ok(ops.SessionTransfer(session, "bo"), representative("ann"))
+    members = scene.desk.state.router.members
+    assert (members["ann"].load, members["bo"].load, members["bo"].offers) == (2, 0, 2)
+    scene.accept(offer_id("carl", 2), "bo")
+    assert (members["ann"].load, members["bo"].load, members["bo"].offers) == (0, 2, 0)
+    told = [data for kind, data in scene.told("team:blue") if kind == "load.changed"]
+    assert told[-2:] == [
+        {"representative": "bo", "load": 2, "capacity": 2},
+        {"representative": "ann", "load": 0, "capacity": 2},
+    ]
+    scene.set("bo", "offline", "hand_back")
+    assert (members["bo"].load, scene.has("carl")) == (0, "ann")
+
+
+def test_a_customer_with_several_sessions_that_is_given_up_frees_the_places_of_each() -> None:
+    scene = Routed()
+    scene.entrance("help", places=2)
+    scene.entrance("small")
+    scene.team("blue", "help", "small")
+    scene.hire("ann", capacity=3)
+    scene.assign("carl", "ann")
+    scene.ok(ops.RequestCreate(None, personal("?")), customer("carl", "small"), "too")
+    scene.accept(offer_id("too"), "ann")
+    scene.lose("v_carl")
+    events = scene.pass_time(scene.desk.state.times.abandon)
+    assert [event.load for event in events if isinstance(event, e.SessionEnded)] == [1, 0]
