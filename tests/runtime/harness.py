@@ -18,7 +18,7 @@ from broker.identity.tokens import Signer
 from broker.journal.base import Store
 from broker.journal.inline import InlineJournal
 from broker.journal.memory import MemoryStore
-from broker.protocol import codec, frames
+from broker.protocol import check, codec, frames
 from broker.routing.pins import PinSpace
 from broker.runtime.clock import TrioClock
 from broker.runtime.follower import Follower
@@ -65,6 +65,7 @@ class Client:
     goodbye: frames.Goodbye | None = None
     answering: bool = True
     """Whether PINGs are answered while it waits for something."""
+    _asked: dict[int, str] = attrs.field(factory=dict)
 
     def send(self, *out: frames.Frame) -> None:
         """Send frames in one message."""
@@ -89,7 +90,18 @@ class Client:
                 continue
             if isinstance(frame, frames.Goodbye):
                 self.goodbye = frame
+            self._check(frame)
             self._fresh.append(frame)
+
+    def _check(self, frame: frames.Frame) -> None:
+        """Whatever the broker says is as the schema has it, in every test."""
+        match frame:
+            case frames.Event(type=type_, data=data):
+                check.check_event(type_, data)
+            case frames.Notice(type=type_, data=data):
+                check.check_notice(type_, data)
+            case frames.Result(id=number, value=value) if number in self._asked:
+                check.check_result(self._asked[number], value)
 
     def unread(self, frame: frames.Frame) -> None:
         """Put a frame back as the next one."""
@@ -125,6 +137,7 @@ class Client:
         """Send a REQUEST; its id."""
         number = next(self._numbers)
         args = {name.rstrip("_"): value for name, value in args.items()}
+        self._asked[number] = op
         self.send(frames.Request(number, op, args, key))
         return number
 

@@ -417,3 +417,21 @@ def test_a_sealed_text_has_an_id_and_a_digest_that_tell_nothing() -> None:
     assert one.ref[1] != two.ref[1]
     assert one.ref[0].startswith("c_")
     assert refs({"a": [one.ref, 5], "b": {"c": two.ref}, "d": "c_x"}) == [one.ref[0], two.ref[0]]
+
+
+async def test_a_request_that_goes_elsewhere_at_once_says_so(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await b.staff("boss", "manager")
+        await boss.write("portal.put", portal="help", kind="button", mode="queue", subportals=["help-1", "help-2"])
+        nobody = {"on": "staffing"}
+        await boss.write("subportal.put", subportal="help-1", overflow=[nobody, {"on": "length", "length": 9}])
+        joe = await b.customer()
+        await joe.ask("subscribe", stream="me", from_="now")
+        made = await joe.write("request.create", text="x")
+        assert made["state"] == "converted"
+        assert (await joe.event("request.ended")).data["state"] == "converted"
+        await boss.write("subportal.put", subportal="help-1", overflow=[{**nobody, "to": "help-2"}])
+        again = await joe.write("request.create", text="x")
+        assert again["state"] == "waiting"
+        moved = await joe.event("request.moved")
+        assert moved.data == {"request": again["request"], "from": "help-1", "to": "help-2", "on": "staffing"}
