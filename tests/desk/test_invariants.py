@@ -2,6 +2,7 @@
 
 Faults planted in the rules are in ``test_planted_faults``.
 """
+# covers: broker/desk/line_invariants.py
 
 from __future__ import annotations
 
