@@ -16,14 +16,15 @@ from broker.codes import Code
 from broker.desk.identity import Identity
 from broker.protocol import ops
 from broker.units import HOURS
-from tests.stateful.counter import Counter, number, rarely, staff
+from tests.stateful.counter import Counter, number
+from tests.stateful.setting import rarely, staff
 from tests.support.agreement import agree, reloaded
 from tests.support.builders import customer, representative
-from tests.support.model import CONSENT, Wish
+from tests.support.model_things import CONSENT, Wish
 
 
 class DeskMachine(Counter):
-    """Offers, representatives, sessions and time on top of what the counter has."""
+    """Offers, representatives, sessions and time on top of what the others have."""
 
     # --- offers ----------------------------------------------------------------------------------
 
@@ -32,8 +33,8 @@ class DeskMachine(Counter):
     def accept_as_asked(self, which: int) -> None:
         """Somebody who may accept does."""
         offer = self.model.proposals[which % len(self.model.proposals)]
-        line = self.model.wish(offer.wish).line
-        could = [person.name for person in self.model.serving(line) if self.model.takes(person.name)]
+        wish = self.model.wish(offer.wish)
+        could = [person.name for person in self.model.serving(wish.line) if self.model.takes(person.name, wish)]
         if offer.to is not None or could:
             self.accept(which, offer.to or could[which % len(could)])
 
@@ -43,7 +44,8 @@ class DeskMachine(Counter):
         """Anybody accepts anything."""
         offer = self.model.proposals[which % len(self.model.proposals)]
         command, who = ops.OfferAccept(offer.name), representative(name)
-        if (code := self._not_for(offer.name, name)) is None and offer.to is None and not self.model.takes(name):
+        code = self._not_for(offer.name, name)
+        if code is None and offer.to is None and not self.model.takes(name, self.model.wish(offer.wish)):
             code = Code.WRONG_STATE
         if code is not None:
             self.refused(code, command, who)
@@ -63,12 +65,12 @@ class DeskMachine(Counter):
             self.refused(code, command, who)
             return
         self.carried_out(command, who)
-        self.model.decline(offer.name)
+        self.model.decline(offer.name, name)
         self.compare()
 
     def _not_for(self, offer_name: str, name: str) -> Code | None:
         offer = next(offer for offer in self.model.proposals if offer.name == offer_name)
-        if not any(person.name == name for person in self.model.people):
+        if not self.model.knows(name):
             return Code.NO_SUCH
         if offer.to is not None:
             return None if offer.to == name else Code.NO_SUCH
@@ -137,7 +139,8 @@ class DeskMachine(Counter):
         talking = [wish for wish in self.model.wishes if wish.owner is not None]
         wish = talking[which % len(talking)]
         owner, session = wish.owner or "", "s_" + wish.name[2:]
-        able = [person.name for person in self.model.people if self.model.takes(person.name) and person.name != owner]
+        able = [person.name for person in self.model.people if self.model.takes(person.name, wish)]
+        able = [name for name in able if name != owner]
         to = self.likely(to, which, able)
         if how == "end":
             self.carried_out(ops.SessionEnd(session), representative(owner))
@@ -156,9 +159,9 @@ class DeskMachine(Counter):
         code = None
         if any(offer.wish == wish.name for offer in self.model.proposals):
             code = Code.WRONG_STATE
-        elif to == owner or not any(person.name == to for person in self.model.people):
+        elif to == owner or not self.model.knows(to):
             code = Code.BAD_ARGS
-        elif not self.model.takes(to):
+        elif not self.model.takes(to, wish):
             code = Code.WRONG_STATE
         if code is not None:
             self.refused(code, command, representative(owner))

@@ -15,11 +15,13 @@ from broker.routing.explain import explain
 from broker.routing.fairness import UNIT
 from tests.support import builders
 from tests.support.model import Model
+from tests.support.model_things import Wish
 
 
 def agree(desk: Desk, model: Model) -> None:
     """The desk is in the state that the model predicts."""
     state = desk.state
+    assert list(state.requests) == [wish.name for wish in model.wishes]
     tickets = state.router.tickets
     requests = {
         name: (
@@ -46,13 +48,27 @@ def agree(desk: Desk, model: Model) -> None:
         for wish in model.wishes
     }
     assert requests == expected
-    assert list(state.requests) == [wish.name for wish in model.wishes]
     offers = {(o.offer, o.request, o.kind, o.representative, o.deadline) for o in state.offers.values()}
     assert offers == {(o.name, o.wish, o.kind, o.to, o.deadline) for o in model.proposals}
+    for wish in model.wishes:
+        _agree_on_place(desk, wish)
     _agree_on_people(desk, model)
     _agree_on_turns(desk, model)
     due = [(t, kind, name) for t, kind, name in state.deadlines if kind != "visitors"]
-    assert due == model.due()
+    expected_due = model.due()
+    assert due == expected_due, f"due {sorted(set(due) ^ set(expected_due))}, {len(due)} at the desk"
+
+
+def _agree_on_place(desk: Desk, wish: Wish) -> None:
+    """Where it stands, what it needs there, and whom it is kept for."""
+    request, ticket = desk.state.requests[wish.name], desk.state.router.tickets.get(wish.name)
+    assert (request.subportal, request.class_, request.boost) == (wish.line, wish.class_, wish.boost), request
+    assert set(request.asked) == set(wish.asked), f"{wish.name} asks for {request.asked}"
+    assert request.held_until == wish.kept_until, f"{wish.name} is held until {request.held_until}"
+    if ticket is not None:
+        assert ticket.held == wish.kept_for, f"{wish.name} is held for {ticket.held}"
+        assert ticket.key[:2] == wish.place, f"{wish.name} has the key {ticket.key}"
+        assert ticket.need == tuple(sorted(wish.need.items())), f"{wish.name} needs {ticket.need}"
 
 
 def _agree_on_people(desk: Desk, model: Model) -> None:
@@ -66,7 +82,11 @@ def _agree_on_people(desk: Desk, model: Model) -> None:
             person.team,
             person.capacity,
         )
-        assert {state.sessions[name].request for name in mine.sessions} == {w.name for w in model.held(person.name)}
+        assert {state.sessions[name].request for name in mine.sessions} == {w.name for w in model.working(person.name)}
+        wrap_ups = {session: wrap_up.until for session, wrap_up in mine.wrap_ups.items()}
+        assert wrap_ups == {wrap_up.session: wrap_up.until for wrap_up in person.wrap_ups}
+        assert mine.missed == person.missed, f"{person.name} has missed {mine.missed}"
+        assert Fraction(member.tag, UNIT) == person.tag
         assert member.turn == person.turn
         assert member.idle_since == person.idle_since, f"{person.name} is idle since {member.idle_since}"
     for line in state.router.lines:
@@ -83,6 +103,7 @@ def _agree_on_turns(desk: Desk, model: Model) -> None:
         given = {line: Fraction(tag, UNIT) for line, tag in pools[key].tags.items() if tag}
         assert given == {line: amount for line, amount in turns.given.items() if amount}
         assert Fraction(pools[key].virtual, UNIT) == turns.last
+        assert Fraction(pools[key].pace, UNIT) == turns.pace
 
 
 def same_desk(one: Desk, other: Desk) -> None:

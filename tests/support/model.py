@@ -6,200 +6,47 @@ is offered what, in which states everything is, when what is due. It knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
-from broker.units import HOURS, SECONDS
-
-LEASE, HOLD, ABANDON, PAUSE, CONSENT, PIN_LIFE = (
-    10 * SECONDS,
-    60 * SECONDS,
-    120 * SECONDS,
-    10 * SECONDS,
-    60 * SECONDS,
-    4 * HOURS,
-)
+from tests.support.model_matching import Matching
+from tests.support.model_things import ABANDON, BATCH, CONSENT, HOLD, LEASE, Crew, Elsewhere, Person, Row, Wish, WrapUp
 
 
 @attrs.define
-class Person:
-    """A representative."""
-
-    name: str
-    team: str
-    capacity: int
-    chosen: str = "offline"
-    connected: bool = False
-    lease: int | None = None
-    hold: int | None = None
-    idle_since: int = 0
-    turn: int = 0
-
-    @property
-    def there(self) -> bool:
-        """Whether offers may be made."""
-        return self.chosen == "available" and self.connected
-
-
-@attrs.define
-class Wish:
-    """An open request."""
-
-    name: str
-    visitor: str
-    portal: str
-    line: str
-    how: str
-    target: str | None
-    arrived: int
-    state: str = "waiting"
-    owner: str | None = None
-    offers: int = 0
-    refused: set[str] = attrs.field(factory=set)
-    paused: bool = False
-    round_at: int | None = None
-    share: str | None = None
-    share_until: int | None = None
-    shares: int = 0
-
-
-@attrs.define
-class Proposal:
-    """A pending offer."""
-
-    name: str
-    wish: str
-    kind: str
-    to: str | None
-    deadline: int | None
-    charge: tuple[Key, Fraction] | None = None
-    """Whose turn it was in which group of people, and what that cost."""
-
-
-Key = frozenset[str]
-"""The lines that some people serve: those who serve the same share turns."""
-
-
-@attrs.define
-class Turns:
-    """What each line was given by the people who serve the same lines, divided by its weight."""
-
-    given: dict[str, Fraction] = attrs.field(factory=dict)
-    last: Fraction = Fraction(0)
-
-
-@attrs.define
-class Model:
+class Model(Matching):
     """A desk, naively."""
-
-    portals: dict[str, tuple[str, str, int, bool]] = attrs.field(factory=dict)
-    """Kind, mode, offer ms, whether a lost pick is broadcast."""
-    teams: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
-    people: list[Person] = attrs.field(factory=list)
-    wishes: list[Wish] = attrs.field(factory=list)  # in order of arrival
-    proposals: list[Proposal] = attrs.field(factory=list)
-    lost: dict[str, int] = attrs.field(factory=dict)
-    pins: list[tuple[str, str, int]] = attrs.field(factory=list)
-    """Live ones: id, representative, when it expires."""
-    weights: dict[str, int] = attrs.field(factory=dict)
-    policies: dict[str, str] = attrs.field(factory=dict)
-    turns: dict[Key, Turns] = attrs.field(factory=dict)
-    offers: int = 0
-    """Made from lines so far."""
-    now: int = 0
-
-    # --- questions, all answered by searching -----------------------------------------------------
-
-    def person(self, name: str) -> Person:
-        """By name."""
-        return next(person for person in self.people if person.name == name)
-
-    def wish(self, name: str) -> Wish:
-        """By name."""
-        return next(wish for wish in self.wishes if wish.name == name)
-
-    def held(self, name: str) -> list[Wish]:
-        """What a representative is working on."""
-        return [wish for wish in self.wishes if wish.owner == name]
-
-    def proposed(self, name: str) -> list[Proposal]:
-        """What a representative is offered."""
-        return [offer for offer in self.proposals if offer.to == name]
-
-    def places(self, name: str) -> int:
-        """Sessions and offers of a representative."""
-        return len(self.held(name)) + len(self.proposed(name))
-
-    def takes(self, name: str) -> bool:
-        """Whether one more offer may be made."""
-        person = self.person(name)
-        return person.there and self.places(name) < person.capacity
-
-    def serving(self, line: str) -> list[Person]:
-        """Everybody whose team serves a line."""
-        return [person for person in self.people if line in self.teams[person.team]]
-
-    def open_wish(self, visitor: str, portal: str) -> Wish | None:
-        """What a visitor has open at a portal."""
-        return next((wish for wish in self.wishes if (wish.visitor, wish.portal) == (visitor, portal)), None)
-
-    def queue(self, line: str) -> list[str]:
-        """The requests in a line, first to last: offered ones keep their place."""
-        return [wish.name for wish in self.wishes if wish.line == line and wish.how == "queue" and wish.owner is None]
-
-    def due(self) -> list[tuple[int, str, str]]:
-        """All deadlines, in the order in which they come."""
-        found: list[tuple[int | None, str, str]] = []
-        found += [(offer.deadline, "offer", offer.name) for offer in self.proposals]
-        found += [(wish.round_at, "round", wish.name) for wish in self.wishes]
-        found += [(wish.share_until, "consent", wish.share or "") for wish in self.wishes]
-        for person in self.people:
-            found += [(person.lease, "lease", person.name), (person.hold, "hold", person.name)]
-        found += [(until, "abandon", visitor) for visitor, until in self.lost.items()]
-        found += [(expires, "pin", pin) for pin, _, expires in self.pins]
-        return sorted((t, kind, name) for t, kind, name in found if t is not None)
 
     # --- configuration ---------------------------------------------------------------------------
 
-    def put_team(self, team: str, serves: Iterable[str]) -> None:
+    def put_team(self, team: str, serves: Iterable[str], away_after: int | None = None) -> None:
         """A team serves other lines: what its members were offered from the others goes back."""
-        before, self.teams[team] = self.teams.get(team, ()), tuple(serves)
-        self._regroup()
+        before, self.teams[team] = self.teams.get(team, Crew(())), Crew(tuple(serves), away_after)
+        self.regroup()
         for person in self.people:
             if person.team == team:
-                self._moved(person, before, self.teams[team])
+                self._moved(person, before.serves, self.teams[team].serves)
 
-    def put_line(self, line: str, weight: int, policy: str) -> None:
-        """A line's share and policy."""
-        self.weights[line], self.policies[line] = weight, policy
+    def put_line(self, line: str, row: Row) -> None:
+        """How a line is configured."""
+        self.rows[line] = row
 
-    def _regroup(self) -> None:
-        """Whoever serves other lines than before is in another group, which begins with nothing given."""
-        there = {frozenset(self.teams[person.team]) for person in self.people}
-        self.turns = {key: self.turns.get(key) or Turns() for key in there}
-
-    def _wake(self, wish: Wish) -> None:
-        """This wish is about to wait in its line: if nothing does, the line takes up turns where they stand now."""
-        if wish.how == "queue" and not any(other.line == wish.line for other in self._in_line()):
-            for key, turns in self.turns.items():
-                if wish.line in key:
-                    turns.given[wish.line] = max(turns.given.get(wish.line, Fraction(0)), turns.last)
-
-    def put_person(self, name: str, team: str, capacity: int) -> None:
+    def put_person(
+        self, name: str, team: str, capacity: int, weight: int = 1, skills: Mapping[str, int] | None = None
+    ) -> None:
         """A new representative, or another team or capacity: the newest offers that no longer fit go back."""
-        known = [person for person in self.people if person.name == name]
-        if not known:
-            self.people.append(Person(name, team, capacity))
-            self._regroup()
+        if not self.knows(name):
+            self.people.append(Person(name, team, capacity, weight, skills or {}))
+            self.regroup()
             return
-        before = self.teams[known[0].team]
-        known[0].team, known[0].capacity = team, capacity
-        self._regroup()
-        self._moved(known[0], before, self.teams[team])
-        while self.places(name) > capacity and self.proposed(name):
-            self._undo(self.proposed(name)[-1], refused=True)
+        person = self.person(name)
+        before = self.teams[person.team].serves
+        person.team, person.capacity, person.weight, person.skills = team, capacity, weight, skills or {}
+        self.regroup()
+        self._moved(person, before, self.teams[team].serves)
+        while self.used(name) > capacity and self.proposed(name):
+            self.undo(self.proposed(name)[-1], refused=True)
 
     def _moved(self, person: Person, before: Iterable[str], after: Iterable[str]) -> None:
         if set(before) == set(after):
@@ -207,12 +54,14 @@ class Model:
         gone = set(before) - set(after)
         for offer in self.proposed(person.name):
             if offer.kind != "transfer" and self.wish(offer.wish).line in gone:
-                self._undo(offer, refused=True)
+                self.undo(offer, refused=True)
         for wish in self.wishes:
             if wish.target == person.name and wish.state == "waiting" and wish.line in gone:
-                self._unplace(wish)
+                self.unplace(wish)
+            if wish.kept_for == person.name and wish.line in gone:
+                self.let_all_have(wish)
         if person.there:
-            self._begin_rounds(person)
+            self.begin_rounds(person)
 
     # --- presence --------------------------------------------------------------------------------
 
@@ -221,22 +70,24 @@ class Model:
         person = self.person(name)
         rested = person.chosen != "available" and presence == "available"
         was_there = person.there
-        person.chosen, person.connected = presence, presence != "offline"
+        person.chosen, person.connected, person.missed = presence, presence != "offline", 0
         person.lease = person.hold = None
         if rested:
             person.idle_since = self.now
         if person.there and not was_there:
-            self._begin_rounds(person)
+            self.begin_rounds(person)
         if presence != "available":
             self._withdraw(person)
         if presence == "offline":
-            for wish in self.held(name):
+            for wish in self.working(name):
                 self.leave(wish.name)
+            for wrap_up in person.wrap_ups[:]:
+                self.end_wrap_up(wrap_up.session)
 
     def lose(self, who: str) -> None:
         """A person's last connection is gone."""
-        person = next((person for person in self.people if person.name == who), None)
-        if person is not None:
+        if self.knows(who):
+            person = self.person(who)
             if person.connected:
                 person.connected, person.lease, person.hold = False, None, self.now + HOLD
                 self._withdraw(person)
@@ -250,13 +101,13 @@ class Model:
             if person.name == who and person.chosen != "offline" and not person.connected:
                 person.connected, person.lease, person.hold = True, None, None
                 if person.there:
-                    self._begin_rounds(person)
+                    self.begin_rounds(person)
 
     def start(self) -> None:
         """The broker starts: whoever waits for a person waits the whole time again."""
         for offer in self.proposals:
             if offer.to is not None:
-                offer.deadline = self.now + self.portals[self.wish(offer.wish).portal][2]
+                offer.deadline = self.now + self.doors[self.wish(offer.wish).portal].offer_ms
         for person in self.people:
             if person.chosen != "offline":
                 held = person.hold is not None
@@ -269,29 +120,78 @@ class Model:
 
     def _withdraw(self, person: Person) -> None:
         for offer in self.proposed(person.name):
-            self._undo(offer, refused=True)
+            self.undo(offer, refused=True)
         for wish in self.wishes:
             if wish.target == person.name and wish.state == "waiting":
-                self._unplace(wish)
+                self.unplace(wish)
+            if wish.kept_for == person.name:
+                self.let_all_have(wish)
 
     # --- requests --------------------------------------------------------------------------------
 
     def ask(self, wish: Wish) -> None:
-        """A customer asks."""
-        self._wake(wish)
+        """A customer asks; one for whom there is no room here is sent elsewhere at once."""
+        rule = self.first_rule(wish.line) if wish.how == "queue" else None
+        self.wished += 1
+        wish.number, wish.been = self.wished, {wish.line}
+        self.wake(wish)
         self.wishes.append(wish)
+        wish.ladder, wish.waits = self.ladder(wish), self.waits(wish)
+        if wish.how == "queue" and self.row(wish.line).sticky:
+            self._keep(wish)
+        if rule is not None:
+            self._send(wish, rule)
+
+    def first_rule(self, line: str) -> Elsewhere | None:
+        """Where somebody who comes to this line now is sent instead."""
+        for rule in self.row(line).overflow:
+            length = rule.on == "length" and len(self.queue(line)) >= rule.at
+            staffing = rule.on == "staffing" and not self.is_staffed(line)
+            if (length or staffing) and self.leads_on(rule, {line}):
+                return rule
+        return None
+
+    def _keep(self, wish: Wish) -> None:
+        """For whoever served this customer last, if that one is there and could take it."""
+        name = self.served_by.get(wish.visitor)
+        if name is None or not self.knows(name):
+            return
+        person = self.person(name)
+        could = person.there and person.fits(wish.need) and person.capacity >= self.places(wish)
+        if could and self.serves(person, wish.line):
+            wish.kept_for, wish.kept_until = name, self.now + self.row(wish.line).sticky
+
+    def _send(self, wish: Wish, rule: Elsewhere) -> None:
+        """To another line, or out of the queue."""
+        if rule.to is None:
+            self.close(wish.name)
+            return
+        wish.line = rule.to
+        wish.been.add(rule.to)
+        self.wake(wish)
+        wish.paused, wish.round_at, wish.refused = False, None, set()
+        self.let_all_have(wish)
+        wish.asked = [skill for skill in wish.asked if skill in self.row(rule.to).asked]
+        wish.ladder, wish.waits = self.ladder(wish), self.waits(wish)
+        wish.step = max(step for step, (after, _) in enumerate(wish.ladder) if wish.arrived + after <= self.now)
 
     def pick(self, name: str, target: str) -> None:
         """The customer chooses again."""
         self.wish(name).target = target
 
-    def close(self, name: str) -> None:
-        """A request is over: withdrawn, abandoned, or its session ended."""
+    def classify(self, name: str, class_: str) -> None:
+        """A request is of another class."""
         wish = self.wish(name)
-        self._let_go(wish)
+        if wish.class_ != class_:
+            wish.class_, wish.boost = class_, dict(self.doors[wish.portal].classes).get(class_, 0)
+
+    def close(self, name: str, *, given_up: bool = False) -> None:
+        """A request is over: withdrawn, abandoned, or its session ended. ``given_up``: by whom it was assigned to."""
+        wish = self.wish(name)
+        self._let_go(wish, for_good=not given_up)
         for offer in self.proposals[:]:
             if offer.wish == name:
-                self._undo(offer, refused=False)
+                self.undo(offer, refused=False)
         self.wishes.remove(wish)
         if not any(other.visitor == wish.visitor for other in self.wishes):
             self.lost.pop(wish.visitor, None)
@@ -304,70 +204,84 @@ class Model:
         if offer.kind == "transfer":
             assert wish.owner is not None
             self._let_go(wish)
-        wish.state, wish.owner, wish.round_at, wish.paused = "assigned", who, None, False
-        self.person(who).idle_since = self.now
+        self.person(who).missed = 0
+        self.assign(wish, who)
 
-    def decline(self, offer_name: str) -> None:
-        """The one it was offered to doesn't want it (or doesn't answer)."""
+    def take(self, name: str, who: str) -> None:
+        """A request is taken, or given, whoever it is offered to."""
+        for offer in [offer for offer in self.proposals if offer.wish == name]:
+            self.undo(offer, refused=False)
+        self.assign(self.wish(name), who)
+
+    def assign(self, wish: Wish, who: str) -> None:
+        """It has its representative."""
+        wish.state, wish.owner, wish.round_at, wish.paused = "assigned", who, None, False
+        self.let_all_have(wish)
+        self.person(who).idle_since = self.now
+        self.served_by[wish.visitor] = who
+
+    def decline(self, offer_name: str, who: str) -> None:
+        """Somebody doesn't want it."""
         offer = next(offer for offer in self.proposals if offer.name == offer_name)
         if offer.to is not None:
-            self._undo(offer, refused=True)
+            self.undo(offer, refused=True)
+        self.person(who).missed = 0
 
     def leave(self, name: str) -> None:
         """A session is handed back: the request waits again, at its age; a pin's is over."""
         wish = self.wish(name)
         if wish.how == "pin":
-            self.close(name)
+            self.close(name, given_up=True)
             return
         former = wish.owner
         assert former is not None
         self._let_go(wish)
         for offer in [offer for offer in self.proposals if offer.wish == name]:
             self.proposals.remove(offer)
-        self._wake(wish)
+        self.wake(wish)
         wish.state, wish.refused, wish.target = "waiting", {former}, None
         if wish.how == "direct":
-            self._unplace(wish)
+            self.unplace(wish)
 
     def transfer(self, name: str, to: str) -> None:
         """A session is offered to somebody else."""
-        self._propose(self.wish(name), "transfer", to)
+        self.propose(self.wish(name), "transfer", to)
 
-    def _let_go(self, wish: Wish) -> None:
+    def _let_go(self, wish: Wish, *, for_good: bool = False) -> None:
         if wish.owner is None:
             return
-        person = self.person(wish.owner)
+        person, door = self.person(wish.owner), self.doors[wish.portal]
         wish.owner, wish.share, wish.share_until = None, None, None
+        if for_good and door.wrap_up:
+            person.wrap_ups.append(WrapUp("s_" + wish.name[2:], door.places, self.now + door.wrap_up))
+        else:
+            self._freed(person)
+
+    def end_wrap_up(self, session: str) -> None:
+        """What was left to do after a session is done."""
+        for person in self.people:
+            for wrap_up in person.wrap_ups[:]:
+                if wrap_up.session == session:
+                    person.wrap_ups.remove(wrap_up)
+                    self._freed(person)
+
+    def _freed(self, person: Person) -> None:
         person.idle_since = self.now
         if person.there:
-            self._begin_rounds(person)
-
-    def _unplace(self, wish: Wish) -> None:
-        wish.target, wish.refused = None, set()
-        if self.portals[wish.portal][3]:
-            wish.how = "broadcast"
-
-    def _undo(self, offer: Proposal, *, refused: bool) -> None:
-        self.proposals.remove(offer)
-        wish = self.wish(offer.wish)
-        if offer.kind == "transfer":
-            return
-        self._wake(wish)
-        wish.state = "waiting"
-        if offer.charge is not None and offer.charge[0] in self.turns:
-            self.turns[offer.charge[0]].given[wish.line] -= offer.charge[1]
-        if refused and offer.to is not None:
-            wish.refused.add(offer.to)
-        if refused and offer.kind == "direct":
-            self._unplace(wish)
+            self.begin_rounds(person)
 
     # --- time ------------------------------------------------------------------------------------
 
     def fire(self, kind: str, name: str) -> None:
         """A deadline has come."""
         happens: dict[str, Callable[[str], None]] = {
-            "offer": self.decline,
-            "round": self._next_round,
+            "offer": self._expire,
+            "round": self._round_over,
+            "relax": self._relax,
+            "sticky": lambda name: self.let_all_have(self.wish(name)),
+            "overflow": self._overflow,
+            "unstaffed": self._leave_unstaffed,
+            "wrap_up": self.end_wrap_up,
             "lease": self.lose,
             "hold": lambda name: self.choose(name, "offline"),
             "abandon": self._abandon,
@@ -387,92 +301,47 @@ class Model:
         wish = next(wish for wish in self.wishes if wish.share == name)
         wish.share = wish.share_until = None
 
-    def _next_round(self, name: str) -> None:
+    def _expire(self, name: str) -> None:
+        """Who misses too many in a row is set away."""
+        offer = next(offer for offer in self.proposals if offer.name == name)
+        assert offer.to is not None
+        self.undo(offer, refused=True)
+        person = self.person(offer.to)
+        person.missed += 1
+        limit = self.teams[person.team].away_after
+        if limit is not None and person.missed >= limit and person.there:
+            self.choose(person.name, "away")
+
+    def _round_over(self, name: str) -> None:
         wish = self.wish(name)
         wish.round_at = None
         if wish.paused:
-            self._wake(wish)
-            wish.paused, wish.refused = False, set()
+            self.next_round(wish)
+
+    def _relax(self, name: str) -> None:
+        self.wish(name).step += 1
+
+    def _overflow(self, name: str) -> None:
+        wish = self.wish(name)
+        rule = wish.waits.pop(0)
+        if self.leads_on(rule, wish.been):
+            self._send(wish, rule)
+
+    def _leave_unstaffed(self, line: str) -> None:
+        """Nobody serves this line: those who wait are sent elsewhere, so many at once."""
+        del self.unstaffed[line]
+        sent = 0
+        for wish in self.waiting_in(line):
+            if not self.is_staffed(line) and sent < BATCH and (rule := self._unstaffed_rule(wish)) is not None:
+                self._send(wish, rule)
+                sent += 1
+        if sent and any(self._unstaffed_rule(wish) for wish in self.waiting_in(line)):
+            self.unstaffed[line] = self.now
+
+    def _unstaffed_rule(self, wish: Wish) -> Elsewhere | None:
+        rules = [rule for rule in self.row(wish.line).overflow if rule.on == "staffing"]
+        return next((rule for rule in rules if self.leads_on(rule, wish.been)), None)
 
     def _abandon(self, visitor: str) -> None:
         for wish in [wish for wish in self.wishes if wish.visitor == visitor]:
             self.close(wish.name)
-
-    def _begin_rounds(self, person: Person) -> None:
-        """Somebody became eligible or freed: what everybody had refused begins a new round."""
-        for wish in self.wishes:
-            if wish.paused and wish.line in self.teams[person.team]:
-                self._wake(wish)
-                wish.paused, wish.refused = False, set()
-
-    # --- matching --------------------------------------------------------------------------------
-
-    def match(self) -> None:
-        """Every offer that can be made is made: to everyone, to those who were picked, then by turns."""
-        for wish in self.wishes:
-            if wish.state == "waiting" and wish.how == "broadcast":
-                self._propose(wish, "broadcast", None)
-            elif wish.state == "waiting" and wish.how == "direct" and wish.target and self.takes(wish.target):
-                self._propose(wish, "direct", wish.target)
-        while True:
-            self._end_rounds()
-            found = [one for key in self.turns if (one := self._turn(key)) is not None]
-            if not found:
-                return
-            wish = min((wish for wish, _ in found), key=self.wishes.index)
-            best = min((who for one, who in found if one is wish), key=lambda who: self._rank(wish.line, who))
-            key = frozenset(self.teams[best.team])
-            turns, cost = self.turns[key], Fraction(1, self.weights.get(wish.line, 1))
-            before = turns.given.get(wish.line, Fraction(0))
-            turns.last = max(turns.last, before)
-            for line in {other.line for other in self._in_line()} & key:
-                if turns.given.get(line, 0) < before:  # passed over: nobody free would have what waits there
-                    turns.given[line] = turns.last
-            turns.given[wish.line] = before + cost
-            self._propose(wish, "queue", best.name)
-            self.proposals[-1].charge = (key, cost)
-            self.offers += 1
-            best.turn = self.offers
-
-    def _end_rounds(self) -> None:
-        for wish in self._in_line():
-            if wish.refused and all(
-                not person.there or person.name in wish.refused for person in self.serving(wish.line)
-            ):
-                wish.paused, wish.round_at = True, self.now + PAUSE
-
-    def _in_line(self) -> list[Wish]:
-        return [wish for wish in self.wishes if wish.state == "waiting" and wish.how == "queue" and not wish.paused]
-
-    def _turn(self, key: Key) -> tuple[Wish, Person] | None:
-        """Of the lines that these people serve, the one that was given the least has the first turn; of those that were
-        given as much, the one whose first wish is the oldest."""
-        lines: dict[str, list[Wish]] = {}
-        for wish in self._in_line():
-            if wish.line in key:
-                lines.setdefault(wish.line, []).append(wish)
-        given = self.turns[key].given
-        free = [one for one in self.people if frozenset(self.teams[one.team]) == key and self.takes(one.name)]
-        for line in sorted(lines, key=lambda line: (given.get(line, 0), self.wishes.index(lines[line][0]))):
-            for wish in lines[line]:
-                could = [one for one in free if one.name not in wish.refused]
-                if could:
-                    return wish, min(could, key=lambda who: self._rank(line, who))
-        return None
-
-    def _rank(self, line: str, who: Person) -> tuple[float, float, str]:
-        occupied = self.places(who.name) / who.capacity
-        match self.policies.get(line, "least_occupied"):
-            case "longest_idle":
-                return (who.idle_since, occupied, who.name)
-            case "round_robin":
-                return (who.turn, 0, who.name)
-            case _:
-                return (occupied, who.idle_since, who.name)
-
-    def _propose(self, wish: Wish, kind: str, to: str | None) -> None:
-        wish.offers += 1
-        deadline = None if to is None else self.now + self.portals[wish.portal][2]
-        self.proposals.append(Proposal(f"o_{wish.name[2:]}.{wish.offers}", wish.name, kind, to, deadline))
-        if kind != "transfer":
-            wish.state = "offered"
