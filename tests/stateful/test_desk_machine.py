@@ -16,14 +16,15 @@ from broker.codes import Code
 from broker.desk.identity import Identity
 from broker.protocol import ops
 from broker.units import HOURS
-from tests.stateful.counter import Counter, number
-from tests.stateful.setting import rarely, staff
+from tests.stateful.by_hand import ByHand
+from tests.stateful.counter import number
+from tests.stateful.setting import QUEUES, rarely, staff
 from tests.support.agreement import agree, reloaded
 from tests.support.builders import customer, representative
 from tests.support.model_things import CONSENT, Wish
 
 
-class DeskMachine(Counter):
+class DeskMachine(ByHand):
     """Offers, representatives, sessions and time on top of what the others have."""
 
     # --- offers ----------------------------------------------------------------------------------
@@ -206,6 +207,14 @@ class DeskMachine(Counter):
                 self.model.fire(due[1], due[2])
             self.compare()
         self.model.now = self.scene.now
+
+    @rarely
+    @rule(line=st.sampled_from(QUEUES), ms=st.sampled_from([1, 6000]))
+    def go_home(self, line: str, ms: int) -> None:
+        """Nobody serves a line any more."""
+        for person in self.model.serving(line):
+            self.choose(person.name, "offline", hand_back=True)
+        self.wait(ms)
 
     @rarely
     @precondition(
