@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import attrs
 
 from broker.desk import events as e
 from broker.desk.desk import Desk
 from broker.journal.base import CorruptJournal
-from broker.journal.contents import unpacked
 from broker.journal.inspect import NoSuchAccount
 from broker.journal.sqlite_reader import SqliteReader
 from broker.routing.pins import PinSpace
+from broker.runtime.why import event_of
 from broker.simulation import setting
 from broker.simulation.figures import quantile
 from broker.simulation.laws import FOREVER, INSTANT, Law, Sample
@@ -136,7 +136,7 @@ def _events(reader: SqliteReader, account: str) -> Iterator[tuple[e.Event, int, 
     while page := reader.records(account, after, PAGE):
         for record in page:
             try:
-                event = e.unpack_body(record.type, record.version, cast("Sequence[object]", unpacked(record.body)))
+                event = event_of(record)
             except (ValueError, TypeError) as error:
                 raise CorruptJournal(f"account {account}: record {record.seq} can't be read: {error}") from None
             yield event, record.t, record.entries
