@@ -10,6 +10,7 @@ that ``publish.audiences`` names, at the next offset of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import attrs
 
@@ -273,10 +274,15 @@ class Desk:
             if line.order:
                 yield name, len(line.order)
 
-    def pace(self, subportal: str) -> tuple[float | None, str]:
-        """(requests that its line is given in a ms, if that can be told; why somebody last came to stand before
-        others there)."""
-        return estimate.rate(self.state.router, subportal), self.state.router.lines[subportal].moved_by
+    def waits(self, subportal: str) -> Callable[[int], float] | None:
+        """A function from a place in this line to how long it will take from there (ms), if that can be told."""
+        router = self.state.router
+        served = estimate.rate(router, subportal)
+        return None if served is None else partial(estimate.at, router.lines[subportal], served)
+
+    def moved_by(self, subportal: str) -> str:
+        """Why somebody last came to stand before others in this line."""
+        return self.state.router.lines[subportal].moved_by
 
     def positions(self, subportal: str, first: int, count: int) -> list[tuple[str, str, int]]:
         """(request, customer, place) of ``count`` requests in line from place ``first`` (from 1) on."""

@@ -17,6 +17,7 @@ from broker.desk.presence import wake_for_visitors
 from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal, Visitor
 from broker.desk.transitions import REQUEST, move
 from broker.protocol import ops
+from broker.routing import estimate
 from broker.routing.model import Ticket, make_key
 
 DISCIPLINES = {"pick": "direct", "ask": "broadcast", "button": "broadcast", "pin": "pin", "global_pin": "pin"}
@@ -310,6 +311,8 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     request = state.requests.pop(event.request)
     if request.discipline == "queue" and request.state != "assigned":
         state.flow.leave(request.joined, t)
+        gave_up = event.state != "converted"
+        estimate.left(state.router.lines[request.subportal], t - request.joined, gave_up=gave_up)
     state.flow.converted += event.state == "converted"
     move(REQUEST, request.state, event.TYPE, event.state)
     if request.discipline != "pin":

@@ -142,6 +142,7 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
     state.flow.assigned(event.kind)
     if request.discipline == "queue":
         state.flow.leave(request.joined, t)
+        estimate.left(state.router.lines[request.subportal], t - request.joined, gave_up=False)
     request.offer, request.representative = None, event.representative
     if request.discipline != "pin":
         state.router.assigned(event.request)

@@ -37,7 +37,7 @@ from broker.desk.state import (
 from broker.routing.model import Ticket, make_key
 from broker.routing.pins import PinSpace
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
 PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for
@@ -162,7 +162,7 @@ def _representatives(state: State) -> Iterator[Row]:
 def _subportals(state: State) -> Iterator[Row]:
     for name, subportal in state.subportals.items():
         line = state.router.lines[name]
-        yield (*_SUBPORTAL(subportal), state.deadlines.get("unstaffed", name), line.handled, line.handle_ms)
+        yield (*_SUBPORTAL(subportal), state.deadlines.get("unstaffed", name), *_MEASURED(line))
 
 
 def _hours(portal: Portal) -> object:
@@ -190,6 +190,7 @@ def _row_of(cls: type[attrs.AttrsInstance], *but: str) -> Callable[[object], Row
 
 
 _PORTAL: Final = _row_of(Portal, "hours")
+_MEASURED: Final = attrgetter("handled", "handle_ms", "waited_ms", "gave_up")
 _SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
@@ -232,7 +233,7 @@ def _load_configuration(state: State, data: Dump) -> None:
         portal = Portal(*fields)
         portal.hours = None if hours is None else restore(hours)
         state.portals[portal.portal] = portal
-    for *fields, unstaffed, handled, handle_ms in _rows(data["subportals"]):
+    for *fields, unstaffed, handled, handle_ms, waited_ms, gave_up in _rows(data["subportals"]):
         subportal = Subportal(*fields)
         state.subportals[subportal.subportal] = subportal
         state.deadlines.set("unstaffed", subportal.subportal, unstaffed)
@@ -240,7 +241,7 @@ def _load_configuration(state: State, data: Dump) -> None:
         places = state.portals[subportal.portal].places
         state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)
         line = state.router.lines[subportal.subportal]
-        line.handled, line.handle_ms = handled, handle_ms
+        line.handled, line.handle_ms, line.waited_ms, line.gave_up = handled, handle_ms, waited_ms, gave_up
     for name, title, subportals, away_after in _rows(data["teams"]):
         state.teams[name] = Team(name, title, subportals, away_after=away_after)
         for subportal in subportals:

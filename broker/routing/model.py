@@ -179,6 +179,9 @@ class Line:
     """Requests of this line that were served."""
     handle_ms: float = 0.0
     """How long they keep their places, as measured lately (``estimate``)."""
+    waited_ms: float = 0.0
+    gave_up: float = 0.0
+    """How long those waited that left the line lately, and how many of them gave up."""
     moved_by: str = "sent_back"
     """Why somebody last came to stand before others."""
 

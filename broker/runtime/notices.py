@@ -79,7 +79,7 @@ class Notices:
         retell, account.retell = account.retell, set()
         for subportal, length in sorted(account.desk.lines(), key=lambda line: line[1]):  # short ones first
             total += length
-            rate, moved_by = account.desk.pace(subportal)
+            wait, moved_by = account.desk.waits(subportal), account.desk.moved_by(subportal)
             for first, count in self._windows(account, subportal, length, most - looked):
                 looked += count
                 for request, customer, place in account.desk.positions(subportal, first, count):
@@ -87,8 +87,8 @@ class Notices:
                     known = account.told.get(request)
                     if customer in account.people and (known != (subportal, shown) or customer in retell):
                         data: dict[str, object] = {"position": shown, "exact": shown <= POSITIONS_EXACT}
-                        if rate is not None:
-                            data["wait_ms"] = -round(-place / rate // WAIT_STEP) * WAIT_STEP
+                        if wait is not None:
+                            data["wait_ms"] = -round(-wait(place) // WAIT_STEP) * WAIT_STEP
                         if known is not None and known[0] != subportal:
                             data["reason"] = "moved"
                         elif known is not None and shown > known[1]:

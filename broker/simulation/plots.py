@@ -51,7 +51,8 @@ def draw(comparison: Comparison) -> Figure:
     spread.axvline(comparison.service_level, color="#bbbbbb", linewidth=0.8)
     _draw_teams(teams, comparison)
     for axes in (day, spread, teams):
-        axes.legend(frameon=False)
+        if axes is not teams:  # its bars leave no room, and have the same colours
+            axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -55,6 +55,20 @@ def test_the_mean_forgets_what_was_long_ago() -> None:
     assert line.handle_ms == pytest.approx(100, abs=0.1)
 
 
+def test_those_who_give_up_shorten_the_wait_of_those_behind_them() -> None:
+    made = router("ann")
+    line = made.lines["x"]
+    estimate.handled(line, 60_000)
+    for waited, gave_up in ((100_000, False), (20_000, True)):
+        estimate.left(line, waited, gave_up=gave_up)
+    theta = line.gave_up / line.waited_ms
+    assert theta == pytest.approx(1 / 120_000, rel=0.01)  # one gave up in 120 s of waiting
+    exact = [sum(1 / (1 / 60_000 + ahead * theta) for ahead in range(place)) for place in (1, 2, 20, 21, 500)]
+    found = [estimate.at(line, 1 / 60_000, place) for place in (1, 2, 20, 21, 500)]
+    assert found == pytest.approx(exact, rel=1e-3)
+    assert found[0] == 60_000  # nobody is before the first
+
+
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=200))
 def test_the_mean_lies_between_the_least_and_the_most(times: list[int]) -> None:
     line = router("ann").lines["x"]
