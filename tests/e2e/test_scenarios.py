@@ -362,7 +362,8 @@ def _drift(served: Sequence[str], weights: dict[str, int]) -> Fraction:
     return max(seen) - min(seen)
 
 
-async def test_scenario_9_F9_F10_sub_portals_share_by_weight(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(12, marks=pytest.mark.deep)])  # 12: the thousand of the scenario
+async def test_scenario_9_F9_F10_sub_portals_share_by_weight(autojump_clock: MockClock, times: int) -> None:
     weights = {"x": 2, "y": 1}
     async with stage() as b:
         await _desk(b, [("x", "ask", "queue"), ("y", "ask", "queue")], {"t": list("abcdef")})
@@ -383,10 +384,10 @@ async def test_scenario_9_F9_F10_sub_portals_share_by_weight(autojump_clock: Moc
             assert set(offered) == {"x", "y"}
             assert _drift(offered, weights) <= Fraction(3, 2)
 
-        await both_wait(80, 25, 60)
-        await _serve(staff, done, 105)  # y is done first, and x has everybody
+        await both_wait(84 * times, 25 * times, 62 * times)
+        await _serve(staff, done, 109 * times)  # y is done first, and x has everybody
         await trio.sleep(3600)
-        await both_wait(40, 30, 150)  # and comes back without anything saved up
+        await both_wait(40, 30, 109 * times + 45)  # and comes back without anything saved up
 
 
 # --- 10 --------------------------------------------------------------------------------------------
@@ -432,7 +433,7 @@ async def _serve(staff: Sequence[Live], done: set[object], count: int) -> None:
                     taken = await person.write("offer.accept", offer=event.data["offer"])
                     await person.write("session.end", session=taken["session"])
                     done.add(event.data["offer"])
-        await trio.sleep(0.01)
+        await trio.sleep(0.11)  # a representative may send twenty commands a second, and each takes two for a request
 
 
 def _is(frame: frames.Frame, type_: str) -> TypeGuard[frames.Event]:
