@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sortedcontainers import SortedList
 
 from broker.desk import invariants
 from broker.desk.desk import DUE
@@ -17,7 +18,8 @@ from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing.model import Pool
 from tests.desk.test_planted_faults import breaks
-from tests.support.builders import manager, offer_id, personal, representative, request_id, session_id
+from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
+from tests.support.routed import Routed
 from tests.support.scene import Scene, office
 
 Patch = pytest.MonkeyPatch
@@ -140,6 +142,70 @@ def _free(state: State, name: str) -> None:
 def test_a_desk_with_a_planted_fault_is_caught(fault: str) -> None:
     invariant, plant = FAULTS[fault]
     scene = _anything()
+    invariants.check(scene.desk.state)
+    plant(scene.desk.state)
+    breaks(invariant, lambda: invariants.check(scene.desk.state))
+
+
+def _held() -> Routed:
+    """carl has asked again and is waited for by ann, who wraps up; dora asks more than bo can; eve is of a class."""
+    scene = Routed()
+    scene.entrance("help", places=2, wrap_up_ms=60_000, classes=[{"class": "vip", "boost_ms": 9000}])
+    scene.entrance("spill", "far")
+    listed = [{"skill": "tax", "level": 3, "asked": True}]
+    relax, overflow = [{"after_ms": 5000, "less": 1}], [{"on": "wait", "after_ms": 9000, "to": "far"}]
+    scene.tune("help", skills=listed, relax=relax, overflow=overflow, sticky_ms=50_000)
+    scene.team("blue", "help")
+    scene.hire("ann", capacity=2)
+    session = scene.assign("carl", "ann")
+    scene.end(session)
+    scene.ok(ops.RequestCreate(None, personal("?")), customer("carl"), "held")
+    scene.hire("bo", capacity=3)
+    scene.request("dora", "help", None, "tax")
+    scene.ask("eve")
+    scene.classify("eve", "vip")
+    return scene
+
+
+TWO = ("least_occupied", 2, ())
+
+OF_LINES: dict[str, tuple[str, Callable[[State], object]]] = {
+    "a hold without an end": ("F5", lambda s: s.deadlines.set("sticky", request_id("held"), None)),
+    "a hold that the request doesn't know": ("F5", lambda s: _set(s.requests[request_id("held")], "held_until", None)),
+    "a hold that the ticket doesn't know": ("F5", lambda s: _set(s.router.tickets[request_id("held")], "held", None)),
+    "a hold that its member doesn't know": ("F5", lambda s: s.router.members["ann"].holds.clear()),
+    "a hold that is called although there is no room": (
+        "F5",
+        lambda s: _pool(s).callers.update({"help": SortedList([(s.router.tickets[request_id("held")].key, "ann")])}),
+    ),
+    "a step for ever": ("F5", lambda s: s.deadlines.set("relax", request_id("dora"), None)),
+    "a step that was taken twice": ("F5", lambda s: _set(s.requests[request_id("dora")], "step", 1)),
+    "an overflow for ever": ("F1", lambda s: s.deadlines.set("overflow", request_id("dora"), None)),
+    "an overflow of what is offered": ("F1", lambda s: s.deadlines.set("overflow", request_id("eve"), s.next_number)),
+    "an emptying of a line that isn't there": ("F1", lambda s: s.deadlines.set("unstaffed", "none", 5)),
+    "a wrap-up for ever": ("F4", lambda s: s.deadlines.set("wrap_up", session_id("carl"), None)),
+    "a wrap-up that takes no place": ("F4", lambda s: _set(s.router.members["ann"], "load", 0)),
+    "a class that the place doesn't know": ("F22", lambda s: _set(s.requests[request_id("eve")], "boost", 0)),
+    "an ask that is forgotten": ("F5", lambda s: _set(s.router.tickets[request_id("dora")], "need", ())),
+    "a skill that routing doesn't know": ("F4", lambda s: _set(s.representatives["bo"], "skills", (("tax", 3),))),
+    "a place more than the offer has": ("F4", lambda s: _set(s.router.members["bo"], "offers", 3)),
+    "a kind that is miscounted": ("F5", lambda s: _pool(s).able.update({TWO: 7})),
+    "a kind that is forgotten": ("F5", lambda s: _forget_kinds(s)),
+    "somebody free whom nobody knows of": ("F5", lambda s: _pool(s).awake.update({TWO: None})),
+    "a line in the wrong order": ("F6", lambda s: s.router.lines["help"].order._lists[0].reverse()),  # type: ignore[attr-defined]
+}
+
+
+def _forget_kinds(state: State) -> None:
+    pool = _pool(state)
+    picky = next(want for want in pool.free if want[2])
+    del pool.free[picky], pool.able[picky]
+
+
+@pytest.mark.parametrize("fault", list(OF_LINES))
+def test_a_line_with_a_planted_fault_is_caught(fault: str) -> None:
+    invariant, plant = OF_LINES[fault]
+    scene = _held()
     invariants.check(scene.desk.state)
     plant(scene.desk.state)
     breaks(invariant, lambda: invariants.check(scene.desk.state))

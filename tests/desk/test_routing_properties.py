@@ -279,7 +279,7 @@ def test_F14_those_who_are_there_throughout_get_what_their_weights_say(weights: 
         scene.hire(name, capacity=1000, weight=weight)
     offered: Counter[str] = Counter()
     since = {name: Counter[str]() for name in names}
-    for number in range(60):
+    for number in range(35):
         if chance.random() < 0.1 and number > 5:
             name = chance.choice(names)
             now = scene.desk.state.representatives[name].chosen
