@@ -58,4 +58,5 @@ def wrap_up_ended(state: State, event: e.WrapUpEnded, t: int) -> None:
     del state.wrapping[event.session]
     state.deadlines.set("wrap_up", event.session, None)
     state.router.add_load(event.representative, -work.places, t)
-    estimate.handled(state.router.lines[work.subportal], t - work.since)
+    if work.subportal in state.subportals:  # else it was taken from its portal meanwhile
+        estimate.handled(state.router.lines[work.subportal], t - work.since)

@@ -11,7 +11,8 @@ from broker.desk import events as e
 from broker.desk.outcome import Handled
 from broker.protocol import ops
 from broker.units import SECONDS
-from tests.support.builders import customer, offer_id, personal, representative, request_id, session_id
+from tests.support.agreement import reloaded, same_desk
+from tests.support.builders import customer, entropy, offer_id, personal, representative, request_id, session_id
 from tests.support.routed import MIA, Routed
 from tests.support.scene import of
 
@@ -231,3 +232,31 @@ def test_a_session_by_pin_is_wrapped_up_as_its_portal_says() -> None:
     assert used(scene)[0] == 1
     done(scene, session)
     assert used(scene)[0] == 0
+
+
+def test_F21_a_wrap_up_outlives_its_sub_portal_and_a_restart() -> None:
+    scene = office("ann")
+    session = scene.assign("one", "ann")
+    scene.end(session)
+    scene.entrance("help", "other", wrap_up_ms=CAP)
+    twin = reloaded(scene.desk)
+    assert e.WrapUpEnded(session, "ann", "blue", "expired", 0, 1) in scene.pass_time(CAP)
+    assert twin.fire(scene.now) is not None
+    again = ops.PortalPut("help", "ask", "queue", ["other", "help"])
+    scene.ok(again, MIA, "again")
+    twin.handle(again, MIA, scene.now, entropy("again"))
+    same_desk(twin, scene.desk)
+
+
+def test_F21_a_sub_portal_that_is_made_again_is_another_and_nothing_was_measured_of_it() -> None:
+    scene = office("ann")
+    session = scene.assign("one", "ann")
+    scene.pass_time(5 * SECONDS)
+    scene.end(session)
+    done(scene, session)
+    scene.entrance("help", "other")
+    twin = reloaded(scene.desk)
+    again = ops.PortalPut("help", "ask", "queue", ["other", "help"])
+    scene.ok(again, MIA, "again")
+    twin.handle(again, MIA, scene.now, entropy("again"))
+    same_desk(twin, scene.desk)
