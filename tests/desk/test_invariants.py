@@ -189,6 +189,8 @@ OF_LINES: dict[str, tuple[str, Callable[[State], object]]] = {
     "an ask that is forgotten": ("F5", lambda s: _set(s.router.tickets[request_id("dora")], "need", ())),
     "a skill that routing doesn't know": ("F4", lambda s: _set(s.representatives["bo"], "skills", (("tax", 3),))),
     "a place more than the offer has": ("F4", lambda s: _set(s.router.members["bo"], "offers", 3)),
+    "an offer that another has": ("F4", lambda s: _set(s.offers[offer_id("eve")], "representative", "ann")),
+    "a pool that miscounts its places": ("F5", lambda s: _set(_pool(s), "places", 99)),
     "a kind that is miscounted": ("F5", lambda s: _pool(s).able.update({TWO: 7})),
     "a kind that is forgotten": ("F5", lambda s: _forget_kinds(s)),
     "somebody free whom nobody knows of": ("F5", lambda s: _pool(s).awake.update({TWO: None})),
