@@ -11,7 +11,20 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 
 from tests.support.model_matching import Matching
-from tests.support.model_things import ABANDON, BATCH, CONSENT, HOLD, LEASE, Crew, Elsewhere, Person, Row, Wish, WrapUp
+from tests.support.model_things import (
+    ABANDON,
+    BATCH,
+    CONSENT,
+    HOLD,
+    LEASE,
+    NOWHERE,
+    Crew,
+    Elsewhere,
+    Person,
+    Row,
+    Wish,
+    WrapUp,
+)
 
 
 @attrs.define
@@ -27,6 +40,7 @@ class Model(Matching):
         for person in self.people:
             if person.team == team:
                 self._moved(person, before.serves, self.teams[team].serves)
+        self._look_who_serves([*before.serves, *serves])
 
     def put_line(self, line: str, row: Row) -> None:
         """How a line is configured."""
@@ -39,14 +53,17 @@ class Model(Matching):
         if not self.knows(name):
             self.people.append(Person(name, team, capacity, weight, skills or {}))
             self.regroup()
+            self._look_who_serves(self.teams[team].serves)
             return
         person = self.person(name)
-        before = self.teams[person.team].serves
+        before, former = self.teams[person.team].serves, person.team
         person.team, person.capacity, person.weight, person.skills = team, capacity, weight, skills or {}
         self.regroup()
         self._moved(person, before, self.teams[team].serves)
         while self.used(name) > capacity and self.proposed(name):
             self.undo(self.proposed(name)[-1], refused=True)
+        if former != team:
+            self._look_who_serves([*before, *self.teams[team].serves])
 
     def _moved(self, person: Person, before: Iterable[str], after: Iterable[str]) -> None:
         if set(before) == set(after):
@@ -83,6 +100,7 @@ class Model(Matching):
                 self.leave(wish.name)
             for wrap_up in person.wrap_ups[:]:
                 self.end_wrap_up(wrap_up.session)
+            self._look_who_serves(self.teams[person.team].serves)
 
     def lose(self, who: str) -> None:
         """A person's last connection is gone."""
@@ -242,6 +260,7 @@ class Model(Matching):
         wish.state, wish.refused, wish.target = "waiting", {former}, None
         if wish.how == "direct":
             self.unplace(wish)
+        self._look_who_serves([wish.line])
 
     def transfer(self, name: str, to: str) -> None:
         """A session is offered to somebody else."""
@@ -327,16 +346,24 @@ class Model(Matching):
         if self.leads_on(rule, wish.been):
             self._send(wish, rule)
 
+    def _look_who_serves(self, lines: Iterable[str]) -> None:
+        """Of these lines, those that nobody serves any more send their requests elsewhere, if they have a rule."""
+        for line in lines:
+            ruled = any(rule.on == "staffing" for rule in self.row(line).overflow)
+            if ruled and self.queue(line) and not self.is_staffed(line):
+                self.unstaffed[line] = (self.now, NOWHERE)
+
     def _leave_unstaffed(self, line: str) -> None:
         """Nobody serves this line: those who wait are sent elsewhere, so many at once."""
-        del self.unstaffed[line]
-        sent = 0
-        for wish in self.waiting_in(line):
-            if not self.is_staffed(line) and sent < BATCH and (rule := self._unstaffed_rule(wish)) is not None:
+        _, looked_at = self.unstaffed.pop(line)
+        if self.is_staffed(line):
+            return
+        left = [wish for wish in map(self.wish, self.queue(line)) if wish.place > looked_at]
+        for wish in left[:BATCH]:
+            if wish.state == "waiting" and (rule := self._unstaffed_rule(wish)) is not None:
                 self._send(wish, rule)
-                sent += 1
-        if sent and any(self._unstaffed_rule(wish) for wish in self.waiting_in(line)):
-            self.unstaffed[line] = self.now
+        if left[BATCH:]:
+            self.unstaffed[line] = (self.now, left[BATCH - 1].place)
 
     def _unstaffed_rule(self, wish: Wish) -> Elsewhere | None:
         rules = [rule for rule in self.row(wish.line).overflow if rule.on == "staffing"]

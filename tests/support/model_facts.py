@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import attrs
 
-from tests.support.model_things import Crew, Door, Key, Person, Proposal, Row, Turns, Wish
+from tests.support.model_things import Crew, Door, Key, Person, Place, Proposal, Row, Turns, Wish
 
 
 @attrs.define
@@ -24,10 +24,9 @@ class Facts:
     turns: dict[Key, Turns] = attrs.field(factory=dict)
     served_by: dict[str, str] = attrs.field(factory=dict)
     """Visitor to who served it last."""
-    staffed: set[str] = attrs.field(factory=set)
-    """Lines that somebody signed in served at the last look."""
-    unstaffed: dict[str, int] = attrs.field(factory=dict)
-    """Lines that nobody serves any more: when those who wait there are sent elsewhere."""
+    unstaffed: dict[str, tuple[int, Place]] = attrs.field(factory=dict)
+    """Lines that nobody serves any more: when the next of those who wait are sent elsewhere, and up to which place
+    they have been looked at."""
     offers: int = 0
     """Made from lines so far."""
     wished: int = 0
@@ -126,6 +125,6 @@ class Facts:
             found += [(person.lease, "lease", person.name), (person.hold, "hold", person.name)]
             found += [(wrap_up.until, "wrap_up", wrap_up.session) for wrap_up in person.wrap_ups]
         found += [(until, "abandon", visitor) for visitor, until in self.lost.items()]
-        found += [(at, "unstaffed", line) for line, at in self.unstaffed.items()]
+        found += [(at, "unstaffed", line) for line, (at, _) in self.unstaffed.items()]
         found += [(expires, "pin", pin) for pin, _, expires in self.pins]
         return sorted((t, kind, name) for t, kind, name in found if t is not None)

@@ -103,8 +103,8 @@ class Matching(Facts):
         return steps
 
     def waits(self, wish: Wish) -> list[Elsewhere]:
-        """The rules of its line for those who wait too long, the earliest first; none leads to where it has been."""
-        rules = [rule for rule in self.row(wish.line).overflow if rule.on == "wait" and rule.to not in wish.been]
+        """The rules of its line for those who wait too long, the earliest first."""
+        rules = [rule for rule in self.row(wish.line).overflow if rule.on == "wait"]
         return sorted(rules, key=lambda rule: rule.at) if wish.how == "queue" else []
 
     def leads_on(self, rule: Elsewhere, been: set[str]) -> bool:
@@ -115,7 +115,6 @@ class Matching(Facts):
 
     def match(self) -> None:
         """Every offer that can be made is made: to everyone, to those who were picked, then by turns."""
-        self._look_who_serves()
         for wish in self.wishes:
             if wish.state == "waiting" and wish.how == "broadcast":
                 self.propose(wish, "broadcast", None)
@@ -132,7 +131,7 @@ class Matching(Facts):
 
     def _charge(self, wish: Wish, best: Person) -> None:
         key, row = self.group_of(best), self.row(wish.line)
-        turns, cost = self.turns[key], Fraction(1, row.weight)
+        turns, cost = self.turns[key], Fraction(self.places(wish), row.weight)
         before = turns.given.get(wish.line, Fraction(0))
         turns.last = max(turns.last, before)
         for line in {other.line for other in self.in_line()} & key:
@@ -146,20 +145,6 @@ class Matching(Facts):
         if row.policy == "weighted":
             turns.pace = max(best.tag, turns.pace)
             best.tag = turns.pace + Fraction(1, best.weight)
-
-    def _look_who_serves(self) -> None:
-        """A line whose last person has signed out sends those who wait elsewhere, if it has a rule for that."""
-        for line, row in self.rows.items():
-            if self.is_staffed(line):
-                self.staffed.add(line)
-            elif line in self.staffed:
-                self.staffed.remove(line)
-                if self.waiting_in(line) and any(rule.on == "staffing" for rule in row.overflow):
-                    self.unstaffed[line] = self.now
-
-    def waiting_in(self, line: str) -> list[Wish]:
-        """Who waits in a line, first to last."""
-        return [wish for wish in map(self.wish, self.queue(line)) if wish.state == "waiting"]
 
     def _end_rounds(self) -> None:
         for wish in self.in_line():

@@ -27,6 +27,9 @@ Key = frozenset[str]
 Place = tuple[int, int]
 """Where a request stands in its line: (when it came, less what its class gives it; its number)."""
 
+NOWHERE: Place = (-(10**15), 0)
+"""Before all of them."""
+
 
 @attrs.frozen
 class Door:
