@@ -288,6 +288,6 @@ class Setting(RuleBasedStateMachine):
             return
         self.carried_out(command, representative(name))
         person = self.model.person(name)
-        if (person.chosen, person.connected) != (presence, True):
+        if (person.chosen, person.connected) != (presence, presence != "offline"):
             self.model.choose(name, presence)
         self.compare()
