@@ -17,7 +17,7 @@ from tests.support.scene import Scene, office
 
 def test_every_event_is_applied_and_every_operation_decided_by_somebody() -> None:
     assert set(module.EVOLVE) == set(e.EVENTS.values())
-    hubs = {ops.AuthRefresh, ops.Subscribe, ops.Unsubscribe, ops.MetaSchema}
+    hubs = {ops.AuthRefresh, ops.Subscribe, ops.Unsubscribe, ops.MetaSchema, ops.RequestWhy}
     assert set(ops.OPS.values()) - set(module.RULES) == hubs
 
 
