@@ -7,22 +7,44 @@ from typing import Any
 
 import attrs
 
+from clients.python.commands import LIST, TEXT
+
+
+@attrs.frozen(kw_only=True)
+class Entrance:
+    """A sub-portal, as its portal's page needs it."""
+
+    subportal: str
+    open: bool
+    skills: Sequence[str] = ()
+    """What its customers may ask for (``Customer.ask``)."""
+
+
+@attrs.frozen(kw_only=True)
+class Choice:
+    """Somebody who can be picked now."""
+
+    representative: str
+    name: str = attrs.field(metadata={TEXT: True})
+    subportal: str
+
 
 @attrs.frozen(kw_only=True)
 class Portal:
     """A portal as its page needs it (``portal.open``)."""
 
     portal: str
-    title: str | None
+    title: str | None = attrs.field(metadata={TEXT: True})
+    opens: int | None
+    """Outside of its hours: when they begin (ms since 1970 UTC)."""
     kind: str
     """pick, ask, button, pin or global_pin."""
     mode: str
     """web, phone or queue."""
     open: bool
-    subportals: Sequence[Mapping[str, Any]]
-    """Maps of subportal and open."""
-    representatives: Sequence[Mapping[str, Any]]
-    """On a pick portal: maps of representative, name and subportal of who can be picked now."""
+    subportals: Sequence[Entrance] = attrs.field(metadata={LIST: Entrance})
+    representatives: Sequence[Choice] = attrs.field(metadata={LIST: Choice})
+    """On a pick portal."""
     request: str | None
     """This customer's open request here."""
 
@@ -35,7 +57,7 @@ class Asked:
     session: str | None
     """Of ``request.create``: where the conversation will be."""
     state: str
-    """waiting, offered or assigned."""
+    """waiting, offered or assigned; converted: nobody can help, it became a support request at once."""
     existing: bool | None
     """It was open already."""
 
@@ -53,7 +75,7 @@ class Redeemed:
 
 @attrs.frozen(kw_only=True)
 class Accepted:
-    """An offer is this representative's (``offer.accept``)."""
+    """A request is somebody's now (``offer.accept``, ``case.take``, ``case.assign``)."""
 
     request: str
     session: str
@@ -82,10 +104,19 @@ class PinState:
 
 
 @attrs.frozen(kw_only=True)
-class Configuration:
-    """An account as it is set up (``account.get``)."""
+class Decision:
+    """Something that was decided for a request (``request.why``). docs/how-to/why.md says how to read one."""
 
-    portals: Sequence[Mapping[str, Any]]
-    subportals: Sequence[Mapping[str, Any]]
-    teams: Sequence[Mapping[str, Any]]
-    representatives: Sequence[Mapping[str, Any]]
+    seq: int
+    """Of its record in the journal."""
+    t: int
+    """ms since 1970 UTC."""
+    decision: str
+    """offer.made, request.assigned, request.moved, ..."""
+    request: str
+    rule: str
+    """What decided: a policy, or why else."""
+    representative: str | None
+    """Who was chosen, where somebody was."""
+    told: Mapping[str, Any] = attrs.field(factory=dict)
+    """All that is told of it, as it came."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from broker.content import Personal
-from broker.protocol.ops import Command
+from broker.protocol.ops import Command, Map
 
 T = TypeVar("T")
 
 ERASED = "(erased)"
 """How a personal text reads once its content is erased."""
+LIST: Final = "list"
+"""Metadata of an answer's field: a list of values of this class. MAP: one of them. TEXT: a personal text."""
+MAP: Final = "map"
+TEXT: Final = "text"
 
 
 def arguments(command: Command) -> dict[str, object]:
@@ -36,6 +40,26 @@ def personal(text: str | None) -> Personal | None:
     return None if text is None else Personal(text)
 
 
+def as_map(value: object) -> object:
+    """A value of ``account`` as the protocol has it, lists of them too; what is None is left out.
+
+    >>> from clients.python.account import Class
+    >>> as_map([Class("gold", 60_000)])
+    [{'class': 'gold', 'boost_ms': 60000}]
+    """
+    if isinstance(value, list | tuple):
+        return [as_map(each) for each in value]
+    if not attrs.has(type(value)):
+        return value
+    fields = {field.name.rstrip("_"): getattr(value, field.name) for field in attrs.fields(cast("Any", type(value)))}
+    return {name: as_map(each) for name, each in fields.items() if each is not None}
+
+
+def maps(values: Sequence[object] | None) -> list[Map] | None:
+    """An argument that is a list of them; None is not given."""
+    return None if values is None else cast("list[Map]", as_map(list(values)))
+
+
 def text_of(value: object) -> str | None:
     """A personal field of a result or an event: its text, ``ERASED``, or None where there is none."""
     if isinstance(value, Mapping):
@@ -44,7 +68,22 @@ def text_of(value: object) -> str | None:
 
 
 def read(made: type[T], value: object) -> T:
-    """A RESULT's value as this attrs class: fields by name, None for what is missing, the rest ignored."""
+    """A RESULT's value as this attrs class: fields by name, None (or the default) for what is missing, the rest
+    ignored."""
     known = cast("Mapping[str, Any]", value if isinstance(value, Mapping) else {})
-    fields = attrs.fields(cast("Any", made))
-    return made(**{field.name: known.get(field.name) for field in fields})
+    fields: Sequence[attrs.Attribute[Any]] = attrs.fields(cast("Any", made))
+    named = [(field, known.get(field.name.rstrip("_"))) for field in fields]
+    given = {
+        field.name: _inner(field, each) for field, each in named if each is not None or field.default is attrs.NOTHING
+    }
+    return made(**given)
+
+
+def _inner(field: attrs.Attribute[Any], value: object) -> object:
+    """What stands in a field, by its metadata."""
+    if LIST in field.metadata:
+        found = value if isinstance(value, list | tuple) else ()
+        return tuple(read(field.metadata[LIST], each) for each in found)
+    if MAP in field.metadata:
+        return None if value is None else read(field.metadata[MAP], value)
+    return text_of(value) if TEXT in field.metadata else value

@@ -64,7 +64,7 @@ class CustomerConsole(Console):
             state = "" if page.open else " (closed: nobody is signed in)"
             self.say(f"{page.title or page.portal}{state}. help lists the commands.")
             for each in page.representatives:
-                self.say(f"  {each['representative']:<10} {text_of(each['name'])}")
+                self.say(f"  {each.representative:<10} {each.name}")
         await self.follow("me")
         if self.pin is not None and page.request is None:
             await self.obey(f"pin {self.pin}")

@@ -28,7 +28,7 @@ async def pick(stage: Stage) -> None:
     """web, pick: the customer chooses whom to talk to."""
     async with stage.representative("ann") as ann, stage.representative("bo") as bo, stage.customer("pick") as kim:
         page = await kim.does.open_portal()
-        shown = {str(each["representative"]) for each in page.representatives}
+        shown = {each.representative for each in page.representatives}
         stage.tell("kim", f"can choose among {', '.join(sorted(shown))}")
         must("ann and bo can be picked", {"ann", "bo"}, shown & {"ann", "bo"})
         asked = await kim.does.ask(representative="bo", name="Kim")

@@ -81,7 +81,7 @@ class BadArgs(Refused, of=Code.BAD_ARGS):
 
 
 class NotAllowed(Refused, of=Code.NOT_ALLOWED):
-    """This identity may not do that."""
+    """This identity may not do that, or the portal lets nobody (``take = "off"``)."""
 
 
 class NoSuch(Refused, of=Code.NO_SUCH):
@@ -124,6 +124,11 @@ class WrongState(Refused, of=Code.WRONG_STATE):
         found = self.detail.get("allowed")
         return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
+    @property
+    def opens(self) -> int | None:
+        """Of a portal that is closed for its hours: when they begin (ms since 1970 UTC)."""
+        return _number(self.detail.get("opens"))
+
 
 class TooLarge(Refused, of=Code.TOO_LARGE):
     """A value is larger than the limits of this connection. Also raised before anything was sent."""
@@ -135,6 +140,16 @@ class Quota(Refused, of=Code.QUOTA):
 
 class QueueFull(Refused, of=Code.QUEUE_FULL):
     """The waiting line takes no more requests."""
+
+    @property
+    def subportal(self) -> str | None:
+        """Whose line."""
+        return _text(self.detail.get("subportal"))
+
+    @property
+    def max_waiting(self) -> int | None:
+        """How many may wait there."""
+        return _number(self.detail.get("max_waiting"))
 
 
 class DeadlinePassed(Refused, of=Code.DEADLINE):
@@ -244,3 +259,7 @@ def afresh(error: Exception) -> Exception:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None

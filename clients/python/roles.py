@@ -7,15 +7,16 @@ Every method raises the ``Refused`` of the broker's code; what writes is carried
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import attrs
 
 from broker.content import Personal
 from broker.protocol import ops
 from clients.python import answers
+from clients.python.account import Class, Configuration, Hours, Needed, Overflow, Policy, Relax, Skill, Take
 from clients.python.client import Answer, Client, Subscription
-from clients.python.commands import personal, read
+from clients.python.commands import as_map, maps, personal, read
 from clients.python.settings import Identity
 
 
@@ -72,9 +73,13 @@ class Customer(Role):
         name: str | None = None,
         email: str | None = None,
         representative: str | None = None,
+        skills: Sequence[str] | None = None,
     ) -> answers.Asked:
-        """Ask for help; where a request is open at this portal already, that one (``existing``)."""
-        command = ops.RequestCreate(subportal, personal(text), personal(name), personal(email), representative)
+        """Ask for help; where a request is open at this portal already, that one (``existing``). ``skills``: what who
+        helps must have, of those that the sub-portal lets its customers ask for. ``WrongState`` (``opens``) outside of
+        the portal's hours, ``QueueFull`` where the line is."""
+        given = personal(text), personal(name), personal(email)
+        command = ops.RequestCreate(subportal, *given, representative, None if skills is None else list(skills))
         return read(answers.Asked, (await self.request(command)).value)
 
     async def pick(self, request: str, representative: str) -> answers.Asked:
@@ -135,6 +140,15 @@ class Representative(Role):
         """Refuse an offer; it goes to the next."""
         await self.request(ops.OfferDecline(offer, reason))
 
+    async def take(self, request: str) -> answers.Accepted:
+        """Take a waiting request by hand. ``NotAllowed`` where its portal lets nobody; ``WrongState`` if it isn't the
+        first in line and only that may be taken, if somebody has it, or without room for it."""
+        return read(answers.Accepted, (await self.request(ops.CaseTake(request))).value)
+
+    async def end_wrap_up(self, session: str) -> None:
+        """The work after a session is done: its places are free. ``NoSuch`` if there is none, or it is over."""
+        await self.request(ops.WrapUpEnd(session))
+
     async def create_pin(self) -> answers.MadePin:
         """Nine digits for one customer on the phone."""
         return read(answers.MadePin, (await self.request(ops.PinCreate())).value)
@@ -171,12 +185,32 @@ class Representative(Role):
 
 
 @attrs.frozen
-class Manager(Role):
+class _Overseer(Role):
+    """What managers and services can both ask."""
+
+    async def classify(self, request: str, class_: str) -> bool:
+        """Give an open request in queue mode a class of its portal, or ``normal``; whether that is new."""
+        changed: bool = (await self.request(ops.RequestClassify(request, class_)))["changed"]
+        return changed
+
+    async def why(self, request: str) -> list[answers.Decision]:
+        """How each offer of a request came about, and what else was decided for it. May take a while."""
+        told = (await self.request(ops.RequestWhy(request)))["decisions"]
+        return [attrs.evolve(read(answers.Decision, each), told=each) for each in told]
+
+
+@attrs.frozen
+class Manager(_Overseer):
     """Somebody who sets the account up. Events: ``account``, ``team:<id>``, ``subportal:<id>``."""
 
-    async def account(self) -> answers.Configuration:
+    async def assign(self, request: str, representative: str) -> answers.Accepted:
+        """Give a waiting request to somebody who is signed in. ``WrongState`` without room for it, or if somebody has
+        it."""
+        return read(answers.Accepted, (await self.request(ops.CaseAssign(request, representative))).value)
+
+    async def account(self) -> Configuration:
         """How it is set up."""
-        return read(answers.Configuration, (await self.request(ops.AccountGet())).value)
+        return read(Configuration, (await self.request(ops.AccountGet())).value)
 
     async def put_portal(
         self,
@@ -188,9 +222,30 @@ class Manager(Role):
         title: str | None = None,
         offer_ms: int | None = None,
         pick_fallback: Literal["choose", "broadcast"] | None = None,
+        places: int | None = None,
+        wrap_up_ms: int | None = None,
+        classes: Sequence[Class] | None = None,
+        take: Take | None = None,
+        hours: Hours | None = None,
     ) -> bool:
-        """Create a portal or change it to be so; whether anything changed. ``offer_ms``: how long an offer stands."""
-        command = ops.PortalPut(portal, kind, mode, list(subportals), personal(title), offer_ms, pick_fallback)
+        """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
+
+        ``offer_ms``: how long an offer stands. ``places``: of a representative's capacity that a session takes, and
+        keeps for ``wrap_up_ms`` at most after its end. ``take``: what representatives may take by hand."""
+        command = ops.PortalPut(
+            portal,
+            kind,
+            mode,
+            list(subportals),
+            personal(title),
+            offer_ms,
+            pick_fallback,
+            places,
+            wrap_up_ms,
+            maps(classes),
+            take,
+            None if hours is None else cast("ops.Map", as_map(hours)),
+        )
         changed: bool = (await self.request(command))["changed"]
         return changed
 
@@ -199,27 +254,49 @@ class Manager(Role):
         subportal: str,
         *,
         weight: int = 1,
-        policy: Literal["least_occupied", "longest_idle", "round_robin"] = "least_occupied",
+        policy: Policy = "least_occupied",
         max_waiting: int | None = None,
+        skills: Sequence[Needed] | None = None,
+        relax: Sequence[Relax] | None = None,
+        sticky_ms: int | None = None,
+        overflow: Sequence[Overflow] | None = None,
     ) -> bool:
         """Set a sub-portal's share of the representatives that it has in common with others, how one of them is chosen,
-        and how many requests may wait (None: as many as the broker takes); whether that is new."""
-        command = ops.SubportalPut(subportal, weight, policy, max_waiting)
+        and how many requests may wait (None: as many as the broker takes); whether that is new.
+
+        ``skills``: what its requests need, ``relax``: how that falls with the wait. ``sticky_ms``: how long a
+        customer's last representative is waited for. ``overflow``: where requests go; the first that applies."""
+        command = ops.SubportalPut(
+            subportal, weight, policy, max_waiting, maps(skills), maps(relax), sticky_ms, maps(overflow)
+        )
         changed: bool = (await self.request(command))["changed"]
         return changed
 
-    async def put_team(self, team: str, subportals: Sequence[str], *, title: str | None = None) -> bool:
-        """The same for a team and what it serves."""
-        changed: bool = (await self.request(ops.TeamPut(team, list(subportals), personal(title))))["changed"]
+    async def put_team(
+        self, team: str, subportals: Sequence[str], *, title: str | None = None, away_after: int | None = None
+    ) -> bool:
+        """The same for a team and what it serves. Who misses ``away_after`` offers in a row is set away."""
+        command = ops.TeamPut(team, list(subportals), personal(title), away_after)
+        changed: bool = (await self.request(command))["changed"]
         return changed
 
-    async def put_representative(self, representative: str, name: str, team: str, capacity: int) -> bool:
-        """The same for a representative. ``capacity``: sessions at most."""
-        command = ops.RepresentativePut(representative, Personal(name), team, capacity)
+    async def put_representative(
+        self,
+        representative: str,
+        name: str,
+        team: str,
+        capacity: int,
+        *,
+        weight: int | None = None,
+        skills: Sequence[Skill] | None = None,
+    ) -> bool:
+        """The same for a representative. ``capacity``: places that its sessions may take; ``weight``: its share under
+        the policy weighted."""
+        command = ops.RepresentativePut(representative, Personal(name), team, capacity, weight, maps(skills))
         changed: bool = (await self.request(command))["changed"]
         return changed
 
 
 @attrs.frozen
-class Service(Role):
+class Service(_Overseer):
     """A program that follows an account: its stream ``account`` tells what is routed to whom, never texts."""

@@ -50,6 +50,12 @@ def test_errors_offer_what_their_detail_says() -> None:
     assert isinstance(bug, errors.InternalError)
     assert bug.correlation == "c1"
     assert isinstance(errors.refusal(Fail(1, 2410, "no")), errors.WrongState)
+    closed = errors.refusal(Fail(1, 2410, "no", None, {"state": "closed", "allowed": [], "opens": 5}))
+    assert isinstance(closed, errors.WrongState)
+    assert (closed.opens, state.opens) == (5, None)
+    full = errors.refusal(Fail(1, 2429, "full", 10_000, {"subportal": "orders", "max_waiting": 50}))
+    assert isinstance(full, errors.QueueFull)
+    assert (full.subportal, full.max_waiting) == ("orders", 50)
 
 
 def test_an_error_says_op_text_and_code() -> None:

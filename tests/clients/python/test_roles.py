@@ -1,6 +1,6 @@
 """Each role's methods: the operation, its arguments by the schema's names, and a typed answer."""
 
-# covers: clients/python/answers.py
+# covers: clients/python/answers.py clients/python/account.py
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import attrs
 import pytest
 from trio.testing import MockClock
 
-from broker.protocol import check
+from broker.protocol import check, ops
 from broker.protocol.frames import Request, Result
+from clients.python.account import Class, Configuration, Holiday, Hours, Needed, Overflow, Relax, Skill, Weekly
+from clients.python.answers import Choice, Decision, Entrance, Portal
 from clients.python.client import open_client
-from clients.python.commands import arguments, personal, read, text_of
+from clients.python.commands import arguments, as_map, personal, read, text_of
 from clients.python.roles import Customer, Manager, Representative, Role, Service
 from clients.python.settings import Auth
 from tests.clients.python.fake_broker import FakeBroker
@@ -41,6 +43,16 @@ async def test_a_replayed_pin_is_told_to_be_unknown(autojump_clock: MockClock, b
     assert (made.id, made.pin, made.expires) == ("p_1", None, 5)
 
 
+HOURS = Hours(
+    "Europe/Berlin", [Weekly("mon", "09:00", "17:00")], [Holiday("2026-12-25"), Holiday("2026-12-28", "10:00", "14:00")]
+)
+HOURS_DATA: dict[str, object] = {
+    "zone": "Europe/Berlin",
+    "weekly": [{"day": "mon", "from": "09:00", "to": "17:00"}],
+    "holidays": [{"date": "2026-12-25"}, {"date": "2026-12-28", "from": "10:00", "to": "14:00"}],
+}
+OVERFLOW_DATA = [{"on": "length", "length": 4, "to": "t"}, {"on": "wait", "after_ms": 1000}, {"on": "staffing"}]
+
 C, R, M, S = Customer, Representative, Manager, Service
 Call = Callable[[Any], Awaitable[object]]
 
@@ -49,8 +61,14 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (
         C,
         "request.create",
-        lambda kim: kim.ask("?", subportal="s", email="k@x"),
-        {"subportal": "s", "text": "?", "email": "k@x"},
+        lambda kim: kim.ask("?", subportal="s", email="k@x", skills=("german",)),
+        {"subportal": "s", "text": "?", "email": "k@x", "skills": ["german"]},
+    ),
+    (
+        C,
+        "request.create",
+        lambda kim: kim.ask(name="Kim", representative="bo"),
+        {"name": "Kim", "representative": "bo"},
     ),
     (C, "request.pick", lambda kim: kim.pick("r_1", "bo"), {"request": "r_1", "representative": "bo"}),
     (C, "request.withdraw", lambda kim: kim.withdraw("r_1"), {"request": "r_1"}),
@@ -61,8 +79,16 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (C, "share.decline", lambda kim: kim.decline_share("h_1"), {"share": "h_1"}),
     (C, "share.stop", lambda kim: kim.stop_share("h_1"), {"share": "h_1"}),
     (R, "presence.set", lambda ann: ann.set_presence("away", reason="lunch"), {"presence": "away", "reason": "lunch"}),
+    (
+        R,
+        "presence.set",
+        lambda ann: ann.set_presence("offline", sessions="hand_back"),
+        {"presence": "offline", "sessions": "hand_back"},
+    ),
     (R, "offer.accept", lambda ann: ann.accept("o_1"), {"offer": "o_1"}),
     (R, "offer.decline", lambda ann: ann.decline("o_1", "busy"), {"offer": "o_1", "reason": "busy"}),
+    (R, "case.take", lambda ann: ann.take("r_1"), {"request": "r_1"}),
+    (R, "wrap_up.end", lambda ann: ann.end_wrap_up("s_1"), {"session": "s_1"}),
     (R, "pin.create", lambda ann: ann.create_pin(), {}),
     (R, "pin.revoke", lambda ann: ann.revoke_pin("p_1"), {"id": "p_1"}),
     (R, "pin.list", lambda ann: ann.pins(), {}),
@@ -71,6 +97,9 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (R, "session.transfer", lambda ann: ann.transfer("s_1", "bo"), {"session": "s_1", "representative": "bo"}),
     (R, "share.request", lambda ann: ann.request_share("s_1"), {"session": "s_1"}),
     (R, "share.stop", lambda ann: ann.stop_share("h_1"), {"share": "h_1"}),
+    (M, "request.classify", lambda mia: mia.classify("r_1", "gold"), {"request": "r_1", "class": "gold"}),
+    (M, "request.why", lambda mia: mia.why("r_1"), {"request": "r_1"}),
+    (M, "case.assign", lambda mia: mia.assign("r_1", "bo"), {"request": "r_1", "representative": "bo"}),
     (M, "account.get", lambda max: max.account(), {}),
     (
         M,
@@ -84,6 +113,80 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         lambda max: max.put_subportal("s", weight=2, policy="round_robin"),
         {"subportal": "s", "weight": 2, "policy": "round_robin"},
     ),
+    (
+        M,
+        "portal.put",
+        lambda mia: mia.put_portal("p", "pick", "web", ("s",), title="T", offer_ms=5000, pick_fallback="broadcast"),
+        {
+            "portal": "p",
+            "kind": "pick",
+            "mode": "web",
+            "subportals": ["s"],
+            "title": "T",
+            "offer_ms": 5000,
+            "pick_fallback": "broadcast",
+        },
+    ),
+    (
+        M,
+        "portal.put",
+        lambda mia: mia.put_portal(
+            "p", "ask", "queue", ("s",), places=2, wrap_up_ms=1, classes=[Class("gold", 5)], take="head", hours=HOURS
+        ),
+        {
+            "portal": "p",
+            "kind": "ask",
+            "mode": "queue",
+            "subportals": ["s"],
+            "places": 2,
+            "wrap_up_ms": 1,
+            "classes": [{"class": "gold", "boost_ms": 5}],
+            "take": "head",
+            "hours": HOURS_DATA,
+        },
+    ),
+    (
+        M,
+        "subportal.put",
+        lambda mia: mia.put_subportal(
+            "s",
+            policy="weighted",
+            skills=[Needed("german", 5, asked=True)],
+            relax=(Relax(1000, 5),),
+            max_waiting=9,
+            sticky_ms=1,
+            overflow=[Overflow("length", length=4, to="t"), Overflow("wait", after_ms=1000), Overflow("staffing")],
+        ),
+        {
+            "subportal": "s",
+            "weight": 1,
+            "policy": "weighted",
+            "skills": [{"skill": "german", "level": 5, "asked": True}],
+            "relax": [{"after_ms": 1000, "less": 5}],
+            "max_waiting": 9,
+            "sticky_ms": 1,
+            "overflow": OVERFLOW_DATA,
+        },
+    ),
+    (
+        M,
+        "team.put",
+        lambda mia: mia.put_team("t", ("s",), away_after=3),
+        {"team": "t", "subportals": ["s"], "away_after": 3},
+    ),
+    (
+        M,
+        "representative.put",
+        lambda mia: mia.put_representative("ann", "Ann", "t", 2, weight=3, skills=[Skill("german", 5)]),
+        {
+            "representative": "ann",
+            "name": "Ann",
+            "team": "t",
+            "capacity": 2,
+            "weight": 3,
+            "skills": [{"skill": "german", "level": 5}],
+        },
+    ),
     (M, "team.put", lambda max: max.put_team("t", ("s",), title="T"), {"team": "t", "subportals": ["s"], "title": "T"}),
     (
         M,
@@ -91,10 +194,21 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         lambda max: max.put_representative("ann", "Ann", "t", 2),
         {"representative": "ann", "name": "Ann", "team": "t", "capacity": 2},
     ),
+    (S, "request.classify", lambda crm: crm.classify("r_1", "gold"), {"request": "r_1", "class": "gold"}),
+    (S, "request.why", lambda crm: crm.why("r_1"), {"request": "r_1"}),
     (S, "auth.refresh", lambda crm: crm.refresh("fresh"), {"token": "fresh"}),
     (S, "meta.schema", lambda crm: crm.schema(), {}),
 ]
-VALUE = {"pins": [], "presence": "away", "offer": "o_1", "share": "h_1", "changed": True, "expires": 1, "toml": ""}
+VALUE = {
+    "pins": [],
+    "decisions": [],
+    "presence": "away",
+    "offer": "o_1",
+    "share": "h_1",
+    "changed": True,
+    "expires": 1,
+    "toml": "",
+}
 
 
 @pytest.mark.parametrize(("role", "op", "call", "args"), CALLS, ids=[f"{call[0].__name__}-{call[1]}" for call in CALLS])
@@ -116,6 +230,87 @@ def test_every_operation_has_a_method_for_each_role_that_may_ask_it() -> None:
     everybody = {"auth.refresh", "meta.schema", "subscribe", "unsubscribe"}
     wanted = {(role, op) for op, roles in check.ROLES.items() if op not in everybody for role in roles}
     assert wanted <= offered
+
+
+@pytest.mark.parametrize("op", sorted({call[1] for call in CALLS}))
+def test_every_argument_can_be_given(op: str) -> None:
+    given = {name for _, asked, _, args in CALLS if asked == op for name in args}
+    assert given == {field.name.rstrip("_") for field in attrs.fields(ops.OPS[op])}
+
+
+def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
+    plain = {
+        "title": None,
+        "kind": "ask",
+        "mode": "queue",
+        "subportals": ["s"],
+        "offer_ms": 1,
+        "pick_fallback": "choose",
+    }
+    portal = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
+    subportal = {"subportal": "s", "portal": "p", "weight": 1, "policy": "weighted", "max_waiting": 9, "sticky_ms": 0}
+    needed = {"skill": "german", "level": 5, "asked": True}
+    person = {"representative": "ann", "name": {"erased": True}, "team": "t", "capacity": 2, "weight": 3}
+    found = read(
+        Configuration,
+        {
+            "portals": [
+                {**portal, "classes": [{"class": "gold", "boost_ms": 5}]},
+                {**portal, "portal": "q", "classes": [], "hours": None},
+            ],
+            "subportals": [
+                {**subportal, "skills": [needed], "relax": [{"after_ms": 1, "less": 2}], "overflow": OVERFLOW_DATA}
+            ],
+            "teams": [{"team": "t", "title": "T", "subportals": ["s"], "away_after": None}],
+            "representatives": [{**person, "skills": [{"skill": "german", "level": 5}]}],
+        },
+    )
+    always, hours = found.portals[1].hours, found.portals[0].hours
+    assert always is None
+    assert hours is not None
+    assert as_map(hours) == HOURS_DATA
+    assert (hours.zone, list(hours.weekly), list(hours.holidays)) == (HOURS.zone, HOURS.weekly, HOURS.holidays)
+    assert found.portals[0].classes == (Class("gold", 5),)
+    assert (found.portals[0].places, found.portals[0].wrap_up_ms, found.portals[0].take) == (2, 1, "head")
+    line = found.subportals[0]
+    assert (line.skills, line.relax) == ((Needed("german", 5, asked=True),), (Relax(1, 2),))
+    assert as_map(line.overflow) == OVERFLOW_DATA
+    assert (found.teams[0].title, found.teams[0].away_after) == ("T", None)
+    ann = found.representatives[0]
+    assert (ann.name, ann.weight, ann.skills) == ("(erased)", 3, (Skill("german", 5),))
+
+
+def test_a_portal_says_when_it_opens_and_what_can_be_asked_for() -> None:
+    entrances = [{"subportal": "s", "open": False, "skills": ["german"]}, {"subportal": "t", "open": False}]
+    choices = [{"representative": "bo", "name": "Bo", "subportal": "s"}]
+    value = {"portal": "p", "kind": "pick", "mode": "web", "open": False, "opens": 5, "subportals": entrances}
+    page = read(Portal, {**value, "representatives": choices})
+    assert (page.opens, page.title, page.request) == (5, None, None)
+    both = (
+        Entrance(subportal="s", open=False, skills=["german"]),
+        Entrance(subportal="t", open=False),
+    )
+    assert page.subportals == both
+    assert page.representatives == (Choice(representative="bo", name="Bo", subportal="s"),)
+
+
+async def test_a_decision_has_what_all_have_in_common_and_the_whole(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    offer: dict[str, Any] = {
+        "seq": 4,
+        "t": 5,
+        "decision": "offer.made",
+        "request": "r_1",
+        "rule": "weighted",
+        "representative": "bo",
+    }
+    moved = {"seq": 6, "t": 7, "decision": "request.moved", "request": "r_1", "rule": "overflow: wait", "to": "s"}
+    broker.handler = lambda peer, request: [Result(request.id, {"decisions": [{**offer, "position": 1}, moved]})]
+    async with open_client(URL, TOKEN, Manager, settings=settings(broker)) as mia:
+        first, second = await mia.why("r_1")
+    assert first == Decision(**offer, told={**offer, "position": 1})
+    assert (second.decision, second.representative, second.told["to"]) == ("request.moved", None, "s")
 
 
 def test_arguments_leave_out_what_is_none_and_read_ignores_what_is_new() -> None:

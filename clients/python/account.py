@@ -1,0 +1,166 @@
+"""An account as managers set it up: what ``Manager.put_…`` take beside names and numbers, and what ``account()`` gives.
+
+Words that Python keeps for itself end in an underscore, as everywhere in this client: ``class_``, ``from_``.
+What each setting does: docs/explanation/routing.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import attrs
+
+from clients.python.commands import LIST, MAP, TEXT
+
+Policy = Literal["least_occupied", "longest_idle", "round_robin", "weighted"]
+"""How one of the free representatives is chosen."""
+Take = Literal["any", "head", "off"]
+"""What representatives may take by hand."""
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+@attrs.frozen
+class Class:
+    """A class that requests of a portal may be given; normal is always there."""
+
+    class_: str
+    boost_ms: int
+    """They stand as if they had arrived so much earlier."""
+
+
+@attrs.frozen
+class Skill:
+    """What a representative can do."""
+
+    skill: str
+    level: int
+    """1 to 100."""
+
+
+@attrs.frozen
+class Needed:
+    """What the requests of a sub-portal need."""
+
+    skill: str
+    level: int
+    """At least."""
+    asked: bool = attrs.field(default=False, kw_only=True)
+    """Only those that ask for it."""
+
+
+@attrs.frozen
+class Relax:
+    """From some wait on, levels are lower; what falls to 0 is needed no longer."""
+
+    after_ms: int
+    less: int
+
+
+@attrs.frozen
+class Overflow:
+    """When a request goes elsewhere: ``wait`` has after_ms, ``length`` has length, ``staffing`` neither."""
+
+    on: Literal["wait", "length", "staffing"]
+    after_ms: int | None = attrs.field(default=None, kw_only=True)
+    length: int | None = attrs.field(default=None, kw_only=True)
+    to: str | None = attrs.field(default=None, kw_only=True)
+    """A sub-portal; None: it becomes a support request."""
+
+
+@attrs.frozen
+class Weekly:
+    """Open on this day of every week; local times as HH:MM, 24:00 is the day's end."""
+
+    day: Day
+    from_: str
+    to: str
+
+
+@attrs.frozen
+class Holiday:
+    """A date (YYYY-MM-DD) that is not as its day of the week: closed, or open at these times."""
+
+    date: str
+    from_: str | None = None
+    to: str | None = None
+
+
+@attrs.frozen
+class Hours:
+    """When requests may be made."""
+
+    zone: str
+    """Of the IANA time zone database: Europe/Berlin."""
+    weekly: Sequence[Weekly] = attrs.field(metadata={LIST: Weekly})
+    holidays: Sequence[Holiday] = attrs.field(default=(), metadata={LIST: Holiday})
+
+
+# --- what account() gives -------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class PortalSetup:
+    """A portal as it is set up."""
+
+    portal: str
+    title: str | None = attrs.field(metadata={TEXT: True})
+    kind: str
+    mode: str
+    subportals: Sequence[str]
+    offer_ms: int
+    pick_fallback: str
+    places: int
+    wrap_up_ms: int
+    classes: Sequence[Class] = attrs.field(metadata={LIST: Class})
+    take: str
+    hours: Hours | None = attrs.field(metadata={MAP: Hours})
+    """None: always."""
+
+
+@attrs.frozen(kw_only=True)
+class SubportalSetup:
+    """A sub-portal as it is set up."""
+
+    subportal: str
+    portal: str
+    weight: int
+    policy: str
+    max_waiting: int
+    skills: Sequence[Needed] = attrs.field(metadata={LIST: Needed})
+    relax: Sequence[Relax] = attrs.field(metadata={LIST: Relax})
+    sticky_ms: int
+    overflow: Sequence[Overflow] = attrs.field(metadata={LIST: Overflow})
+
+
+@attrs.frozen(kw_only=True)
+class TeamSetup:
+    """A team as it is set up."""
+
+    team: str
+    title: str | None = attrs.field(metadata={TEXT: True})
+    subportals: Sequence[str]
+    away_after: int | None
+    """None: never."""
+
+
+@attrs.frozen(kw_only=True)
+class RepresentativeSetup:
+    """A representative as it is set up."""
+
+    representative: str
+    name: str = attrs.field(metadata={TEXT: True})
+    team: str
+    capacity: int
+    weight: int
+    skills: Sequence[Skill] = attrs.field(metadata={LIST: Skill})
+
+
+@attrs.frozen(kw_only=True)
+class Configuration:
+    """An account as it is set up (``account.get``)."""
+
+    portals: Sequence[PortalSetup] = attrs.field(metadata={LIST: PortalSetup})
+    subportals: Sequence[SubportalSetup] = attrs.field(metadata={LIST: SubportalSetup})
+    teams: Sequence[TeamSetup] = attrs.field(metadata={LIST: TeamSetup})
+    representatives: Sequence[RepresentativeSetup] = attrs.field(metadata={LIST: RepresentativeSetup})
