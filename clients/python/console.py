@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final, cast
 
 import attrs
@@ -56,6 +57,11 @@ class Numbers:
                 del self.ids[number]
                 return number
         return None
+
+    def keep(self, number: int, id: str) -> int:
+        """A number that was given elsewhere."""
+        self.ids[number] = id
+        return number
 
     def find(self, typed: str) -> str:
         """The id of a number that was typed, or of the only one where none was. InputError."""
@@ -185,7 +191,11 @@ class Console:
         """Until a time of the broker's clock."""
         if not isinstance(deadline, int):
             return "no hurry"
-        return f"{max(0, deadline - self.clock() - self.ahead_ms + 500) // 1000} s to answer"
+        return f"{self.seconds_to(deadline)} s to answer"
+
+    def seconds_to(self, deadline: int) -> int:
+        """The same as a number."""
+        return max(0, deadline - self.clock() - self.ahead_ms + 500) // 1000
 
 
 def as_map(item: Item) -> dict[str, Any]:
@@ -205,6 +215,24 @@ def as_map(item: Item) -> dict[str, Any]:
             return {"gap": item.reason, "stream": item.stream, "from": item.from_, "to": item.to}
         case View():
             return {"snapshot": item.data, "stream": item.stream, "offset": item.offset}
+
+
+def lasting(ms: int) -> str:
+    """A duration as people say it, rounded up.
+
+    >>> [lasting(ms) for ms in (5_000, 60_000, 61_000, 5_400_000, 5_401_000)]
+    ['5 seconds', '1 minute', '2 minutes', '90 minutes', '2 hours']
+    """
+    for unit, size, most in (("second", 1000, 59), ("minute", 60_000, 90), ("hour", 3_600_000, None)):
+        count = -(-ms // size)
+        if most is None or count <= most:
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    raise AssertionError("the last unit has no end")
+
+
+def moment(ms: int) -> str:
+    """A time as this machine's clock and calendar show it."""
+    return f"{datetime.fromtimestamp(ms / 1000).astimezone():%a %Y-%m-%d %H:%M}"
 
 
 def quoted(data: Mapping[str, object], field: str = "text") -> str:

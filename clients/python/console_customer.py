@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import attrs
@@ -10,7 +10,8 @@ import attrs
 from broker.protocol.frames import Event, Notice
 from clients.python.answers import Portal
 from clients.python.commands import text_of
-from clients.python.console import Command, Console, InputError
+from clients.python.console import Command, Console, InputError, lasting, moment
+from clients.python.errors import QueueFull, Refused, WrongState
 from clients.python.following import Item, View
 from clients.python.roles import Customer
 
@@ -18,6 +19,17 @@ _REQUEUED = {
     "handed_back": "was handed back",
     "representative_lost": "lost its representative",
     "signed_out": "lost its representative, who signed out",
+}
+_ROSE = {
+    "sent_back": "somebody who came before you waits again",
+    "priority": "somebody whose request is urgent goes first",
+    "moved_in": "others who came before you were moved to this line",
+    "moved": "this is another line",
+}
+_MOVED = {
+    "wait": "it took too long there",
+    "length": "the line there is long",
+    "staffing": "nobody is there",
 }
 
 
@@ -35,6 +47,8 @@ class CustomerConsole(Console):
     state: str = ""
     place: str = ""
     share: str | None = None
+    skills: Sequence[str] = ()
+    """What whoever helps must have."""
     sure: bool = False
     """The share's first step is done: the next yes is the second."""
 
@@ -47,9 +61,11 @@ class CustomerConsole(Console):
         """Name to (help, what it does)."""
         return {
             "ask": ("ask [TEXT]: ask for help", self._ask),
+            "skills": ("skills [SKILL ...]: what whoever helps must have; say it before you ask", self._skills),
             "pick": ("pick REPRESENTATIVE: ask for somebody (on a pick portal)", self._pick),
             "pin": ("pin DIGITS: the nine digits that you were told", self._pin),
             "position": ("your place in the line", self._position),
+            "request": ("the id of your request, for somebody who would take it", self._request),
             "end": ("stop waiting, or end the conversation", self._end),
             "yes": ("agree to share your screen (it is asked twice)", self._yes),
             "no": ("refuse to share your screen, or stop sharing", self._no),
@@ -61,8 +77,9 @@ class CustomerConsole(Console):
         if self.as_json:
             self.show("portal", page)
         else:
-            state = "" if page.open else " (closed: nobody is signed in)"
-            self.say(f"{page.title or page.portal}{state}. help lists the commands.")
+            self.say(f"{page.title or page.portal}{self._closed(page)}. help lists the commands.")
+            if self._offered():
+                self.say(f"You can ask for: {', '.join(self._offered())}. skills does.")
             for each in page.representatives:
                 self.say(f"  {each.representative:<10} {each.name}")
         await self.follow("me")
@@ -74,6 +91,29 @@ class CustomerConsole(Console):
         visitor = self.does.identity.visitor
         if self.request is not None and visitor is not None and not self.as_json:
             self.say(f"Your request is kept for two minutes. To come back: --visitor {visitor}")
+
+    def _closed(self, page: Portal) -> str:
+        if page.open:
+            return ""
+        if page.opens is not None:
+            return f" (closed; opens {moment(page.opens)})"
+        return " (closed)" if page.mode == "queue" else " (closed: nobody is signed in)"
+
+    def _offered(self) -> Sequence[str]:
+        """The skills that can be asked for where requests enter."""
+        return self.page.subportals[0].skills if self.page is not None and self.page.subportals else ()
+
+    def wrong(self, command: str, exc: InputError | Refused) -> None:
+        """In a customer's words, where it isn't the customer's mistake."""
+        if self.as_json:
+            super().wrong(command, exc)
+        elif isinstance(exc, WrongState) and exc.state == "closed":
+            until = "" if exc.opens is None else f"; it opens {moment(exc.opens)}"
+            self.say(f"! This is closed now{until}.")
+        elif isinstance(exc, QueueFull):
+            self.say(f"! The line is full: {exc.max_waiting} wait. Try again in a while.")
+        else:
+            super().wrong(command, exc)
 
     # --- seeing ----------------------------------------------------------------------------------------
 
@@ -99,9 +139,7 @@ class CustomerConsole(Console):
         data = item.data
         match item.type:
             case "queue.position":
-                about = "" if data["exact"] else "about "
-                self.place = f"You are at place {about}{data['position']}."
-                return self.place
+                return self._placed(data)
             case "request.created":
                 self.request, self.session = str(data["request"]), str(data["session"])
                 self.state = "waiting"
@@ -115,9 +153,19 @@ class CustomerConsole(Console):
             case "request.unplaced":
                 after = "now everybody is asked" if data["broadcast"] else "pick somebody else"
                 return f"{data['representative']} won't come ({data['reason']}): {after}."
+            case "request.moved":
+                why = _MOVED.get(str(data["on"]), _MOVED["wait"])
+                return f"You wait in {data['to']} now and no longer in {data['from']}: {why}. Your wait so far counts."
+            case "request.classified" if data["boost_ms"]:
+                boost = lasting(cast("int", data["boost_ms"]))
+                return f"Your request is {data['class']} now: as if you had come {boost} earlier."
+            case "request.classified":
+                return "Your request is an ordinary one again."
             case "request.ended":
                 self.request = self.session = self.share = None
                 self.state = self.place = ""
+                if data["state"] == "converted":
+                    return "Nobody can help you now: your request has become a support request."
                 return f"It is over ({data['state']})."
             case "session.held" if data["who"] == "representative":
                 return "The representative is reconnecting; your conversation is kept."
@@ -129,6 +177,13 @@ class CustomerConsole(Console):
                 return self._shared(data)
             case _:
                 return None
+
+    def _placed(self, data: Mapping[str, Any]) -> str:
+        place = f"You are at place {'' if data['exact'] else 'about '}{data['position']}"
+        wait = f" It will be about {lasting(data['wait_ms'])}." if data.get("wait_ms") else ""
+        self.place = f"{place}.{wait}"
+        reason = data.get("reason")
+        return self.place if reason is None else f"{place}: {_ROSE.get(reason, _ROSE['sent_back'])}.{wait}"
 
     def _shared(self, data: Mapping[str, object]) -> str:
         state = str(data["state"])
@@ -146,10 +201,25 @@ class CustomerConsole(Console):
         assert self.page is not None
         if self.page.kind == "ask" and not rest:
             raise InputError("ask TEXT: this portal wants to know your question")
-        asked = await self.does.ask(rest or None, name=self.name)
+        asked = await self.does.ask(rest or None, name=self.name, skills=self.skills or None)
         if asked.existing and not self.as_json:
             return "You have asked already."
         return asked
+
+    async def _skills(self, rest: str) -> object:
+        skills, offered = rest.split(), self._offered()
+        for skill in skills:
+            if skill not in offered:
+                raise InputError(f"{skill} can't be asked for; there is {', '.join(offered) or 'nothing'}")
+        self.skills = skills
+        if self.as_json:
+            return skills
+        return f"Whoever helps will have {' and '.join(skills)}." if skills else "Anybody may help."
+
+    async def _request(self, rest: str) -> object:
+        if self.request is None and not self.as_json:
+            return "You have not asked yet."
+        return self.request
 
     async def _pick(self, rest: str) -> object:
         if not rest:

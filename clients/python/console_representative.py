@@ -16,7 +16,7 @@ _ENDS = {
     "accepted": "yours",
     "declined": "declined",
     "expired": "run out",
-    "rescinded": "taken",
+    "rescinded": "taken by hand",
     "revoked": "taken back: the customer is gone",
     "gone": "moved on, because you were away",
 }
@@ -30,6 +30,8 @@ class RepresentativeConsole(Console):
     subportals: Sequence[str] = ()
     offers: Numbers = attrs.field(factory=lambda: Numbers("offer"))
     sessions: Numbers = attrs.field(factory=lambda: Numbers("session"))
+    wrap_ups: Numbers = attrs.field(factory=lambda: Numbers("session to wrap up"))
+    """By the number that the session had."""
     pins: Numbers = attrs.field(factory=lambda: Numbers("pin"))
 
     @property
@@ -45,7 +47,9 @@ class RepresentativeConsole(Console):
             "offline": ("sign out; 'offline back' hands open sessions back to the line", self._offline),
             "accept": ("accept [OFFER]: take it", self._accept),
             "decline": (f"decline [OFFER] [REASON]: refuse it (reason code, {DECLINE_REASON} if none)", self._decline),
+            "take": ("take REQUEST: take it by hand, where its portal lets you", self._take),
             "end": ("end [SESSION]: end the conversation", self._end),
+            "done": ("done [SESSION]: what was to do after it is done, you have room again", self._done),
             "leave": ("leave [SESSION]: hand it back to the line", self._leave),
             "transfer": ("transfer [SESSION] REPRESENTATIVE: offer it to a colleague", self._transfer),
             "share": ("share [SESSION]: ask for the customer's screen", self._share),
@@ -95,6 +99,11 @@ class RepresentativeConsole(Console):
             if not self.as_json:
                 self.say(f"session {number}: {somebody(session)} ({session['subportal']}){quoted(session)}")
             await self.follow(f"session:{session['session']}", snapshot=False)
+        for each in view.data.get("wrap_ups", ()):
+            work = cast("Mapping[str, Any]", each)
+            told = f"session {self._to_wrap_up(work['session'])}: {self._time_left(work['until'])}"
+            if not self.as_json:
+                self.say(told)
         await self._follow_subportals()
 
     async def _follow_subportals(self) -> None:
@@ -123,12 +132,15 @@ class RepresentativeConsole(Console):
             case "offer.renewed":
                 return f"offer {self.offers.add(str(data['offer']))}: {self.seconds_left(data['deadline'])}"
             case "offer.ended":
-                return self._offer_ended(data)
+                return self._offer_ended(item.stream, data)
             case "session.opened" if item.stream == "me":
                 number = self.sessions.add(str(data["session"]))
                 return f"session {number}: you serve {somebody(data)} ({data['subportal']}){quoted(data)}"
             case "session.ended" if item.stream == "me":
-                return f"session {self.sessions.drop(str(data['session']))} is over ({data['reason']})"
+                return self._session_ended(data)
+            case "wrap_up.ended":
+                how = "time is up" if data["reason"] == "expired" else data["reason"]
+                return f"session {self.wrap_ups.drop(str(data['session']))} is wrapped up ({how})"
             case "session.transferred" if item.stream == "me":
                 return self._transferred(data)
             case "session.held" if data["who"] == "customer":
@@ -138,6 +150,10 @@ class RepresentativeConsole(Console):
             case "share.changed":
                 number = self.sessions.add(str(data["session"]))
                 return f"session {number}: the screen share is {data['state']} (by {data['by']})"
+            case "presence.changed" if data.get("reason") == "missed_offers":
+                return (
+                    f"You are {data['presence']}: you missed too many offers in a row. available takes requests again."
+                )
             case "presence.changed":
                 return f"You are {data['presence']}" + (
                     "." if data["by"] == "representative" else f" (by {data['by']})."
@@ -147,16 +163,32 @@ class RepresentativeConsole(Console):
             case _:
                 return None
 
-    def _offer_ended(self, data: Mapping[str, object]) -> str | None:
+    def _session_ended(self, data: Mapping[str, Any]) -> str:
+        number, until = self.sessions.drop(str(data["session"])), data.get("wrap_up")
+        if until is None:
+            return f"session {number} is over ({data['reason']})"
+        self._to_wrap_up(str(data["session"]), number)
+        return f"session {number} is over ({data['reason']}); {self._time_left(until)}"
+
+    def _to_wrap_up(self, session: str, number: int | None = None) -> int:
+        """The number of a session whose places stay taken."""
+        if number is None:
+            number = self.sessions.add(session)
+            self.sessions.drop(session)
+        return self.wrap_ups.keep(number, session)
+
+    def _time_left(self, until: int) -> str:
+        return f"{self.seconds_to(until)} s to wrap it up, done ends that"
+
+    def _offer_ended(self, stream: str, data: Mapping[str, object]) -> str | None:
         number = self.offers.drop(str(data["offer"]))
         if number is None:
             return None  # told already, in another stream
         reason = str(data["reason"])
         by = data.get("representative")
-        if reason == "rescinded" and by == self.does.identity.person:
-            reason = "accepted"
-        who = f" by {by}" if reason == "rescinded" and by else ""
-        return f"offer {number} is {_ENDS.get(reason, reason)}{who}"
+        if reason == "rescinded" and by and stream != "me":  # of a broadcast: who has it. Of others: who had the offer
+            return f"offer {number} is yours" if by == self.does.identity.person else f"offer {number} is taken by {by}"
+        return f"offer {number} is {_ENDS.get(reason, reason)}"
 
     def _transferred(self, data: Mapping[str, object]) -> str:
         session = str(data["session"])
@@ -191,6 +223,15 @@ class RepresentativeConsole(Console):
         if number and not number.isdecimal():
             number, reason = "", rest
         await self.does.decline(self.offers.find(number), reason or DECLINE_REASON)
+        return None
+
+    async def _take(self, rest: str) -> object:
+        if not rest:
+            raise InputError("take REQUEST")
+        return await self.does.take(rest)
+
+    async def _done(self, rest: str) -> object:
+        await self.does.end_wrap_up(self.wrap_ups.find(rest))
         return None
 
     async def _end(self, rest: str) -> object:
@@ -238,7 +279,9 @@ class RepresentativeConsole(Console):
             "presence": self.presence,
             "offers": list(self.offers.ids.values()),
             "sessions": list(self.sessions.ids.values()),
+            "wrap_ups": list(self.wrap_ups.ids.values()),
         }
         if self.as_json:
             return state
-        return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}"
+        wrap_ups = f", to wrap up: {len(self.wrap_ups.ids)}" if self.wrap_ups.ids else ""
+        return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}{wrap_ups}"

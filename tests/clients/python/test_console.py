@@ -14,9 +14,10 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from broker.protocol.frames import Event, Frame, Gap, Notice, Request, Result, Snapshot
+from broker.codes import Code
+from broker.protocol.frames import Event, Fail, Frame, Gap, Notice, Request, Result, Snapshot
 from clients.python import terminal
-from clients.python.console import InputError, Numbers, Say
+from clients.python.console import InputError, Numbers, Say, lasting, moment
 from clients.python.settings import Connected, Disconnected, Settings
 from tests.clients.python.fake_broker import FakeBroker, Peer
 from tests.clients.python.world import NOW, settings
@@ -52,6 +53,7 @@ class Table:
     ) -> None:
         self.broker = broker
         self.values = dict(VALUES)
+        self.refused: dict[str, tuple[Code, dict[str, object]]] = {}
         self.said: list[str] = []
         self._say = say or self.said.append
         self.asked: list[tuple[str, object]] = []
@@ -84,6 +86,9 @@ class Table:
                 answers.append(Snapshot(args["stream"], 0, 0, True, self.snapshots.get(args["stream"], {})))
             return answers
         self.asked.append((request.op, request.args))
+        if request.op in self.refused:
+            code, detail = self.refused[request.op]
+            return [Fail(request.id, int(code), "no", None, detail)]
         return [Result(request.id, self.values.get(request.op, {}))]
 
     async def settle(self) -> list[str]:
@@ -101,6 +106,12 @@ class Table:
         """An event; what is said then."""
         self.broker.publish(stream, type, **data)
         await self.broker.flush()
+        return await self.settle()
+
+    async def placed(self, position: int, **more: object) -> list[str]:
+        """A notice of the customer's place; what is said then."""
+        data: dict[str, object] = {"request": "r_1", "position": position, "exact": True, **more}
+        await self.broker.peers[0].send(Notice("me", "r_1", "queue.position", data))
         return await self.settle()
 
     async def over(self) -> list[str]:
@@ -207,6 +218,58 @@ async def test_what_a_representative_had_is_shown_at_the_start(
     assert (await say.type("quit"))[-1].startswith("You leave with sessions open")
 
 
+async def test_who_wraps_up_sees_how_long_and_ends_it(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    say.snapshots["me"] = {"presence": [PRESENCE], "wrap_ups": [{"session": "s_8", "until": 2**45}]}
+    assert (await say.settle())[-1].startswith("session 1: ")
+    session = {"session": "s_9", "request": "r_9", "subportal": "orders", "representative": "ann"}
+    await say.happens("me", "session.opened", **session)
+    until = NOW + 60_000 + 1  # the fake broker's clock is at 1 ms, so its times seem to be far ahead
+    (line,) = await say.happens("me", "session.ended", session="s_9", reason="customer", wrap_up=until)
+    assert line.startswith("session 2 is over (customer); ")
+    assert line.endswith(" s to wrap it up, done ends that")
+    assert await say.type("status") == ["offline; offers: 0, sessions: 0, to wrap up: 2"]
+    assert await say.type("done") == ["! which session to wrap up? there is 1, 2"]
+    assert await say.type("done 2") == []
+    ended = {"session": "s_9", "representative": "ann", "reason": "done"}
+    assert await say.happens("me", "wrap_up.ended", **ended) == ["session 2 is wrapped up (done)"]
+    ended = {"session": "s_8", "representative": "ann", "reason": "expired"}
+    assert await say.happens("me", "wrap_up.ended", **ended) == ["session 1 is wrapped up (time is up)"]
+    assert await say.type("status") == ["offline; offers: 0, sessions: 0"]
+    assert say.asked == [("wrap_up.end", {"session": "s_9"})]
+
+
+async def test_an_offer_whose_request_is_taken_by_hand_is_nobodys_to_accept(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    await say.settle()
+    await say.happens("me", "offer.made", **OFFER, deadline=2**45)
+    # of an offer to one representative, the event names whom it was made to: not who has the request
+    ended = {"offer": "o_1", "request": "r_1", "reason": "rescinded", "representative": "ann"}
+    assert await say.happens("me", "offer.ended", **ended) == ["offer 1 is taken by hand"]
+
+
+async def test_ones_own_broadcast_is_told_as_such(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    say.snapshots["me"] = {"presence": [{**PRESENCE, "presence": "available"}]}
+    say.snapshots["subportal:orders"] = {"offers": [{**OFFER, "kind": "broadcast"}]}
+    await say.settle()
+    ended = {"offer": "o_1", "request": "r_1", "reason": "rescinded", "representative": "ann"}
+    assert await say.happens("subportal:orders", "offer.ended", **ended) == ["offer 1 is yours"]
+
+
+async def test_who_missed_too_many_offers_is_told_why_it_is_away(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    await say.settle()
+    changed = {"representative": "ann", "presence": "away", "by": "broker", "reason": "missed_offers"}
+    assert await say.happens("me", "presence.changed", **changed) == [
+        "You are away: you missed too many offers in a row. available takes requests again."
+    ]
+
+
 async def test_pins_are_told_with_blanks_and_by_number(autojump_clock: MockClock, representative: Table) -> None:
     say = representative
     await say.settle()
@@ -227,6 +290,7 @@ async def test_pins_are_told_with_blanks_and_by_number(autojump_clock: MockClock
         ("decline 1 lunch", ("offer.decline", {"offer": "o_1", "reason": "lunch"})),
         ("decline lunch", ("offer.decline", {"offer": "o_1", "reason": "lunch"})),
         ("leave", ("session.leave", {"session": "s_9"})),
+        ("take r_7", ("case.take", {"request": "r_7"})),
         ("transfer 1 bo", ("session.transfer", {"session": "s_9", "representative": "bo"})),
     ],
 )
@@ -247,6 +311,8 @@ async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, represen
     assert await say.type("dance") == ["! no command 'dance'; help lists them"]
     assert await say.type("accept") == ["! which offer? there is none"]
     assert await say.type("accept 4") == ["! there is no offer 4"]
+    assert await say.type("take") == ["! take REQUEST"]
+    assert await say.type("done 3") == ["! there is no session to wrap up 3"]
     assert await say.type("transfer") == ["! transfer [SESSION] REPRESENTATIVE"]
     assert await say.type("offline now") == ["! offline, or offline back"]
     assert await say.type("") == []
@@ -284,6 +350,139 @@ async def test_a_customer_asks_waits_is_served_and_shares(autojump_clock: MockCl
     asked = [op for op, _ in say.asked]
     assert asked == ["portal.open", "request.create", "share.accept", "share.confirm", "share.stop", "session.end"]
     assert say.asked[1][1] == {"text": "It hums", "name": "Kim"}
+
+
+async def test_a_customer_sees_place_and_wait_and_why_the_place_rose(
+    autojump_clock: MockClock, customer: Table
+) -> None:
+    say = customer
+    await say.settle()
+    assert await say.placed(3, wait_ms=85_000) == ["You are at place 3. It will be about 2 minutes."]
+    assert await say.placed(4, wait_ms=100_000, reason="priority") == [
+        "You are at place 4: somebody whose request is urgent goes first. It will be about 2 minutes."
+    ]
+    assert await say.type("position") == ["You are at place 4. It will be about 2 minutes."]
+    for reason, words in (
+        ("sent_back", "somebody who came before you waits again"),
+        ("moved_in", "others who came before you were moved to this line"),
+        ("moved", "this is another line"),
+        ("of a later version", "somebody who came before you waits again"),
+    ):
+        assert await say.placed(5, reason=reason) == [f"You are at place 5: {words}."]
+
+
+async def test_a_customer_is_told_what_becomes_of_the_request(autojump_clock: MockClock, customer: Table) -> None:
+    say = customer
+    await say.settle()
+    assert await say.type("request") == ["You have not asked yet."]
+    await say.happens("me", "request.created", **REQUEST)
+    assert await say.type("request") == ["r_1"]
+    classified = {"request": "r_1", "class": "gold", "boost_ms": 120_000}
+    assert await say.happens("me", "request.classified", **classified) == [
+        "Your request is gold now: as if you had come 2 minutes earlier."
+    ]
+    classified = {"request": "r_1", "class": "normal", "boost_ms": 0}
+    assert await say.happens("me", "request.classified", **classified) == ["Your request is an ordinary one again."]
+    for on, why in (
+        ("wait", "it took too long there"),
+        ("length", "the line there is long"),
+        ("staffing", "nobody is there"),
+    ):
+        moved = {"request": "r_1", "from": "orders", "to": "billing", "on": on}
+        assert await say.happens("me", "request.moved", **moved) == [
+            f"You wait in billing now and no longer in orders: {why}. Your wait so far counts."
+        ]
+    assert await say.happens("me", "request.ended", request="r_1", state="converted") == [
+        "Nobody can help you now: your request has become a support request."
+    ]
+    assert await say.type("end") == ["! there is nothing to end"]
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ({"opens": NOW}, f"Help (closed; opens {moment(NOW)}). help lists the commands."),
+        ({}, "Help (closed). help lists the commands."),
+        ({"mode": "web"}, "Help (closed: nobody is signed in). help lists the commands."),
+    ],
+)
+async def test_a_customer_sees_whether_and_when_it_is_open(
+    autojump_clock: MockClock, customer: Table, page: dict[str, object], said: str
+) -> None:
+    customer.values["portal.open"] = {**PORTAL, "open": False, "representatives": [], **page}
+    assert await customer.settle() == [said]
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "said"),
+    [
+        (Code.WRONG_STATE, {"state": "closed", "opens": NOW}, f"! This is closed now; it opens {moment(NOW)}."),
+        (Code.WRONG_STATE, {"state": "closed"}, "! This is closed now."),
+        (Code.WRONG_STATE, {"state": "pin"}, "! request.create: no (2410)"),
+        (Code.QUEUE_FULL, {"subportal": "s", "max_waiting": 50}, "! The line is full: 50 wait. Try again in a while."),
+    ],
+)
+async def test_a_customer_who_can_not_ask_is_told_why(
+    autojump_clock: MockClock, customer: Table, code: Code, detail: dict[str, object], said: str
+) -> None:
+    customer.refused["request.create"] = code, detail
+    await customer.settle()
+    assert await customer.type("ask It hums") == [said]
+
+
+async def test_a_customer_may_say_what_the_helper_must_have(autojump_clock: MockClock, customer: Table) -> None:
+    say = customer
+    entrance = {"subportal": "s", "open": True, "skills": ["german", "chess"]}
+    say.values["portal.open"] = {**PORTAL, "subportals": [entrance], "representatives": []}
+    assert (await say.settle())[-1] == "You can ask for: german, chess. skills does."
+    assert await say.type("skills dancing") == ["! dancing can't be asked for; there is german, chess"]
+    assert await say.type("skills german chess") == ["Whoever helps will have german and chess."]
+    await say.type("ask It hums")
+    assert await say.type("skills") == ["Anybody may help."]
+    await say.type("ask It howls")
+    assert say.asked[1:] == [
+        ("request.create", {"text": "It hums", "name": "Kim", "skills": ["german", "chess"]}),
+        ("request.create", {"text": "It howls", "name": "Kim"}),
+    ]
+
+
+async def test_a_customer_of_a_portal_without_skills_can_ask_for_none(
+    autojump_clock: MockClock, customer: Table
+) -> None:
+    await customer.settle()
+    assert await customer.type("skills german") == ["! german can't be asked for; there is nothing"]
+
+
+async def test_json_gives_refusals_ids_and_skills_as_they_are(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    async with trio.open_nursery() as nursery:
+        say = Table(broker, "customer", nursery, as_json=True)
+        say.refused["request.create"] = Code.WRONG_STATE, {"state": "closed", "opens": NOW}
+        await say.settle()
+        (said,) = await say.type("ask It hums")
+        assert json.loads(said) == {
+            "command": "ask",
+            "error": "request.create: no (2410)",
+            "code": 2410,
+            "detail": {"state": "closed", "opens": NOW},
+        }
+        assert [json.loads(line)["value"] for line in await say.type("request")] == [None]
+        assert [json.loads(line)["value"] for line in await say.type("skills")] == [[]]
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [
+        (0, "0 seconds"),
+        (5_000, "5 seconds"),
+        (59_001, "1 minute"),
+        (61_000, "2 minutes"),
+        (5_400_000, "90 minutes"),
+        (5_401_000, "2 hours"),
+    ],
+)
+def test_a_duration_is_told_as_people_say_it(ms: int, said: str) -> None:
+    assert lasting(ms) == said
 
 
 async def test_a_customer_is_told_how_to_come_back(autojump_clock: MockClock, customer: Table) -> None:
