@@ -16,12 +16,17 @@ import attrs
 import trio
 
 from clients.python.demo_crash import crash
+from clients.python.demo_rules import RULES
 from clients.python.demo_stage import ACCOUNT, DiffersError, OwnBroker, Stage, own_broker
 from clients.python.demo_stories import NAMES, STORIES, Story
 from clients.python.errors import HuntgroupError, UnreachableError
 from clients.python.visible import visible
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
+PLAYED: Final = (*STORIES, *RULES)
+"""Against any demo broker; the one that kills it comes after them."""
+PEOPLE: Final = {**dict.fromkeys(NAMES, "representative"), "mia": "manager", "robot": "service"}
+"""Who signs in with a token, as what."""
 STORY_TIME: Final = 120.0  # seconds for one story; each wait in it is bounded far below
 
 
@@ -40,7 +45,7 @@ class Told:
 def run(args: argparse.Namespace) -> int:
     """Play and print."""
     only = getattr(args, "only", None) or ""
-    names = [*(story.__name__ for story in STORIES), crash.__name__]
+    names = [*(story.__name__ for story in PLAYED), crash.__name__]
     if not any(only in name for name in names):
         print(f"huntgroup: no story has {only!r} in its name; there are {', '.join(names)}", file=sys.stderr)
         return USAGE
@@ -81,7 +86,7 @@ async def _all(server: str | None, data: str | None, only: str, say: Say) -> lis
     async with own_broker() as broker:
         url, tokens = (broker.url, broker.tokens) if server is None else (server, await _tokens(data))
         say(f"playing on {url}")
-        plays = [(story, url, tokens) for story in STORIES]
+        plays = [(story, url, tokens) for story in PLAYED]
         plays.append((_killing(broker), broker.url, broker.tokens))
         return [await _play(*play, say) for play in plays if only in play[0].__name__]
 
@@ -97,8 +102,8 @@ def _killing(broker: OwnBroker) -> Story:
 async def _tokens(data: str | None) -> Mapping[str, str]:
     """Sign-ins for a broker that runs on this data folder, made as an operator makes them."""
     tokens = {}
-    for person in NAMES:
-        command = [sys.executable, "-m", "broker", "token", ACCOUNT, person, "representative", "--data", data or ""]
+    for person, role in PEOPLE.items():
+        command = [sys.executable, "-m", "broker", "token", ACCOUNT, person, role, "--data", data or ""]
         made = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
         if made.returncode != 0:
             raise NoTokensError(

@@ -20,7 +20,7 @@ from broker.protocol.frames import Event, Notice
 from clients.python.client import open_client
 from clients.python.errors import HuntgroupError, UnreachableError, WrongState
 from clients.python.following import Item
-from clients.python.roles import Customer, Representative, Role
+from clients.python.roles import Customer, Manager, Representative, Role, Service
 from clients.python.settings import Auth, Settings
 
 WAIT: Final = 15.0  # seconds a story waits for anything: three times what a busy machine takes
@@ -58,6 +58,12 @@ class Eyes:
             item for item in self.items if isinstance(item, Event) and item.type == type and _has(item.data, fields)
         ]
 
+    def notices(self, type: str, **fields: object) -> list[Notice]:
+        """The same of notices."""
+        return [
+            item for item in self.items if isinstance(item, Notice) and item.type == type and _has(item.data, fields)
+        ]
+
     async def event(self, type: str, **fields: object) -> Event:
         """The first such event, once it is seen. DiffersError if it doesn't come."""
         return await self._until(f"{type} {fields or ''}", lambda: next(iter(self.events(type, **fields)), None))
@@ -65,11 +71,9 @@ class Eyes:
     async def notice(self, type: str, **fields: object) -> Notice:
         """The same for a notice."""
 
-        def found() -> Notice | None:
-            notices = (item for item in self.items if isinstance(item, Notice) and item.type == type)
-            return next((item for item in notices if _has(item.data, fields)), None)
-
-        return await self._until(f"the notice {type} {fields or ''}", found)
+        return await self._until(
+            f"the notice {type} {fields or ''}", lambda: next(iter(self.notices(type, **fields)), None)
+        )
 
     async def _until(self, what: str, look: Callable[[], T | None]) -> T:
         with trio.move_on_after(WAIT):
@@ -107,11 +111,11 @@ class Actor(Generic[A]):
 
 @attrs.define(eq=False)
 class Stage:
-    """Where a story plays: a broker, and sign-ins for its representatives."""
+    """Where a story plays: a broker, and sign-ins for its people."""
 
     url: str
     tokens: Mapping[str, str]
-    """Representative to token."""
+    """Representative, manager or service to token."""
     nursery: trio.Nursery
     tell: Callable[[str, str], None]
     """(who, what it saw): printed."""
@@ -134,6 +138,23 @@ class Stage:
             finally:
                 with trio.move_on_after(WAIT, shield=True), suppress(HuntgroupError):
                     await does.set_presence("offline", sessions="hand_back")
+
+    @asynccontextmanager
+    async def manager(self) -> AsyncIterator[Actor[Manager]]:
+        """Mia, who watches the account."""
+        async with open_client(self.url, Auth(token=self.tokens["mia"]), Manager) as does:
+            yield await self._watching("mia", does)
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator[Actor[Service]]:
+        """A program that knows the customers."""
+        async with open_client(self.url, Auth(token=self.tokens["robot"]), Service) as does:
+            yield await self._watching("robot", does)
+
+    async def _watching(self, name: str, does: A) -> Actor[A]:
+        actor = Actor(name, does, Eyes(), self.nursery)
+        await actor.follow("account")
+        return actor
 
     @asynccontextmanager
     async def customer(

@@ -34,9 +34,9 @@ async def pick(stage: Stage) -> None:
         asked = await kim.does.ask(representative="bo", name="Kim")
         offer = await bo.eyes.event("offer.made", request=asked.request, kind="direct")
         stage.tell("bo", f"is asked for by {offer.data['name']}")
-        await _taken(stage, bo, kim, asked.request, str(offer.data["offer"]))
+        await serve(stage, bo, kim, asked.request, str(offer.data["offer"]))
         must("offers ann was made", 0, len(ann.eyes.events("offer.made")))
-        await _ended(stage, kim, bo, str(asked.session))
+        await hang_up(stage, kim, bo, str(asked.session))
 
 
 async def ask(stage: Stage) -> None:
@@ -58,11 +58,11 @@ async def _broadcast(stage: Stage, portal: str, subportal: str, text: str | None
         for actor, offer in zip((ann, bo), offers, strict=True):
             stage.tell(actor.name, f"sees {offer.data['name']} ask: {offer.data.get('text', '(pressed the button)')}")
             must("the text shown", text, offer.data.get("text"))
-        await _taken(stage, ann, kim, asked.request, str(offers[0].data["offer"]))
+        await serve(stage, ann, kim, asked.request, str(offers[0].data["offer"]))
         gone = await bo.eyes.event("offer.ended", request=asked.request)
         stage.tell("bo", f"sees it go to {gone.data['representative']}")
         must("who has it, to bo", ("rescinded", "ann"), (gone.data["reason"], gone.data["representative"]))
-        await _ended(stage, kim, ann, str(asked.session))
+        await hang_up(stage, kim, ann, str(asked.session))
 
 
 async def pin(stage: Stage) -> None:
@@ -103,7 +103,7 @@ async def _redeemed(stage: Stage, ann: Actor[Representative], kim: Actor[Custome
     must("whom the pin leads to", ("ann", NAMES["ann"]), (redeemed.representative, redeemed.name))
     opened = await ann.eyes.event("session.opened", session=redeemed.session)
     stage.tell("ann", f"has {opened.data['name']} on the line")
-    await _ended(stage, kim, ann, redeemed.session)
+    await hang_up(stage, kim, ann, redeemed.session)
 
 
 async def queue_ask(stage: Stage) -> None:
@@ -124,8 +124,8 @@ async def queue_ask(stage: Stage) -> None:
         must("who is offered first", True, offers[0].offset < offers[1].offset)
         stage.tell("ann", f"is offered {offers[0].data['name']}, then {offers[1].data['name']}")
         for actor, asked, offer in ((kim, first, offers[0]), (lea, second, offers[1])):
-            await _taken(stage, ann, actor, asked.request, str(offer.data["offer"]))
-            await _ended(stage, actor, ann, str(asked.session))
+            await serve(stage, ann, actor, asked.request, str(offer.data["offer"]))
+            await hang_up(stage, actor, ann, str(asked.session))
 
 
 async def queue_button(stage: Stage) -> None:
@@ -134,8 +134,8 @@ async def queue_button(stage: Stage) -> None:
         asked = await kim.does.ask(name="Kim")
         offer = await ann.eyes.event("offer.made", request=asked.request, kind="queue")
         stage.tell("ann", f"is offered {offer.data['name']}, who pressed the button")
-        await _taken(stage, ann, kim, asked.request, str(offer.data["offer"]))
-        await _ended(stage, kim, ann, str(asked.session))
+        await serve(stage, ann, kim, asked.request, str(offer.data["offer"]))
+        await hang_up(stage, kim, ann, str(asked.session))
 
 
 async def race(stage: Stage) -> None:
@@ -173,7 +173,7 @@ async def race(stage: Stage) -> None:
         stage.tell("kim", f"is served by {assigned.data['name']}")
         must("who serves the customer", winners[0], assigned.data["representative"])
         winner = next(actor for actor in racers if actor.name == winners[0])
-        await _ended(stage, kim, winner, str(asked.session))
+        await hang_up(stage, kim, winner, str(asked.session))
         must("assignments the customer was told of", 1, len(kim.eyes.events("request.assigned")))
 
 
@@ -198,8 +198,8 @@ async def timeout(stage: Stage) -> None:
             must("why the late yes is refused", "expired", gone.reason)
         else:
             must("a late yes", "refused", "accepted")
-        await _taken(stage, second, kim, asked.request, str(again.data["offer"]))
-        await _ended(stage, kim, second, str(asked.session))
+        await serve(stage, second, kim, asked.request, str(again.data["offer"]))
+        await hang_up(stage, kim, second, str(asked.session))
 
 
 async def _first_offered(
@@ -238,7 +238,7 @@ async def cable(stage: Stage) -> None:
     ):
         first = await kim.does.ask("It hums", name="Kim")
         offer = await ann.eyes.event("offer.made", request=first.request)
-        await _taken(stage, ann, kim, first.request, str(offer.data["offer"]))
+        await serve(stage, ann, kim, first.request, str(offer.data["offer"]))
         session = str(first.session)
         await kim.follow(f"session:{session}", 0)
         second = await lea.does.ask("It howls", name="Lea")
@@ -265,9 +265,9 @@ async def cable(stage: Stage) -> None:
         stage.tell("ann", "is in the same session")
         offsets = [item.offset for item in ann.eyes.items if hasattr(item, "offset")]
         must("what ann saw", list(range(offsets[0], offsets[0] + len(offsets))), offsets)
-        await _taken(stage, bo, lea, second.request, str(moved.data["offer"]))
-        await _ended(stage, lea, bo, str(second.session))
-        await _ended(stage, kim, ann, session)
+        await serve(stage, bo, lea, second.request, str(moved.data["offer"]))
+        await hang_up(stage, lea, bo, str(second.session))
+        await hang_up(stage, kim, ann, session)
 
 
 async def _look(stage: Stage, who: Actor[Representative]) -> View:
@@ -282,7 +282,7 @@ async def _look(stage: Stage, who: Actor[Representative]) -> View:
     raise AssertionError("a subscription ends only by an error")
 
 
-async def _taken(stage: Stage, who: Actor[Representative], customer: Actor[Customer], request: str, offer: str) -> None:
+async def serve(stage: Stage, who: Actor[Representative], customer: Actor[Customer], request: str, offer: str) -> None:
     """A representative accepts; both sides are told."""
     accepted = await who.does.accept(offer)
     must("the request accepted", request, accepted.request)
@@ -294,7 +294,7 @@ async def _taken(stage: Stage, who: Actor[Representative], customer: Actor[Custo
     )
 
 
-async def _ended(stage: Stage, customer: Actor[Customer], who: Actor[Representative], session: str) -> None:
+async def hang_up(stage: Stage, customer: Actor[Customer], who: Actor[Representative], session: str) -> None:
     """The customer ends the conversation; both sides are told."""
     await customer.does.end(session)
     ended = await who.eyes.event("session.ended", session=session)

@@ -1,6 +1,7 @@
 """``huntgroup demo --check``: every story as it must be, and what differs is found."""
 
 # covers: clients/python/demo_stage.py clients/python/demo_stories.py clients/python/demo_crash.py
+# covers: clients/python/demo_rules.py
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ from clients.python import demo as check
 from clients.python import demo_stage
 from clients.python.demo_crash import crash
 from clients.python.demo_stage import DiffersError, Eyes, Stage, must
-from clients.python.demo_stories import STORIES, Story
+from clients.python.demo_stories import Story
 from clients.python.errors import NoSuch
 
-NAMES = [story.__name__ for story in STORIES]
+NAMES = [story.__name__ for story in check.PLAYED]
 
 
 def arguments(*, server: str | None = None, data: str | None = None, only: str = "") -> argparse.Namespace:
@@ -101,7 +102,7 @@ def test_the_commands_of_the_tutorial_work_where_make_run_leaves_one() -> None:
 
 
 def test_every_kind_in_every_mode_has_its_story() -> None:
-    told = [str(story.__doc__) for story in STORIES]
+    told = [str(story.__doc__) for story in check.PLAYED]
     for each in (
         "web, pick",
         "web, ask",
