@@ -45,7 +45,7 @@ def test_everybody_sees_what_they_must(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_broker_that_runs_is_checked_with_sign_ins_of_its_data_folder(
     demo: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert check.run(arguments(server=demo["url"], data=demo["data"], only="queue_button")) == 0
+    assert check.run(arguments(server=demo["url"], data=demo["data"], only="by_hand")) == 0
     assert json.loads(capsys.readouterr().out)["played"] == 1
 
 
@@ -115,6 +115,12 @@ def test_every_kind_in_every_mode_has_its_story() -> None:
         assert sum(text.startswith(each) for text in told) == 1
 
 
+def test_each_story_is_told_in_a_line_of_its_own() -> None:
+    about = [str(story.__doc__).strip().split("\n")[0] for story in check.PLAYED]
+    assert len(set(about)) == len(about) == len(set(NAMES))
+    assert all(line.endswith(".") for line in about)
+
+
 async def differing(stage: Stage) -> None:
     """A story."""
     stage.tell("kim", "sees something else")
@@ -169,6 +175,7 @@ async def test_eyes_wait_for_what_is_not_seen_yet_and_give_up(
         nursery.start_soon(later)
         assert await eyes.event("offer.made", kind="queue") == event
         assert await eyes.notice("queue.position", position=2) == notice
+    assert (eyes.notices("queue.position"), eyes.notices("queue.position", position=3)) == ([notice], [])
     with pytest.raises(DiffersError, match="in vain"):
         await eyes.event("offer.made", kind="direct")
     assert trio.current_time() >= demo_stage.WAIT
