@@ -76,6 +76,7 @@ RECENT_OFFERS: Final = 4096  # ended offers remembered, so that a late accept le
 MAX_WAITING: Final = 200_000  # requests waiting in one sub-portal's line
 MAX_PINS: Final = 64  # live pins of one representative
 MAX_DECISIONS: Final = 100  # decisions about one request that are explained at once: the last ones
+LISTED_CASES: Final = 100  # requests of a line told at once: more than a page shows
 MAX_CANDIDATES: Final = 100  # representatives whose part in a decision is told one by one; the others are counted
 LISTED_PINS: Final = 256  # pins of one representative that pin.list remembers, ended ones included
 MAX_PORTALS: Final = 1000

@@ -5,11 +5,53 @@ It costs the sub-portal no turn and the representative no number; what is counte
 
 from __future__ import annotations
 
+from broker import limits
 from broker.codes import Code
 from broker.desk import offers
+from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, State
 from broker.protocol import ops
+
+
+def listed(state: State, command: ops.CaseList, context: Context) -> Decision | Refusal:
+    """A page of a line."""
+    assert context.identity is not None
+    subportal = state.subportals.get(command.subportal)
+    if subportal is None:
+        return no_such("sub-portal")
+    tells = context.identity.role is Role.REPRESENTATIVE
+    if tells:
+        person = state.representatives.get(context.identity.person)
+        if person is None or command.subportal not in state.teams[person.team].subportals:
+            return no_such("sub-portal")
+        if state.portals[subportal.portal].take == "off":
+            return _off(subportal.portal)
+    first = command.from_ or 1
+    return Decision(
+        value={
+            "waiting": len(state.router.lines[command.subportal].order),
+            "requests": [
+                _shown(state.requests[name], place, tells=tells)
+                for place, name in state.router.in_line(command.subportal, first, limits.LISTED_CASES)
+            ],
+        }
+    )
+
+
+def _shown(request: Request, place: int, *, tells: bool) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "request": request.request,
+        "position": place,
+        "state": request.state,
+        "class": request.class_,
+        "arrived": request.arrived,
+    }
+    return {**shown, "name": request.name, "text": request.text} if tells else shown
+
+
+def _off(portal: str) -> Refusal:
+    return Refusal(Code.NOT_ALLOWED, f"nothing of portal {portal} is taken by hand: its take is off")
 
 
 def take(state: State, command: ops.CaseTake, context: Context) -> Decision | Refusal:
@@ -21,7 +63,7 @@ def take(state: State, command: ops.CaseTake, context: Context) -> Decision | Re
         return no_such("request")
     take = state.portals[request.portal].take
     if take == "off":
-        return Refusal(Code.NOT_ALLOWED, f"nothing of portal {request.portal} is taken by hand: its take is off")
+        return _off(request.portal)
     if (refusal := _cannot(state, request, person)) is not None:
         return refusal
     if take == "head" and request.discipline == "queue" and state.router.position(request.request) != 1:

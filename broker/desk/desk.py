@@ -62,6 +62,7 @@ RULES: dict[type, Rule] = {
     ops.RequestPick: requests.pick,
     ops.RequestClassify: requests.classify,
     ops.RequestWithdraw: requests.withdraw,
+    ops.CaseList: by_hand.listed,
     ops.CaseTake: by_hand.take,
     ops.CaseAssign: by_hand.assign,
     ops.WrapUpEnd: wrap_up.end,

@@ -324,4 +324,5 @@ def round_started(state: State, event: e.RoundStarted, t: int) -> None:
 
 
 def broadcast_declined(state: State, event: e.BroadcastDeclined, t: int) -> None:
-    """Apply ``BroadcastDeclined``: it is still open for the others."""
+    """Apply ``BroadcastDeclined``: it is still open for the others, and whoever declined is there."""
+    state.representatives[event.representative].missed = 0

@@ -143,7 +143,7 @@ def _team(state: State, name: str) -> Iterator[Part]:
             "representative": member,
             "name": person.name,
             "presence": person.presence,
-            "load": len(person.sessions),
+            "load": state.router.members[member].load,
             "offers": len(person.offers),
             "capacity": person.capacity,
         }

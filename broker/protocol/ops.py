@@ -70,6 +70,16 @@ class RequestWhy:
 
 
 @attrs.define
+class CaseList:
+    """The requests that stand in a sub-portal's line, the first in line first, at most 100: for representatives who
+    serve it and may take some by hand, and for managers. Names and texts are told to representatives alone."""
+
+    OP: ClassVar[str] = "case.list"
+    subportal: str
+    from_: int | None = None
+
+
+@attrs.define
 class CaseTake:
     """Take a waiting request by hand, as far as its portal lets representatives (take: any, head, off). Pending offers
     of it are rescinded."""
@@ -337,6 +347,7 @@ Command = (
     | RequestPick
     | RequestClassify
     | RequestWhy
+    | CaseList
     | CaseTake
     | CaseAssign
     | WrapUpEnd
@@ -376,6 +387,7 @@ OPS: Final[dict[str, type[Command]]] = {
         RequestPick,
         RequestClassify,
         RequestWhy,
+        CaseList,
         CaseTake,
         CaseAssign,
         WrapUpEnd,

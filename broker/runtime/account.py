@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
@@ -25,6 +25,22 @@ class Standing(Enum):
     SETTLING = "settling"
     """Its desk can't be trusted any more (a bug); what was decided before is still being committed."""
     UP = "up"
+
+
+class Known(NamedTuple):
+    """What a customer was told of its place, and on what it rested."""
+
+    subportal: str
+    boost: int
+    shown: int
+
+    def differs(self, before: Known, moved_by: str) -> str | None:
+        """Why the place rose since then, if it did."""
+        if self.subportal != before.subportal:
+            return "moved"
+        if self.shown <= before.shown:
+            return None
+        return "reclassified" if self.boost < before.boost else moved_by
 
 
 @attrs.define(eq=False)
@@ -50,8 +66,8 @@ class Account:
     """Shares whose end is decided and not committed: their consent must not come alive on its commit."""
     parts: deque[Part] = attrs.field(factory=deque)
     """Its uncommitted parts of batches, oldest first."""
-    told: dict[str, tuple[str, int]] = attrs.field(factory=dict)
-    """Request to the place in the line last told."""
+    told: dict[str, Known] = attrs.field(factory=dict)
+    """Request to what was last told of its place."""
     told_seq: int = -1
     """``seq`` when places were last told."""
     next_place: dict[str, int] = attrs.field(factory=dict)

@@ -11,7 +11,7 @@ import attrs
 from broker.limits import POSITIONS_EXACT
 from broker.protocol.codec import pack
 from broker.protocol.frames import Notice
-from broker.runtime.account import Account
+from broker.runtime.account import Account, Known
 from broker.runtime.batches import Later
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
@@ -31,8 +31,7 @@ class Told:
 
     request: str
     customer: str
-    subportal: str
-    shown: int
+    known: Known
     data: Mapping[str, object]
 
 
@@ -79,21 +78,20 @@ class Notices:
         retell, account.retell = account.retell, set()
         for subportal, length in sorted(account.desk.lines(), key=lambda line: line[1]):  # short ones first
             total += length
+            boosts = account.desk.state.requests
             wait, moved_by = account.desk.waits(subportal), account.desk.moved_by(subportal)
             for first, count in self._windows(account, subportal, length, most - looked):
                 looked += count
                 for request, customer, place in account.desk.positions(subportal, first, count):
                     shown = place if place <= POSITIONS_EXACT else -(-place // _TENS) * _TENS
-                    known = account.told.get(request)
-                    if customer in account.people and (known != (subportal, shown) or customer in retell):
+                    known, now = account.told.get(request), Known(subportal, boosts[request].boost, shown)
+                    if customer in account.people and (known != now or customer in retell):
                         data: dict[str, object] = {"position": shown, "exact": shown <= POSITIONS_EXACT}
                         if wait is not None:
                             data["wait_ms"] = -round(-wait(place) // WAIT_STEP) * WAIT_STEP
-                        if known is not None and known[0] != subportal:
-                            data["reason"] = "moved"
-                        elif known is not None and shown > known[1]:
-                            data["reason"] = moved_by
-                        told.append(Told(request, customer, subportal, shown, data))
+                        if known is not None and (why := now.differs(known, moved_by)) is not None:
+                            data["reason"] = why
+                        told.append(Told(request, customer, now, data))
         if looked >= total:
             account.told_seq = account.seq
             account.next_place.clear()
@@ -129,7 +127,7 @@ class Notices:
             if person is None:
                 continue
             if self._to(person.connections, one.request, {"request": one.request, **one.data}):
-                account.told[one.request] = (one.subportal, one.shown)
+                account.told[one.request] = one.known
                 self.positions += 1
 
     def _to(self, connections: Iterable[Connection], request: str, data: Mapping[str, object]) -> bool:

@@ -82,6 +82,22 @@ class Accepted:
 
 
 @attrs.frozen(kw_only=True)
+class Waiting:
+    """A request that stands in a line (``case.list``)."""
+
+    request: str
+    position: int
+    state: str
+    """waiting or offered."""
+    class_: str
+    arrived: int
+    """ms since 1970 UTC."""
+    name: str | None = attrs.field(metadata={TEXT: True})
+    text: str | None = attrs.field(metadata={TEXT: True})
+    """Both None for managers, and where the customer gave none."""
+
+
+@attrs.frozen(kw_only=True)
 class MadePin:
     """A pin to tell a customer (``pin.create``)."""
 

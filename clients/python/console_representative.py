@@ -47,6 +47,7 @@ class RepresentativeConsole(Console):
             "offline": ("sign out; 'offline back' hands open sessions back to the line", self._offline),
             "accept": ("accept [OFFER]: take it", self._accept),
             "decline": (f"decline [OFFER] [REASON]: refuse it (reason code, {DECLINE_REASON} if none)", self._decline),
+            "waiting": ("waiting SUBPORTAL: who stands in its line, to take one", self._waiting),
             "take": ("take REQUEST: take it by hand, where its portal lets you", self._take),
             "end": ("end [SESSION]: end the conversation", self._end),
             "done": ("done [SESSION]: what was to do after it is done, you have room again", self._done),
@@ -224,6 +225,16 @@ class RepresentativeConsole(Console):
             number, reason = "", rest
         await self.does.decline(self.offers.find(number), reason or DECLINE_REASON)
         return None
+
+    async def _waiting(self, rest: str) -> object:
+        if not rest:
+            raise InputError("waiting SUBPORTAL")
+        found = await self.does.waiting(rest)
+        if self.as_json:
+            return [attrs.asdict(each) for each in found]
+        for each in found:
+            self.say(f"{each.position}. {each.request} {each.name or 'somebody'}: {each.text or '-'} ({each.state})")
+        return None if found else "nobody waits there"
 
     async def _take(self, rest: str) -> object:
         if not rest:

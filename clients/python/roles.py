@@ -140,6 +140,11 @@ class Representative(Role):
         """Refuse an offer; it goes to the next."""
         await self.request(ops.OfferDecline(offer, reason))
 
+    async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:
+        """Up to 100 requests that stand in the line of a sub-portal that it serves, from place ``first`` (1) on.
+        ``NotAllowed`` where the portal lets nobody take them by hand."""
+        return await _listed(self, subportal, first)
+
     async def take(self, request: str) -> answers.Accepted:
         """Take a waiting request by hand. ``NotAllowed`` where its portal lets nobody; ``WrongState`` if it isn't the
         first in line and only that may be taken, if somebody has it, or without room for it."""
@@ -184,6 +189,11 @@ class Representative(Role):
         await self.request(ops.ShareStop(share))
 
 
+async def _listed(role: Role, subportal: str, first: int | None) -> list[answers.Waiting]:
+    told = (await role.request(ops.CaseList(subportal, first)))["requests"]
+    return [read(answers.Waiting, each) for each in told]
+
+
 @attrs.frozen
 class _Overseer(Role):
     """What managers and services can both ask."""
@@ -202,6 +212,10 @@ class _Overseer(Role):
 @attrs.frozen
 class Manager(_Overseer):
     """Somebody who sets the account up. Events: ``account``, ``team:<id>``, ``subportal:<id>``."""
+
+    async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:
+        """Up to 100 requests that stand in a sub-portal's line, from place ``first`` (1) on; no names or texts."""
+        return await _listed(self, subportal, first)
 
     async def assign(self, request: str, representative: str) -> answers.Accepted:
         """Give a waiting request to somebody who is signed in. ``WrongState`` without room for it, or if somebody has

@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 
+from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
 from broker.desk.commands import BrokerStart
 from broker.protocol import ops
 from broker.units import SECONDS
-from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
+from tests.support.builders import (
+    START,
+    customer,
+    manager,
+    offer_id,
+    personal,
+    representative,
+    request_id,
+    session_id,
+)
 from tests.support.routed import MIA, Routed
 from tests.support.scene import of
 
@@ -281,3 +291,38 @@ def test_what_was_moved_to_a_line_that_one_serves_can_be_taken_as_its_portal_say
     scene.ok(ops.RequestCreate(None, personal("?")), customer("carl"), "two")
     scene.refused(take("one"), ANN, Code.NO_SUCH)
     scene.ok(take("two"), ANN)
+
+
+def test_a_line_is_listed_for_those_who_may_take_from_it() -> None:
+    scene = office("ann", take="head")
+    scene.portal("other", "ask", "queue")
+    for name in ("one", "two", "three"):
+        scene.ask(name)
+        scene.pass_time(1000)
+    told = scene.ok(ops.CaseList("help", 2), representative("ann")).value
+    assert told["waiting"] == 3
+    found = told["requests"]
+    assert isinstance(found, list)
+    assert [(one["request"], one["position"], one["state"], one["class"]) for one in found] == [
+        (request_id("two"), 2, "waiting", "normal"),
+        (request_id("three"), 3, "waiting", "normal"),
+    ]
+    assert [one["arrived"] for one in found] == [START + 1000, START + 2000]
+    assert all(one["text"] is not None for one in found)
+    overseen = scene.ok(ops.CaseList("help"), manager()).value["requests"]
+    assert isinstance(overseen, list)
+    assert len(overseen) == 3
+    assert not any({"name", "text"} & set(one) for one in overseen)
+    scene.refused(ops.CaseList("nowhere"), manager(), Code.NO_SUCH)
+    scene.refused(ops.CaseList("other"), representative("ann"), Code.NO_SUCH)
+    scene.refused(ops.CaseList("help"), representative("nobody"), Code.NO_SUCH)
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"]), manager())
+    scene.refused(ops.CaseList("help"), representative("ann"), Code.NOT_ALLOWED)
+
+
+def test_a_page_of_a_line_is_bounded() -> None:
+    scene = office()
+    for number in range(limits.LISTED_CASES + 1):
+        scene.ask(f"n{number}")
+    told = scene.ok(ops.CaseList("help"), manager()).value
+    assert (told["waiting"], len(told["requests"])) == (limits.LISTED_CASES + 1, limits.LISTED_CASES)  # type: ignore[arg-type]

@@ -162,3 +162,15 @@ def test_a_long_list_comes_in_parts() -> None:
     assert isinstance(first, dict)
     assert isinstance(second, dict)
     assert (len(first["representatives"]), len(second["representatives"])) == (PART_ITEMS, 1)
+
+
+def test_a_team_shows_the_load_that_its_events_tell() -> None:
+    scene = office("ann", capacity=4)
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], places=2, wrap_up_ms=60_000), manager())
+    session = scene.assign("carl", "ann")
+    for _ in range(2):
+        (part,) = shown(scene, "team:blue")
+        assert isinstance(part, dict)
+        assert part["representatives"][0]["load"] == 2
+        if session in scene.desk.state.sessions:
+            scene.end(session)

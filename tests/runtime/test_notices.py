@@ -137,7 +137,7 @@ async def test_a_place_that_rises_for_a_class_or_a_move_says_so(autojump_clock: 
             classes=[{"class": "gold", "boost_ms": 60_000}],
         )
         await boss.write(
-            "subportal.put", subportal="help-2", overflow=[{"on": "wait", "after_ms": 5000, "to": "help-1"}]
+            "subportal.put", subportal="help-2", overflow=[{"on": "wait", "after_ms": 9000, "to": "help-1"}]
         )
         other = await b.customer()
         await other.ask("subscribe", stream="me", from_="now")
@@ -146,6 +146,12 @@ async def test_a_place_that_rises_for_a_class_or_a_move_says_so(autojump_clock: 
         await trio.sleep(2.1)
         assert (places(first), places(second), places(other)) == ([(1, None)], [(2, None)], [(1, None)])
         request = (await second.ask("portal.open"))["request"]
+        await boss.write("request.classify", request=request, **{"class": "gold"})
+        await trio.sleep(2.1)
+        assert (places(first), places(second)) == ([(2, "priority")], [(1, None)])
+        await boss.write("request.classify", request=request, **{"class": "normal"})
+        await trio.sleep(2.1)
+        assert (places(first), places(second)) == ([(1, None)], [(2, "reclassified")])
         await boss.write("request.classify", request=request, **{"class": "gold"})
         await trio.sleep(2.1)
         assert (places(first), places(second)) == ([(2, "priority")], [(1, None)])

@@ -138,7 +138,7 @@ def test_the_picture_is_the_same_each_time() -> None:
 def test_the_picture_shows_both_sides_in_three_plots() -> None:
     figure = plots.draw(comparison(outcome(10), after=(outcome(9),)))
     assert [axes.get_title() for axes in figure.axes] == ["Wait over the day", "Distribution of waits", "Teams"]
-    for axes in figure.axes:
+    for axes in figure.axes[:2]:
         assert [label.get_text() for label in axes.get_legend().get_texts()] == ["before", "after"]  # type: ignore[union-attr]
 
 

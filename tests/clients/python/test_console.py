@@ -281,6 +281,27 @@ async def test_pins_are_told_with_blanks_and_by_number(autojump_clock: MockClock
     assert say.asked[-1] == ("pin.revoke", {"id": "p_1"})
 
 
+async def test_who_waits_is_listed_with_what_it_takes_to_take_it(representative: Table) -> None:
+    say = representative
+    await say.settle()
+    one = {
+        "request": "r_7",
+        "position": 1,
+        "state": "waiting",
+        "class": "gold",
+        "arrived": 5,
+        "name": "Kim",
+        "text": "?",
+    }
+    two = {"request": "r_8", "position": 2, "state": "offered", "class": "normal", "arrived": 6}
+    say.values["case.list"] = {"waiting": 2, "requests": [one, two]}
+    assert await say.type("waiting orders") == ["1. r_7 Kim: ? (waiting)", "2. r_8 somebody: - (offered)"]
+    say.values["case.list"] = {"waiting": 0, "requests": []}
+    assert await say.type("waiting orders") == ["nobody waits there"]
+    (told,) = await say.type("waiting")
+    assert "waiting SUBPORTAL" in told
+
+
 @pytest.mark.parametrize(
     ("typed", "asked"),
     [

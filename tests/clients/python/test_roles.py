@@ -87,6 +87,8 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     ),
     (R, "offer.accept", lambda ann: ann.accept("o_1"), {"offer": "o_1"}),
     (R, "offer.decline", lambda ann: ann.decline("o_1", "busy"), {"offer": "o_1", "reason": "busy"}),
+    (R, "case.list", lambda ann: ann.waiting("s"), {"subportal": "s"}),
+    (M, "case.list", lambda mia: mia.waiting("s", first=101), {"subportal": "s", "from": 101}),
     (R, "case.take", lambda ann: ann.take("r_1"), {"request": "r_1"}),
     (R, "wrap_up.end", lambda ann: ann.end_wrap_up("s_1"), {"session": "s_1"}),
     (R, "pin.create", lambda ann: ann.create_pin(), {}),
@@ -202,6 +204,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
 VALUE = {
     "pins": [],
     "decisions": [],
+    "requests": [],
     "presence": "away",
     "offer": "o_1",
     "share": "h_1",
