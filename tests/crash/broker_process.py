@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import trio
 from broker.identity.secrets import load
 from broker.identity.tokens import Signer
 from broker.runtime.clock import SystemClock
-from broker.units import HOURS
+from broker.units import DAYS
 from tests.crash.actors import ACCOUNT
 
 REPRESENTATIVES = [f"rep{number}" for number in range(6)]
@@ -80,12 +81,12 @@ desk = "desk.toml"
 class Victim:
     """Start, kill, start again: the same folder, the same port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, desk: str = DESK) -> None:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        (folder / "desk.toml").write_text(DESK)
+        (folder / "desk.toml").write_text(desk)
         (folder / "huntgroup.toml").write_text(CONFIG.format(port=self.port, account=ACCOUNT))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -156,11 +157,11 @@ class Victim:
         self.process = None
         return status
 
-    def tokens(self) -> dict[str, str]:
-        """Sign-ins for all representatives."""
+    def tokens(self, names: Iterable[str] = REPRESENTATIVES, role: str = "representative") -> dict[str, str]:
+        """Sign-ins for all representatives, or for these people; good for a day."""
         signer = Signer(load(self.folder / "data").token_key)
-        expires = SystemClock().now() + 1 * HOURS
-        return {name: signer.mint(ACCOUNT, name, "representative", expires) for name in REPRESENTATIVES}
+        expires = SystemClock().now() + 1 * DAYS
+        return {name: signer.mint(ACCOUNT, name, role, expires) for name in names}
 
 
 def _runs(pid: int) -> bool:
