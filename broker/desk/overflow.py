@@ -36,8 +36,11 @@ def is_staffed(state: State, subportal: str) -> bool:
 
 def at_arrival(state: State, subportal: str) -> Rule | None:
     """The rule that takes a request elsewhere which arrives now."""
+    rules = state.subportals[subportal].overflow
+    if not rules:
+        return None
     waiting = len(state.router.lines[subportal].order)
-    for rule in state.subportals[subportal].overflow:
+    for rule in rules:
         on, number, to = rule
         applies = waiting >= (number or 0) if on == "length" else on == "staffing" and not is_staffed(state, subportal)
         if applies and _can_go(state, to, (subportal,)):

@@ -75,13 +75,16 @@ def _full(subportal: str, most: int) -> Refusal:
 def _queue_up(state: State, event: e.RequestCreated, visitor: Visitor | None, now: int) -> None:
     """What a request that stays in its line needs, whom it waits for first, where it goes if that takes too long."""
     settings = state.subportals[event.subportal]
-    event.need = skills.need(settings, event.asked)
-    event.ladder = skills.ladder(settings, event.asked)
-    event.overflow = overflow.wait_rules(settings)
-    last = state.representatives.get(visitor.served_by or "") if visitor is not None else None
+    if settings.skills:
+        event.need = skills.need(settings, event.asked)
+        event.ladder = skills.ladder(settings, event.asked)
+    if settings.overflow:
+        event.overflow = overflow.wait_rules(settings)
+    if not settings.sticky_ms or visitor is None:
+        return
+    last = state.representatives.get(visitor.served_by or "")
     if (
-        settings.sticky_ms
-        and last is not None
+        last is not None
         and last.available
         and last.capacity >= state.portals[event.portal].places
         and event.subportal in state.teams[last.team].subportals
