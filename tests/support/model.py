@@ -53,7 +53,6 @@ class Model(Matching):
         if not self.knows(name):
             self.people.append(Person(name, team, capacity, weight, skills or {}))
             self.regroup()
-            self._look_who_serves(self.teams[team].serves)
             return
         person = self.person(name)
         before, former = self.teams[person.team].serves, person.team
