@@ -69,10 +69,11 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
 def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
     """Open requests were made under the present rules: those can't change under them."""
     same = (now.kind, now.mode, now.places) == (command.kind, command.mode, command.places or 1)
-    if same and set(now.subportals) <= set(names):
+    lost = set(now.subportals) - set(names)
+    if same and not lost:
         return None
-    taken = set(now.subportals)  # requests of other portals may have been moved here
-    if any(request.portal == now.portal or request.subportal in taken for request in state.requests.values()):
+    left = lost if now.mode == command.mode else set(now.subportals)  # requests of other portals may wait there
+    if any(request.portal == now.portal or request.subportal in left for request in state.requests.values()):
         return Refusal(
             Code.WRONG_STATE,
             "kind, mode, places and sub-portals can't be taken from a portal with open requests",
@@ -150,6 +151,7 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
             return Decision(value={"representative": command.representative, "changed": False})
         lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)
         happened += offers.take_away(state, now, lost)
+        happened += offers.release_unfit(state, now, put, lost)
         happened += offers.make_fit(state, now, command.capacity, happened)
     return Decision(happened, {"representative": command.representative, "changed": True})
 
@@ -380,7 +382,7 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
         former.members.discard(person.representative)
         former.signed_in -= person.chosen != "offline"
         person.name, person.team, person.capacity = event.name, event.team, event.capacity
-        left = former.subportals
+        left = former.subportals if former.team != event.team else ()
     person.weight, person.skills = event.weight, event.skills
     team = state.teams[event.team]
     team.members.add(person.representative)

@@ -13,6 +13,7 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import waits
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
+from broker.desk.skills import fits
 from broker.desk.state import Context, Offer, Representative, Request, Session, State
 from broker.desk.transitions import OFFER, REQUEST, move
 from broker.protocol import ops
@@ -175,6 +176,20 @@ def _release(state: State, person: Representative, subportals: Collection[str]) 
         for subportal in sorted(holds.keys() & set(subportals))
         for key in holds[subportal]
     ]
+
+
+def release_unfit(
+    state: State, person: Representative, put: e.RepresentativePut, released: Collection[str]
+) -> list[e.Event]:
+    """A representative can do less from now on: what is held for it and beyond it is held no longer. ``released``:
+    sub-portals whose requests are released already."""
+    happened: list[e.Event] = []
+    holds = state.router.members[person.representative].holds
+    for key in (key for subportal in sorted(holds.keys() - set(released)) for key in holds[subportal]):
+        ticket = state.router.tickets[key[2]]
+        if put.capacity < ticket.places or not fits(put.skills, ticket.need):
+            happened.append(e.RequestReleased(key[2], person.representative, "gone"))
+    return happened
 
 
 def make_fit(state: State, person: Representative, capacity: int, ended: Collection[e.Event]) -> list[e.Event]:

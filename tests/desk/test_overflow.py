@@ -11,7 +11,7 @@ from broker.desk.state import Subportal
 from broker.protocol import ops
 from broker.units import SECONDS
 from tests.support.builders import customer, personal, representative, request_id, session_id
-from tests.support.routed import MIA, Routed
+from tests.support.routed import MIA, Routed, routed
 from tests.support.scene import of
 
 
@@ -413,3 +413,15 @@ def test_a_sub_portal_that_is_dropped_while_its_staff_is_waited_for_is_forgotten
     scene.ok(ops.RequestWithdraw(request_id("one")), customer("one"))
     scene.entrance("help", "near")
     assert scene.desk.state.deadlines.get("unstaffed", "help") is None
+
+
+def test_a_guest_in_its_line_does_not_keep_a_portal_from_changing_its_own_places() -> None:
+    scene = routed()
+    scene.entrance("spare")
+    scene.tune(overflow=[{"on": "staffing", "to": "spare"}])
+    scene.ask("carl")
+    assert scene.line("spare") == [request_id("carl")]
+    scene.entrance("spare", places=2)
+    scene.refused(ops.PortalPut("spare", "ask", "queue", ["other"], places=2), MIA)
+    scene.refused(ops.PortalPut("spare", "ask", "web", ["spare"], places=2), MIA)
+    scene.refused(ops.PortalPut("help", "ask", "queue", ["help"], places=2), MIA)

@@ -249,3 +249,33 @@ def test_two_held_requests_of_one_representative_come_in_order() -> None:
     assert (scene.has("again"), scene.has("second")) == ("ann", None)
     scene.ok(ops.OfferDecline(offer_id("again"), "no"), representative("ann"))
     assert (scene.has("again"), scene.has("second")) == ("bo", "ann")
+
+
+def test_a_hold_ends_when_its_representative_can_no_longer_have_the_request() -> None:
+    scene = routed("ann", sticky_ms=STICKY)
+    scene.entrance("help", places=2)
+    scene.employ("ann", capacity=2)
+    scene.serve("carl", "ann")
+    scene.assign("other", "ann")
+    again(scene)
+    scene.ok(ops.RepresentativePut("ann", personal("Anna", "c_anna"), "blue", 2), MIA)  # a name is no matter
+    assert scene.due("sticky", "again") == STICKY
+    scene.lowered.add("ann")
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 1), MIA)
+    (released,) = scene.events(e.RequestReleased)
+    assert isinstance(released, e.RequestReleased)
+    assert (released.request, released.reason) == (request_id("again"), "gone")
+    assert scene.due("sticky", "again") is None
+
+
+def test_a_hold_ends_when_its_representative_forgets_what_the_request_needs() -> None:
+    scene = routed(sticky_ms=STICKY, skills=[{"skill": "german", "level": 2, "asked": False}])
+    scene.hire("ann", german=5)
+    scene.serve("carl", "ann")
+    scene.assign("other", "ann")
+    again(scene)
+    assert scene.due("sticky", "again") == STICKY
+    scene.hire("ann", german=2)
+    assert scene.due("sticky", "again") == STICKY
+    scene.hire("ann", german=1)
+    assert scene.due("sticky", "again") is None

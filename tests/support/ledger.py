@@ -177,9 +177,11 @@ class Ledger:
         if settings is None or not settings.sticky_ms or who is None:
             return None
         ready = self.people[who].available and wish.subportal in self.serves[self.people[who].team]
-        places = self.portals[wish.portal].places
-        able = self.fits(who, wish) and self.people[who].capacity >= places
+        able = self._able(who, wish)
         return (who, t + settings.sticky_ms) if ready and able else None
+
+    def _able(self, who: str, wish: Wish) -> bool:
+        return self.fits(who, wish) and self.people[who].capacity >= self.places(wish)
 
     def _offered(self, event: e.OfferMade) -> None:
         wish, who = self.wishes[event.request], event.representative
@@ -250,7 +252,8 @@ class Ledger:
         expect("sticky", wish.held is not None, f"{event.request} is released, and wasn't held")
         assert wish.held is not None
         who, until = wish.held
-        gone = not self.people[who].available or wish.subportal not in self.serves[self.people[who].team]
+        person = self.people[who]
+        gone = not person.available or wish.subportal not in self.serves[person.team] or not self._able(who, wish)
         expect("sticky", t == until if event.reason == "time" else gone, f"{event.request} is released by {event}")
         wish.held = None
 

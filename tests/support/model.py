@@ -59,6 +59,10 @@ class Model(Matching):
         person.team, person.capacity, person.weight, person.skills = team, capacity, weight, skills or {}
         self.regroup()
         self._moved(person, before, self.teams[team].serves)
+        for wish in self.wishes:
+            able = capacity >= self.places(wish) and person.fits(wish.need)
+            if wish.kept_for == name and wish.state == "waiting" and not able:
+                self.let_all_have(wish)
         while self.used(name) > capacity and self.proposed(name):
             self.undo(self.proposed(name)[-1], refused=True)
         if former != team:
