@@ -44,13 +44,14 @@ LITTLE: Final = 0.02
 In a single run of 3,600 that may be more than 2 % of L, where the line is long just then; over ten it is not."""
 CONSTANT: Final = {"waited": 0.08, "impatient waited": 0.08, "impatient": 0.23}
 """What a constant holding time would change at most, as shares; see above."""
-MARGIN: Final = 0.5
-"""Erlangs that must be free without patience: nearer to the end, no run is long enough."""
+MARGIN: Final = 1.0
+"""Erlangs that must be free without patience: from 9 on, a line takes 35 conversations and more to forget what it was,
+and runs of some thousand are too few of those."""
 STEP: Final = 0.01  # erlangs to either side, for slopes
 
 
 class Overloaded(Exception):
-    """The load has no steady state, or nearly none; the text says why."""
+    """The load has no steady state that such runs could reach; the text says why."""
 
 
 @attrs.frozen(kw_only=True)
@@ -135,8 +136,8 @@ def _load(runs: Sequence[Run]) -> float:
     if load >= SERVERS - MARGIN:
         latency = fmean(run.latency for run in runs)
         raise Overloaded(
-            f"a latency of {latency:.1f} ms makes the load {load:.2f} erlangs: nothing can be said about a line "
-            "without end. Make the machine quieter, or conversations longer"
+            f"a latency of {latency:.1f} ms makes the load {load:.2f} erlangs: such a line takes "
+            "too long to settle, or never does. Make the machine quieter, or conversations longer"
         )
     return load
 
