@@ -99,14 +99,13 @@ def unstaffed(state: State, name: str, now: int) -> list[e.Event]:
     looked_at = list(order.islice(first, first + SLICE))
     moves: list[e.Event] = []
     coming: Counter[str | None] = Counter()
-    for _, _, request_name in looked_at:
+    for _, _, request_name in looked_at:  # all of them wait: whoever had an offer has left, and the offer came back
         request = state.requests[request_name]
-        if request.state == "waiting":
-            been = (*request.been, name)
-            to = next((to for to in targets if _can_go(state, to, been, coming[to])), name)
-            if to != name:
-                coming[to] += 1
-                moves.append(go(state, request, "staffing", to, now - request.arrived))
+        been = (*request.been, name)
+        to = next((to for to in targets if _can_go(state, to, been, coming[to])), name)
+        if to != name:
+            coming[to] += 1
+            moves.append(go(state, request, "staffing", to, now - request.arrived))
     more = first + SLICE < len(order)
     return [e.LineUnstaffed(name, looked_at[-1] if more else None), *moves]
 

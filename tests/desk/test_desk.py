@@ -125,3 +125,15 @@ def test_settling_after_a_replay_makes_no_offer() -> None:
     scene.desk.settle()
     router = scene.desk.state.router
     assert [len(marks) for marks in (router.dirty, router.dirty_members, router.rounds)] == [0, 0, 0]
+
+
+def test_what_a_customer_is_told_of_its_place_is_asked_once_for_a_line() -> None:
+    scene = office("ann")
+    assert scene.desk.waits("help") is None  # nothing has been measured
+    session = scene.assign("one", "ann")
+    scene.pass_time(60_000)
+    scene.end(session)
+    wait = scene.desk.waits("help")
+    assert wait is not None
+    assert (wait(1), wait(3)) == (60_000, 180_000)
+    assert scene.desk.moved_by("help") == "sent_back"

@@ -147,3 +147,12 @@ def test_a_hold_that_ends_is_told() -> None:
         if isinstance(record.event, e.RequestReleased)
     ]
     assert (released["rule"], released["why"]) == ("sticky", "time")
+
+
+def test_who_was_passed_over_is_told_with_the_reason() -> None:
+    scene = office("ann")
+    scene.ok(ops.SubportalPut("help", skills=[{"skill": "german", "level": 3, "asked": True}]), manager())
+    scene.ok(ops.RequestCreate("help", personal("?"), skills=["german"]), customer("gert"), "gert")
+    scene.ask("carl")
+    (told,) = decisions(scene, request_id("carl"))
+    assert told["passed"] == [{"request": request_id("gert"), "why": "lacks german 3: has 0"}]
