@@ -12,7 +12,7 @@ import attrs
 
 @attrs.define(eq=False)
 class Flow:
-    """Counts and sums."""
+    """What went through the lines of an account since its broker started."""
 
     began: int = 0
     """Since when (ms)."""
