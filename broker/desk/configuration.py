@@ -333,7 +333,7 @@ def _forget_subportal(state: State, name: str) -> None:
     state.deadlines.set("unstaffed", name, None)
     state.router.tune(name)
     line = state.router.lines[name]
-    line.handled, line.handle_ms = 0, 0.0
+    line.handled, line.handle_ms, line.waited_ms, line.gave_up = 0, 0.0, 0.0, 0.0
     for team in sorted(state.serving.pop(name, ())):
         _serve(state, state.teams[team], tuple(one for one in state.teams[team].subportals if one != name))
 

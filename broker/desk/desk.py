@@ -38,8 +38,8 @@ from broker.desk.state import Context, State, Times
 from broker.protocol import ops
 from broker.routing import estimate
 from broker.routing.matching import next_match
+from broker.routing.model import Statistics as RoutingStatistics
 from broker.routing.pins import PinSpace
-from broker.routing.router import Statistics as RoutingStatistics
 
 Rule = Callable[..., Decision | Refusal]  # type: ignore[explicit-any]  # each takes its own class
 """(state, the command, context)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.desk.state import Representative, State
-from broker.routing.matching import round_is_over
+from broker.routing.lines import round_is_over
 from broker.routing.model import ANYBODY, Key, Line, Pool, Ticket, Want
 from broker.routing.router import Router
 

@@ -119,6 +119,7 @@ def watch_staff(state: State, subportals: Iterable[str], t: int) -> None:
         rules = state.subportals[name].overflow
         asked = rules and any(on == "staffing" for on, _, _ in rules)
         if asked and not is_staffed(state, name) and state.router.lines[name].order:
+            state.subportals[name].unstaffed_upto = None
             state.deadlines.set("unstaffed", name, t)
 
 
@@ -149,3 +150,4 @@ def request_moved(state: State, event: e.RequestMoved, t: int) -> None:
     state.router.move(event.request, event.subportal, event.need)
     state.flow.overflowed += 1
     waits.arm(state, request)
+    watch_staff(state, [request.subportal], t)

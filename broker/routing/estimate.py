@@ -16,7 +16,8 @@ line: handling times from the assignment to the moment when the places are free 
 ``WINDOW``; theta as those who gave up over the time that all of them waited (its maximum likelihood, censored waits
 included), over about the last ``LEFT_WINDOW`` that left the line.
 
-It knows nothing of classes that will overtake (the wait is then longer), or of people who will come and go.
+It knows nothing of classes that will overtake, of skills that few of those people have, or that a request takes its
+places from one person (the wait is then longer), nor of people who will come and go.
 ``huntgroup simulate`` prints its error.
 """
 

@@ -140,7 +140,7 @@ def kept_out(member: Member, ticket: Ticket) -> str | None:
     if used + ticket.places > member.capacity:
         return f"no room: {used} of {member.capacity} places taken, {ticket.places} needed"
     for skill, level in ticket.need:
-        if member.skills.get(skill, 0) < level and ticket.held is None:
+        if member.skills.get(skill, 0) < level:
             return f"lacks {skill} {level}: has {member.skills.get(skill, 0)}"
     if member.id in ticket.refused:
         return "refused it in this round"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sortedcontainers import SortedList
 
 from broker.routing import pools
-from broker.routing.model import Key, Line, Member, Ticket
+from broker.routing.model import Key, Kind, Line, Member, Ticket
 
 
 def group(line: Line, ticket: Ticket) -> None:
@@ -70,3 +70,19 @@ def position(line: Line, ticket: Ticket) -> int | None:
 def places(line: Line, first: int, count: int) -> Iterator[tuple[int, Key]]:
     """(place, key) of ``count`` tickets from place ``first`` (from 1) on."""
     return enumerate(line.order.islice(first - 1, first - 1 + count), first)
+
+
+def round_is_over(line: Line, kind: Kind, refused: Collection[str]) -> bool:
+    """Whether every eligible (available) member is among ``refused``. With nobody there it is over too, so that
+    whoever comes first begins a new one."""
+    want = line.want(kind)
+    for pool in line.pools:
+        pools.learn(pool, want)
+    eligible = sum(pool.able[want] for pool in line.pools)
+    had_it = sum(
+        1
+        for pool in line.pools
+        for name in refused
+        if (member := pool.members.get(name)) is not None and member.available and want in member.wants
+    )
+    return had_it >= eligible

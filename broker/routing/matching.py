@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from broker.routing.lines import round_is_over
 from broker.routing.model import Key, Kind, Line, Match, Member, Pool, RoundOver, Want
 from broker.routing.policies import POLICIES, Rank
 from broker.routing.router import Router
@@ -101,17 +102,3 @@ def _kinds(line: Line, pool: Pool) -> list[Kind]:
 def best_member(pool: Pool, want: Want, refused: Collection[str]) -> Rank | None:
     """The best rank of this pool's free members who aren't among ``refused``."""
     return next((rank for rank in pool.free[want] if rank[2] not in refused), None)
-
-
-def round_is_over(line: Line, kind: Kind, refused: Collection[str]) -> bool:
-    """Whether every eligible (available) member is among ``refused``. With nobody there it is over too, so that
-    whoever comes first begins a new one."""
-    want = line.want(kind)
-    eligible = sum(pool.able[want] for pool in line.pools)
-    had_it = sum(
-        1
-        for pool in line.pools
-        for name in refused
-        if (member := pool.members.get(name)) is not None and member.available and want in member.wants
-    )
-    return had_it >= eligible

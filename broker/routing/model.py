@@ -96,7 +96,7 @@ class Member:
     available: bool = False
     """Signed in, connected, and welcoming offers."""
     turn: int = 0
-    """The number of the last offer from a line that it was made."""
+    """The number of the last offer that a round-robin line made it."""
     tag: int = 0
     """What weighted lines have offered it, divided by its weight (``fairness.UNIT``)."""
     wants: tuple[Want, ...] = ()
@@ -204,3 +204,15 @@ class RoundOver:
     """Everyone eligible has refused this request: pause it."""
 
     request: str
+
+
+@attrs.frozen
+class Statistics:
+    """Counts of one account's routing."""
+
+    waiting: int
+    """Queue tickets in line, offered ones included."""
+    members: int
+    available: int
+    lines: int
+    pools: int

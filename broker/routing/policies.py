@@ -40,8 +40,8 @@ class Ranked(Protocol):
 
     @property
     def turn(self) -> int:
-        """The number of the last offer from a line that it was made; 0 before the first. They count up over the
-        account."""
+        """The number of the last offer that a line of the policy ``round_robin`` made it; 0 before the first. They
+        count up over the account."""
 
     @property
     def tag(self) -> int:
@@ -84,8 +84,8 @@ class LongestIdle:
 
 
 class RoundRobin:
-    """Whoever was offered something the longest ago, then id: those who are free all the time get the same number,
-    give or take one (F11). An offer counts as a turn whatever becomes of it."""
+    """Whoever was offered something by lines of this policy the longest ago, then id: those who are free all the time
+    get the same number of those, give or take one (F11). An offer counts as a turn whatever becomes of it."""
 
     criteria: Criteria = ("last_turn", "", "id")
 
@@ -105,12 +105,13 @@ class Weighted:
         return (member.tag, member.idle_since, member.id)
 
 
+ROUND_ROBIN: Final = "round_robin"
 WEIGHTED: Final = "weighted"
 DEFAULT: Final = "least_occupied"
 POLICIES: Final[Mapping[str, Policy]] = {
     DEFAULT: LeastOccupied(),
     "longest_idle": LongestIdle(),
-    "round_robin": RoundRobin(),
+    ROUND_ROBIN: RoundRobin(),
     WEIGHTED: Weighted(),
 }
 """By the name that a sub-portal is given."""

@@ -15,25 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-import attrs
-
 from broker.routing import fairness, lines, pools
-from broker.routing.model import NOBODY, Key, Line, Member, Need, Pool, Ticket
-from broker.routing.policies import DEFAULT, WEIGHTED
+from broker.routing.model import NOBODY, Key, Line, Member, Need, Pool, Statistics, Ticket
+from broker.routing.policies import DEFAULT, ROUND_ROBIN, WEIGHTED
 
 NO_SKILLS: Final[Mapping[str, int]] = {}
-
-
-@attrs.frozen
-class Statistics:
-    """Counts of one account's routing."""
-
-    waiting: int
-    """Queue tickets in line, offered ones included."""
-    members: int
-    available: int
-    lines: int
-    pools: int
 
 
 class Router:
@@ -45,7 +31,7 @@ class Router:
         self.lines: dict[str, Line] = {}
         self.pools: dict[frozenset[str], Pool] = {}
         self.turns = 0
-        """Offers made from lines so far."""
+        """Offers made by lines whose policy is round_robin so far."""
         self.dirty: dict[Pool, None] = {}  # ordered: first marked, first looked at
         self.dirty_members: dict[str, None] = {}  # whose direct line may be served
         self.to_broadcast: dict[str, None] = {}  # broadcast tickets whose offer isn't open
@@ -102,6 +88,10 @@ class Router:
             pools.join(pool, member)
             if member.available:
                 self._restart_rounds(pool)
+        elif member.available:
+            for subportal in [name for name in self.lines_again if name in pool.subportals]:
+                for request in sorted(self.lines[subportal].paused):
+                    self._resume(self.tickets[request])
         self._rerank(member)
 
     def _pool(self, subportals: frozenset[str]) -> Pool:
@@ -193,9 +183,10 @@ class Router:
             member, line = self.members[member_id], self.lines[ticket.subportal]
             pool = member.pool
             ticket.charge = (pool.subportals, fairness.charge(pool, line, ticket.places, self.lines))
-            self.turns += 1
-            member.turn = self.turns  # its rank follows with the offer, which ``add_offers`` is told of
-            if line.policy == WEIGHTED:
+            if line.policy == ROUND_ROBIN:
+                self.turns += 1
+                member.turn = self.turns  # its rank follows with the offer, which ``add_offers`` is told of
+            elif line.policy == WEIGHTED:
                 fairness.pass_on(pool, member)
         self._unwait(ticket)
         ticket.out = True
@@ -275,6 +266,8 @@ class Router:
         ticket.need, ticket.held = need, None if release else ticket.held
         if waits:
             self._line_up(ticket)
+        elif ticket.paused:
+            self._resume(ticket)
 
     def pause(self, request: str) -> None:
         """Its round is over: nobody is offered it until ``next_round``."""
@@ -359,6 +352,12 @@ class Router:
         for subportal in [name for name in self.lines_again if name in pool.subportals]:
             for request in sorted(self.lines[subportal].paused):
                 self.next_round(request)
+
+    def _resume(self, ticket: Ticket) -> None:
+        """Somebody may have become eligible who hasn't refused this paused ticket: then its round isn't over."""
+        if not lines.round_is_over(self.lines[ticket.subportal], ticket.kind, ticket.refused):
+            self._unwait(ticket)
+            self._wait(ticket)
 
     def _recheck_rounds(self, pool: Pool) -> None:
         """A member left or can do less: a round in which only that one was missing is over now."""

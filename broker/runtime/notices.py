@@ -89,7 +89,10 @@ class Notices:
                         data: dict[str, object] = {"position": shown, "exact": shown <= POSITIONS_EXACT}
                         if wait is not None:
                             data["wait_ms"] = -round(-wait(place) // WAIT_STEP) * WAIT_STEP
-                        if known is not None and (why := now.differs(known, moved_by)) is not None:
+                        why = now.differs(known, moved_by) if known is not None else None
+                        if known is None and boosts[request].arrived <= account.desk.state.flow.began:
+                            why = "restarted"
+                        if why is not None:
                             data["reason"] = why
                         told.append(Told(request, customer, now, data))
         if looked >= total:

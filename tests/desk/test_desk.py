@@ -9,7 +9,7 @@ from broker.desk import desk as module
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.protocol import ops
-from broker.routing.router import Statistics
+from broker.routing.model import Statistics
 from broker.units import SECONDS
 from tests.support.builders import ACCOUNT, START, customer, desk, manager, offer_id, representative, request_id
 from tests.support.scene import Scene, office

@@ -199,16 +199,31 @@ def test_steps_whose_time_comes_while_somebody_has_the_request_are_taken_one_by_
     assert scene.has("carl") in ("ann", "bo")
 
 
-def test_a_request_between_rounds_relaxes_and_its_pause_goes_on() -> None:
+def test_a_round_goes_on_when_the_request_needs_less_and_somebody_has_not_had_it() -> None:
     scene = routed(skills=[GERMAN], relax=[{"after_ms": 5000, "less": 5}])
     scene.hire("ann", german=5)
     scene.hire("bo")
     scene.ask("carl")
     scene.decline("carl")
-    scene.pass_time(5000)
+    scene.pass_time(4999)
     assert scene.has("carl") is None
-    scene.pass_time(5000)
-    assert scene.has("carl") is not None
+    scene.pass_time(1)
+    assert scene.has("carl") == "bo"
+    scene.decline("carl", 2)  # now everybody has had it
+    assert scene.has("carl") is None
+
+
+@pytest.mark.parametrize("german", [5, 9])
+def test_F16_a_round_goes_on_with_whoever_learns_what_it_takes(german: int) -> None:
+    scene = routed(skills=[GERMAN])
+    scene.hire("ann", german=5)
+    scene.hire("bo")
+    scene.ask("carl")
+    scene.decline("carl")
+    scene.hire("ann", german=6)  # had it already
+    assert scene.has("carl") is None
+    scene.hire("bo", german=german)
+    assert scene.has("carl") == "bo"
 
 
 def test_a_request_that_is_over_relaxes_no_more() -> None:

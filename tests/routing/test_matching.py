@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.routing import matching
-from broker.routing.matching import next_match, round_is_over
+from broker.routing.lines import round_is_over
+from broker.routing.matching import next_match
 from broker.routing.model import Match, RoundOver, Ticket, make_key
 from broker.routing.router import Router
 from tests.routing.test_router import router, waiting

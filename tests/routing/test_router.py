@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from broker.routing.matching import next_match
-from broker.routing.model import Match, RoundOver, Ticket, make_key
-from broker.routing.router import Router, Statistics
+from broker.routing.model import Match, RoundOver, Statistics, Ticket, make_key
+from broker.routing.router import Router
 
 
 def router(*names: str, serves: tuple[str, ...] = ("x",), capacity: int = 1) -> Router:

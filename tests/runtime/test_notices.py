@@ -176,3 +176,22 @@ async def test_a_place_comes_with_the_wait_that_is_expected(autojump_clock: Mock
         (last,) = [f for f in waiting[4].pump() if isinstance(f, frames.Notice)]
         assert last.data["position"] == 5
         assert last.data["wait_ms"] == 50_000  # 30 s each, 3 at a time
+
+
+async def test_after_a_restart_the_first_notice_says_that_what_was_told_is_not_known(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        first, second = await line(b, 2)
+        await trio.sleep(2.1)
+        assert (places(first), places(second)) == ([(1, None)], [(2, None)])
+        b.stop()
+        await b.stopped.wait()
+        async with broker(store=b.store, furnished=False) as again:
+            back = []
+            for client in (first, second):
+                assert client.welcome is not None
+                back.append(await again.customer(visitor=str(client.welcome.identity["visitor"])))
+                await back[-1].ask("subscribe", stream="me", from_="now")
+            await trio.sleep(2.1)
+            assert [places(client) for client in back] == [[(1, "restarted")], [(2, "restarted")]]
+            await trio.sleep(2.1)
+            assert places(back[0]) == []

@@ -39,6 +39,12 @@ class Wish:
     been: list[str] = attrs.field(factory=list)
     refused: set[str] = attrs.field(factory=set)
     paused: bool = False
+    had_it: set[str] = attrs.field(factory=set)
+    """Who had refused it when its round was over."""
+    may_go_on: bool = False
+    """Since then it needs less, or somebody can do more."""
+    went_on: bool = False
+    """So perhaps that round went on, perhaps another has begun."""
     offer: e.OfferMade | None = None
     owner: str | None = None
 
@@ -183,6 +189,11 @@ class Ledger:
     def _able(self, who: str, wish: Wish) -> bool:
         return self.fits(who, wish) and self.people[who].capacity >= self.places(wish)
 
+    def _begun(self, wish: Wish, *, others: bool) -> None:
+        """A new round, or the one before with somebody else."""
+        wish.paused, wish.went_on = False, others and wish.may_go_on
+        wish.refused = set(wish.had_it) if wish.went_on else set()
+
     def _offered(self, event: e.OfferMade) -> None:
         wish, who = self.wishes[event.request], event.representative
         if event.kind == "transfer":
@@ -191,7 +202,10 @@ class Ledger:
             expect("F2", wish.offer is None and wish.owner is None, f"{event.request} is offered twice")
         if event.kind == "queue":
             assert who is not None
-            expect("F16", who not in wish.refused, f"{event.offer} goes to {who} again in the same round")
+            if wish.paused:
+                self._begun(wish, others=who not in wish.had_it)
+            again = who in wish.refused and not wish.went_on
+            expect("F16", not again, f"{event.offer} goes to {who} again in the same round")
             expect("F5", wish.subportal in self.serves[self.people[who].team], f"{who} doesn't serve {event.subportal}")
             expect("skills", self.fits(who, wish), f"{event.offer} goes to {who}, who hasn't {wish.need}")
             expect("sticky", self.is_for(who, wish), f"{event.offer} goes to {who}, and is held for {wish.held}")
@@ -221,6 +235,7 @@ class Ledger:
             case e.RequestWidened():
                 wish = self.wishes[event.request]
                 after, wish.need = wish.steps.pop(0)
+                wish.may_go_on = True
                 expect("skills", t >= wish.arrived + after, f"{event.request} needs less too early")
                 expect("skills", wish.owner is None, f"{event.request} needs less while somebody has it")
             case e.RequestReleased():
@@ -241,9 +256,11 @@ class Ledger:
                 wish.refused, wish.paused = {event.representative}, False
             case e.RoundPaused():
                 wish = self.wishes[event.request]
-                wish.refused, wish.paused = set(), True
+                wish.had_it, wish.refused, wish.paused = wish.refused, set(), True
+                wish.may_go_on = wish.went_on = False
             case e.RoundStarted():  # unless somebody had it meanwhile: then that was the next round's begin
-                self.wishes[event.request].paused = False
+                if self.wishes[event.request].paused:
+                    self._begun(self.wishes[event.request], others=True)
             case _:
                 pass
 
@@ -268,6 +285,8 @@ class Ledger:
             case e.RepresentativePut():
                 person = self.people.setdefault(event.representative, Person(event.team, event.capacity, {}))
                 person.team, person.capacity, person.skills = event.team, event.capacity, dict(event.skills)
+                for wish in self.wishes.values():
+                    wish.may_go_on = True
             case e.PresenceChanged():
                 person = self.people[event.representative]
                 person.presence, person.connected, person.lost = event.presence, event.presence != "offline", False

@@ -63,6 +63,10 @@ class Model(Matching):
             able = capacity >= self.places(wish) and person.fits(wish.need)
             if wish.kept_for == name and wish.state == "waiting" and not able:
                 self.let_all_have(wish)
+        if set(before) == set(self.teams[team].serves) and person.there:
+            for wish in self.wishes:
+                if self.serves(person, wish.line):
+                    self.resume(wish)
         while self.used(name) > capacity and self.proposed(name):
             self.undo(self.proposed(name)[-1], refused=True)
         if former != team:
@@ -195,6 +199,7 @@ class Model(Matching):
         wish.asked = [skill for skill in wish.asked if skill in self.row(rule.to).asked]
         wish.ladder, wish.waits = self.ladder(wish), self.waits(wish)
         wish.step = max(step for step, (after, _) in enumerate(wish.ladder) if wish.arrived + after <= self.now)
+        self._look_who_serves([wish.line])
 
     def pick(self, name: str, target: str) -> None:
         """The customer chooses again."""
@@ -342,6 +347,7 @@ class Model(Matching):
 
     def _relax(self, name: str) -> None:
         self.wish(name).step += 1
+        self.resume(self.wish(name))
 
     def _overflow(self, name: str) -> None:
         wish = self.wish(name)

@@ -140,21 +140,33 @@ class Matching(Facts):
         turns.given[wish.line] = before + cost
         self.propose(wish, "queue", best.name)
         self.proposals[-1].charge = (key, cost)
-        self.offers += 1
-        best.turn = self.offers
-        if row.policy == "weighted":
+        if row.policy == "round_robin":
+            self.offers += 1
+            best.turn = self.offers
+        elif row.policy == "weighted":
             turns.pace = max(best.tag, turns.pace)
             best.tag = turns.pace + Fraction(1, best.weight)
 
     def _end_rounds(self) -> None:
         for wish in self.in_line():
-            eligible = [
-                person
-                for person in self.serving(wish.line)
-                if person.there and person.fits(wish.need) and person.capacity >= self.places(wish)
-            ]
-            if wish.refused and all(person.name in wish.refused for person in eligible):
+            if wish.refused and not self._still_to_ask(wish):
                 wish.paused, wish.round_at = True, self.now + PAUSE
+
+    def _still_to_ask(self, wish: Wish) -> bool:
+        """Whether anybody eligible hasn't refused it in this round."""
+        return any(
+            person.there
+            and person.fits(wish.need)
+            and person.capacity >= self.places(wish)
+            and person.name not in wish.refused
+            for person in self.serving(wish.line)
+        )
+
+    def resume(self, wish: Wish) -> None:
+        """Somebody may have become eligible: then this round goes on."""
+        if wish.paused and self._still_to_ask(wish):
+            self.wake(wish)
+            wish.paused = False
 
     def _turn(self, key: Key) -> tuple[Wish, Person] | None:
         """Of the lines that these people serve, the one that was given the least has the first turn; of those that were
