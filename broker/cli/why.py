@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
             raise common.CheckError(f"account {account}: a record can't be read: {error}") from None
     if found is None:
         raise UsageError(f"account {account} has no request {args.name}")
+    if not found and not args.json:
+        print(f"nothing has been decided for {args.name} yet: nobody could be offered it")
     for told in found:
         if args.json:
             print_json(told)

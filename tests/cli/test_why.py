@@ -83,6 +83,13 @@ def test_one_offer_is_told_alone_and_as_json(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.usefixtures("_data")
+def test_a_request_that_only_waits_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "acme", request_id("gert"))
+    assert (code, out.startswith("nothing has been decided for")) == (Exit.OK, True)
+    assert run(capsys, "acme", request_id("gert"), "--json")[:2] == (Exit.OK, "")
+
+
+@pytest.mark.usefixtures("_data")
 def test_what_is_not_there_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "nobody", "r_x")[0] == Exit.USAGE
     code, out, err = run(capsys, "acme", "r_x")
