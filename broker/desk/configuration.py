@@ -326,6 +326,7 @@ def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:
     subportal.sticky_ms, subportal.overflow = event.sticky_ms, event.overflow
     places = state.portals[subportal.portal].places
     state.router.tune(event.subportal, weight=event.weight, policy=event.policy, places=places)
+    overflow.watch_staff(state, [event.subportal], t)
 
 
 def _forget_subportal(state: State, name: str) -> None:

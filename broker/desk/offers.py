@@ -17,7 +17,7 @@ from broker.desk.skills import fits
 from broker.desk.state import Context, Offer, Representative, Request, Session, State
 from broker.desk.transitions import OFFER, REQUEST, move
 from broker.protocol import ops
-from broker.routing.model import Match, RoundOver
+from broker.routing.model import Match, RoundOver, Ticket
 
 # --- decide ----------------------------------------------------------------------------------------
 
@@ -170,12 +170,7 @@ def take_away(state: State, person: Representative, subportals: Collection[str])
 
 def _release(state: State, person: Representative, subportals: Collection[str]) -> list[e.Event]:
     """What is held for it in these is held no longer."""
-    holds = state.router.members[person.representative].holds
-    return [
-        e.RequestReleased(key[2], person.representative, "gone")
-        for subportal in sorted(holds.keys() & set(subportals))
-        for key in holds[subportal]
-    ]
+    return [_released(ticket) for ticket in _held(state, person) if ticket.subportal in subportals]
 
 
 def release_unfit(
@@ -183,13 +178,21 @@ def release_unfit(
 ) -> list[e.Event]:
     """A representative can do less from now on: what is held for it and beyond it is held no longer. ``released``:
     sub-portals whose requests are released already."""
-    happened: list[e.Event] = []
+    return [
+        _released(ticket)
+        for ticket in _held(state, person)
+        if ticket.subportal not in released and (put.capacity < ticket.places or not fits(put.skills, ticket.need))
+    ]
+
+
+def _held(state: State, person: Representative) -> list[Ticket]:
+    """The tickets that are held for it, by sub-portal and place."""
     holds = state.router.members[person.representative].holds
-    for key in (key for subportal in sorted(holds.keys() - set(released)) for key in holds[subportal]):
-        ticket = state.router.tickets[key[2]]
-        if put.capacity < ticket.places or not fits(put.skills, ticket.need):
-            happened.append(e.RequestReleased(key[2], person.representative, "gone"))
-    return happened
+    return [state.router.tickets[key[2]] for subportal in sorted(holds) for key in holds[subportal]]
+
+
+def _released(ticket: Ticket) -> e.RequestReleased:
+    return e.RequestReleased(ticket.request, ticket.held or "", "gone")
 
 
 def make_fit(state: State, person: Representative, capacity: int, ended: Collection[e.Event]) -> list[e.Event]:

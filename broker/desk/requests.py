@@ -82,15 +82,12 @@ def _queue_up(state: State, event: e.RequestCreated, visitor: Visitor | None, no
         event.overflow = overflow.wait_rules(settings)
     if not settings.sticky_ms or visitor is None:
         return
-    last = state.representatives.get(visitor.served_by or "")
-    if (
-        last is not None
-        and last.available
-        and last.capacity >= state.portals[event.portal].places
-        and event.subportal in state.teams[last.team].subportals
-        and skills.fits(last.skills, event.need)
-    ):
-        event.held_for, event.held_until = last.representative, now + settings.sticky_ms
+    last = state.router.members.get(visitor.served_by or "")
+    if last is None or not last.available or event.subportal not in last.pool.subportals:
+        return
+    line = state.router.lines[event.subportal]
+    if last.meets(line.want((line.places, event.need))):
+        event.held_for, event.held_until = last.id, now + settings.sticky_ms
 
 
 def ref_of(personal: Personal | None) -> Ref | None:

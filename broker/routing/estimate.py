@@ -30,8 +30,6 @@ from broker.routing.model import Line
 from broker.routing.router import Router
 
 WINDOW: Final = 64  # sessions: the error of the mean is then about an eighth; a team's work changes more slowly
-
-
 LEFT_WINDOW: Final = 256  # requests: few give up, so more are needed than for the handling time
 EXACT: Final = 20  # terms of the sum that are added up; the rest is an integral, and off by less than a part in 1,000
 

@@ -67,7 +67,7 @@ def position(line: Line, ticket: Ticket) -> int | None:
     return index + 1
 
 
-def places(line: Line, first: int, count: int) -> Iterator[tuple[int, Key]]:
+def in_order(line: Line, first: int, count: int) -> Iterator[tuple[int, Key]]:
     """(place, key) of ``count`` tickets from place ``first`` (from 1) on."""
     return enumerate(line.order.islice(first - 1, first - 1 + count), first)
 

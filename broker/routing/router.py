@@ -82,13 +82,13 @@ class Router:
             pools.join(pool, member)
             return
         pools.change(member, capacity, weight, skills)
-        self._recheck_rounds(member.pool)
         if member.pool is not pool:
             self._leave_pool(member)
             pools.join(pool, member)
             if member.available:
                 self._restart_rounds(pool)
         elif member.available:
+            self._recheck_rounds(pool)
             for subportal in [name for name in self.lines_again if name in pool.subportals]:
                 for request in sorted(self.lines[subportal].paused):
                     self._resume(self.tickets[request])
@@ -116,6 +116,9 @@ class Router:
             self.dirty.pop(pool, None)
             for subportal in pool.subportals:
                 self.lines[subportal].pools.remove(pool)
+            for ticket in self.tickets.values():  # what it charged is nobody's, also if there is such a pool again
+                if ticket.charge is not None and ticket.charge[0] == pool.subportals:
+                    ticket.charge = None
 
     # --- members ---------------------------------------------------------------------------------
 
@@ -203,10 +206,10 @@ class Router:
         if ticket.charge is None:
             self._wait(ticket)
             return
-        line, pool = self.lines[ticket.subportal], self.pools.get(ticket.charge[0])
+        subportals, cost = ticket.charge
+        line = self.lines[ticket.subportal]
         fairness.wake(line)
-        if pool is not None:  # else its last member has left meanwhile, and the account of it with that one
-            fairness.refund(pool, line, ticket.charge[1])
+        fairness.refund(self.pools[subportals], line, cost)
         ticket.charge = None
         self._line_up(ticket)
 
@@ -383,7 +386,7 @@ class Router:
 
     def in_line(self, subportal: str, first: int, count: int) -> Iterator[tuple[int, str]]:
         """(place, request) of ``count`` tickets from place ``first`` (from 1) on."""
-        return ((place, key[2]) for place, key in lines.places(self.lines[subportal], first, count))
+        return ((place, key[2]) for place, key in lines.in_order(self.lines[subportal], first, count))
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""

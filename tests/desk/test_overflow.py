@@ -425,3 +425,12 @@ def test_a_guest_in_its_line_does_not_keep_a_portal_from_changing_its_own_places
     scene.refused(ops.PortalPut("spare", "ask", "queue", ["other"], places=2), MIA)
     scene.refused(ops.PortalPut("spare", "ask", "web", ["spare"], places=2), MIA)
     scene.refused(ops.PortalPut("help", "ask", "queue", ["help"], places=2), MIA)
+
+
+def test_a_staffing_rule_that_is_set_while_nobody_is_there_takes_those_who_wait() -> None:
+    scene = routed()
+    scene.entrance("spare")
+    scene.ask("carl")
+    scene.tune(overflow=[{"on": "staffing", "to": "spare"}])
+    scene.pass_time(0)
+    assert (scene.line("help"), scene.line("spare")) == ([], [request_id("carl")])

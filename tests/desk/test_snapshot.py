@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,11 +96,32 @@ def test_F21_ended_things_are_remembered_too() -> None:
     assert "v_one" in other.state.visitors
 
 
+Life = Callable[[int, int], tuple[Scene, Iterator[int]]]
+
+
+def plain(seed: int, steps: int) -> tuple[Scene, Iterator[int]]:
+    """A random life, and how many records there are after each of its steps."""
+    scene = Scene()
+    return scene, walk(scene, seed, steps=steps)
+
+
+def of_every_rule(seed: int, steps: int) -> tuple[Scene, Iterator[int]]:
+    """The same with all that routing can do."""
+    scene = Routed()
+    return scene, roam(scene, seed, steps=3 * steps // 2)
+
+
+lives = pytest.mark.parametrize("life", [plain, of_every_rule])
+
+
+@lives
 @given(seed=st.integers(0, 10**6), cut=st.floats(0, 1))
 @settings(max_examples=settings().max_examples // 4)
-def test_F21_a_snapshot_at_any_moment_and_the_records_after_it_give_the_same_desk(seed: int, cut: float) -> None:
-    scene = Scene()
-    desks = [(count, snapshot.dump(scene.desk)) for count in walk(scene, seed, steps=40)]
+def test_F21_a_snapshot_at_any_moment_and_the_records_after_it_give_the_same_desk(
+    life: Life, seed: int, cut: float
+) -> None:
+    scene, steps = life(seed, 40)
+    desks = [(count, snapshot.dump(scene.desk)) for count in steps]
     records = [stored(record) for record in scene.records]
     same_desk(replay(desk(), records), scene.desk)
     count, data = desks[int(cut * (len(desks) - 1))]
@@ -106,17 +130,18 @@ def test_F21_a_snapshot_at_any_moment_and_the_records_after_it_give_the_same_des
     same_desk(replay(loaded, records[count:]), scene.desk)
 
 
+@lives
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=settings().max_examples // 10)
-def test_F21_a_follower_that_stops_in_the_middle_of_a_command_loses_nothing(seed: int) -> None:
-    scene = Scene()
-    for _ in walk(scene, seed, steps=15):
+def test_F21_a_follower_that_stops_in_the_middle_of_a_command_loses_nothing(life: Life, seed: int) -> None:
+    scene, steps = life(seed, 20)
+    for _ in steps:
         pass
     records = [stored(record) for record in scene.records]
     follower = desk()
     for at, record in enumerate(records):
         replay(follower, [record])
-        if at % 7 == seed % 7:
+        if at % 5 == seed % 5:
             follower = reloaded(follower)
     same_desk(follower, scene.desk)
 
@@ -146,30 +171,3 @@ def test_F21_a_line_that_is_half_emptied_for_want_of_staff_is_emptied_on() -> No
         assert len(scene.line("help")) == waiting
         scene.fire(scene.now)
     assert scene.desk.next_deadline() is None
-
-
-@given(seed=st.integers(0, 10**6), cut=st.floats(0, 1))
-@settings(max_examples=settings().max_examples // 5)
-def test_F21_so_it_is_with_every_rule_of_routing(seed: int, cut: float) -> None:
-    scene = Routed()
-    desks = [(count, snapshot.dump(scene.desk)) for count in roam(scene, seed, steps=60)]
-    records = [stored(record) for record in scene.records]
-    same_desk(replay(desk(), records), scene.desk)
-    count, data = desks[int(cut * (len(desks) - 1))]
-    loaded = snapshot.load(ACCOUNT, SLOT, scene.desk.state.pinspace, data)
-    assert snapshot.dump(loaded) == data
-    same_desk(replay(loaded, records[count:]), scene.desk)
-
-
-@given(seed=st.integers(0, 10**6))
-@settings(max_examples=settings().max_examples // 10)
-def test_F21_so_it_is_in_the_middle_of_commands(seed: int) -> None:
-    scene = Routed()
-    for _ in roam(scene, seed, steps=30):
-        pass
-    follower = desk()
-    for at, record in enumerate(scene.records):
-        replay(follower, [stored(record)])
-        if at % 5 == seed % 5:
-            follower = reloaded(follower)
-    same_desk(follower, scene.desk)

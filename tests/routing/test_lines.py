@@ -160,7 +160,7 @@ def test_a_place_is_none_for_what_is_not_in_the_line() -> None:
     assert lines.position(line, ticket) == 1
     line.order.clear()
     assert lines.position(line, ticket) is None
-    assert list(lines.places(line, 1, 5)) == []
+    assert list(lines.in_order(line, 1, 5)) == []
 
 
 # --- F6, F7: order on the router alone ----------------------------------------------------------------

@@ -170,6 +170,29 @@ def test_F11_those_who_are_always_free_get_as_many_give_or_take_one(people: int,
         assert max(counts.values()) - min(counts[f"m{number}"] for number in range(people)) <= 1
 
 
+@pytest.mark.parametrize("other", [name for name in POLICIES if name != "round_robin"])
+def test_F11_lines_of_other_policies_in_the_pool_change_nothing(other: str) -> None:
+    made = Router()
+    for name in ("ann", "bo"):
+        made.put_member(name, 1000, ("mine", "other"), weight=1 if name == "ann" else 100)
+        made.set_available(name, 0, available=True, rested=True)
+    made.tune("mine", policy="round_robin")
+    made.tune("other", policy=other)
+    counts: Counter[str] = Counter(ann=0, bo=0)
+    for number in range(60):
+        line, name = ("mine", "other")[number % 2], f"r{number}"
+        made.add_ticket(Ticket(name, line, make_key(number, number, name), "queue"))
+        found = next_match(made)
+        assert isinstance(found, Match)
+        assert found.member is not None
+        made.offered(name, found.member)
+        made.add_offers(found.member, 1)
+        made.assigned(name)
+        made.add_load(found.member, 1, number, offers=-1)
+        counts[found.member] += line == "mine"
+        assert abs(counts["ann"] - counts["bo"]) <= 1
+
+
 def test_F11_who_comes_back_from_leave_is_not_flooded() -> None:
     line = Line("round_robin")
     line.come("ann", 1000)

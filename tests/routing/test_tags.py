@@ -65,3 +65,13 @@ def test_F9_F10_caught_faults_of_lift_and_virtual_time(fault: str, monkeypatch: 
     monkeypatch.setattr(fairness, "charge", backwards)
     with pytest.raises(AssertionError):
         test_F10_virtual_time_never_goes_back()
+
+
+def test_what_a_pool_was_charged_that_is_no_more_is_not_given_back_to_its_namesake() -> None:
+    made = router("ann", serves=("x",))
+    waiting(made, "one")
+    made.offered("one", "ann")
+    made.put_member("ann", 1, ("x", "y"))  # the last of those who serve x alone
+    made.put_member("bo", 1, ("x",))
+    made.returned("one", "ann")
+    assert [pool.tags.get("x", 0) for pool in made.pools.values()] == [0, 0]

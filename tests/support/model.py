@@ -44,7 +44,9 @@ class Model(Matching):
 
     def put_line(self, line: str, row: Row) -> None:
         """How a line is configured."""
-        self.rows[line] = row
+        changed, self.rows[line] = self.row(line) != row, row
+        if changed:
+            self._look_who_serves([line])
 
     def put_person(
         self, name: str, team: str, capacity: int, weight: int = 1, skills: Mapping[str, int] | None = None

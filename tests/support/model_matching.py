@@ -27,6 +27,9 @@ class Matching(Facts):
         """Whoever serves other lines than before is in another group, which begins with nothing given; who comes into
         one that is there takes up its pace."""
         self.turns = {key: self.turns.get(key) or Turns() for key in map(self.group_of, self.people)}
+        for offer in self.proposals:  # what a group was charged that is no more is nobody's
+            if offer.charge is not None and offer.charge[0] not in self.turns:
+                offer.charge = None
         for person in self.people:
             if person.group != self.group_of(person):
                 person.group = self.group_of(person)
@@ -70,7 +73,7 @@ class Matching(Facts):
         self.wake(wish)
         wish.state = "waiting"
         self.let_all_have(wish)
-        if offer.charge is not None and offer.charge[0] in self.turns:
+        if offer.charge is not None:
             self.turns[offer.charge[0]].given[wish.line] -= offer.charge[1]
         if refused and offer.to is not None:
             wish.refused.add(offer.to)
