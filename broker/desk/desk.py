@@ -21,11 +21,13 @@ from broker.desk import (
     offers,
     overflow,
     pins,
+    portals,
     presence,
     requests,
     rights,
     sessions,
     shares,
+    teams,
     waits,
     wrap_up,
 )
@@ -48,12 +50,12 @@ Apply = Callable[..., None]  # type: ignore[explicit-any]  # each takes its own 
 Due = Callable[[State, str, int], list[e.Event]]
 
 RULES: dict[type, Rule] = {
-    ops.PortalPut: configuration.put_portal,
-    ops.SubportalPut: configuration.put_subportal,
-    ops.TeamPut: configuration.put_team,
-    ops.RepresentativePut: configuration.put_representative,
+    ops.PortalPut: portals.put_portal,
+    ops.SubportalPut: portals.put_subportal,
+    ops.TeamPut: teams.put_team,
+    ops.RepresentativePut: teams.put_representative,
     ops.AccountGet: configuration.get_account,
-    ops.PortalOpen: configuration.open_portal,
+    ops.PortalOpen: portals.open_portal,
     ops.PresenceSet: presence.set_presence,
     c.ConnectionLost: presence.connection_lost,
     c.ConnectionBack: presence.connection_back,
@@ -88,10 +90,10 @@ EVOLVE: dict[type, Apply] = {
     e.BrokerStarted: presence.broker_started,
     e.OfferRenewed: offers.offer_renewed,
     e.LoadChanged: sessions.load_changed,
-    e.PortalPut: configuration.portal_put,
-    e.SubportalPut: configuration.subportal_put,
-    e.TeamPut: configuration.team_put,
-    e.RepresentativePut: configuration.representative_put,
+    e.PortalPut: portals.portal_put,
+    e.SubportalPut: portals.subportal_put,
+    e.TeamPut: teams.team_put,
+    e.RepresentativePut: teams.representative_put,
     e.PresenceChanged: presence.presence_changed,
     e.RepresentativeLost: presence.representative_lost,
     e.RepresentativeBack: presence.representative_back,
@@ -254,7 +256,7 @@ class Desk:
                 return identity.person in self.state.representatives
             case Role.CUSTOMER:
                 if identity.portal is None:
-                    return configuration.pin_portal(self.state) is not None
+                    return portals.pin_portal(self.state) is not None
                 return identity.portal in self.state.portals
             case _:
                 return identity.person not in self.state.representatives

@@ -11,8 +11,8 @@ from broker.codes import Code
 from broker.content import Personal, Ref
 from broker.desk import events as e
 from broker.desk import offers, overflow, skills, waits
-from broker.desk.configuration import is_open, opening
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk.portals import is_open, opening
 from broker.desk.presence import wake_for_visitors
 from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal, Visitor
 from broker.desk.transitions import REQUEST, move

@@ -331,3 +331,8 @@ class Context:
     now: int
     entropy: bytes
     identity: Identity | None
+
+    @property
+    def who(self) -> str:
+        """Whom an event names as its author."""
+        return "broker" if self.identity is None else self.identity.person

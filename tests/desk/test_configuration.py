@@ -1,5 +1,8 @@
 """Portals, teams, representatives: what managers set up, and what it does to those who wait."""
 
+# covers: broker/desk/portals.py
+# covers: broker/desk/teams.py
+
 from __future__ import annotations
 
 import itertools
@@ -10,8 +13,8 @@ import pytest
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk.configuration import KINDS
 from broker.desk.identity import Identity, Role
+from broker.desk.portals import KINDS
 from broker.protocol import ops
 from broker.units import HOURS, SECONDS
 from tests.support.builders import (
