@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from broker.content import Ref
+
 
 @attrs.define(frozen=True)
 class BrokerStart:
@@ -33,4 +35,74 @@ class PinGuessing:
     wrong: int
 
 
-Internal = BrokerStart | ConnectionLost | ConnectionBack | PinGuessing
+@attrs.define(frozen=True)
+class SignIn:
+    """A person proved who it is."""
+
+    person: str
+    role: str
+    how: str
+    """password or link."""
+    network: str | None
+    until: int
+    """When it ends unless it is refreshed (ms)."""
+
+
+@attrs.define(frozen=True)
+class Refresh:
+    """A refresh token, verified, was shown."""
+
+    person: str
+    sign_in: str
+    serial: int
+    until: int
+
+
+@attrs.define(frozen=True)
+class SetPassword:
+    """A password that meets the policy, as the reference of its hash."""
+
+    person: str
+    role: str
+    password: Ref
+    by: str
+    had: int | None = None
+    """By a link: how many passwords there were when it was made."""
+    keep: str | None = None
+    """The sign-in that goes on."""
+    must_change: bool = False
+
+
+@attrs.define(frozen=True)
+class MadeKey:
+    """A new API key: its name, what it proves itself by, and its text, which is told once."""
+
+    key: str
+    digest: bytes
+    text: str = attrs.field(repr=False)
+
+
+@attrs.define(frozen=True)
+class Audit:
+    """Something that an audit says of a person and that no operation of the desk is."""
+
+    person: str
+    role: str
+    network: str | None
+    op: str
+    object: str | None = None
+
+
+@attrs.define(frozen=True)
+class CountRefusals:
+    """What was refused lately."""
+
+    rows: tuple[tuple[str | None, str | None, str, int], ...]
+    """(person, network, code, how often)."""
+    more: int
+    """Refusals of others, which had no room."""
+
+
+Internal = (
+    BrokerStart | ConnectionLost | ConnectionBack | PinGuessing | SignIn | Refresh | SetPassword | Audit | CountRefusals
+)

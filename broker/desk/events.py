@@ -127,6 +127,177 @@ class RepresentativePut:
     by: str
     weight: int = 1
     skills: tuple[tuple[str, int], ...] = ()
+    email: Ref | None = None
+    """None: as it was."""
+    management: bool = False
+
+
+@attrs.define
+class RepresentativeDeleted:
+    """A representative is gone. Sessions, offers and pins ended before."""
+
+    TYPE: ClassVar[str] = "representative.deleted"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    team: str
+    former: str
+    """The pseudonym under which what it did stays."""
+    by: str
+
+
+Changes = tuple[tuple[str, object, object], ...]
+"""(setting, before, after), in the words of the put operation; a text only says that it is another."""
+
+
+@attrs.define
+class ManagerPut:
+    """A manager was created or changed."""
+
+    TYPE: ClassVar[str] = "manager.put"
+    VERSION: ClassVar[int] = 1
+    manager: str
+    kind: str
+    name: Ref | None
+    """None: as it was."""
+    email: Ref | None
+    """None: as it was."""
+    teams: tuple[str, ...]
+    rights: tuple[str, ...]
+    by: str
+    changes: Changes = ()
+
+
+@attrs.define
+class ManagerDeleted:
+    """A manager is gone."""
+
+    TYPE: ClassVar[str] = "manager.deleted"
+    VERSION: ClassVar[int] = 1
+    manager: str
+    by: str
+
+
+@attrs.define
+class ServicePut:
+    """A service was created or may do other things."""
+
+    TYPE: ClassVar[str] = "service.put"
+    VERSION: ClassVar[int] = 1
+    service: str
+    scopes: tuple[str, ...]
+    by: str
+    changes: Changes = ()
+
+
+@attrs.define
+class ServiceDeleted:
+    """A service is gone."""
+
+    TYPE: ClassVar[str] = "service.deleted"
+    VERSION: ClassVar[int] = 1
+    service: str
+    by: str
+
+
+@attrs.define
+class SignedIn:
+    """A person proved who it is, at one device."""
+
+    TYPE: ClassVar[str] = "signed.in"
+    VERSION: ClassVar[int] = 1
+    sign_in: str
+    person: str
+    role: str
+    how: str
+    network: str | None
+    until: int
+
+
+@attrs.define
+class SignInRefreshed:
+    """A sign-in goes on; the refresh token before this serial is used."""
+
+    TYPE: ClassVar[str] = "sign_in.refreshed"
+    VERSION: ClassVar[int] = 1
+    sign_in: str
+    serial: int
+    until: int
+
+
+@attrs.define
+class SignInsEnded:
+    """Sign-ins of a person are over; with ``everything``, every token made before as well."""
+
+    TYPE: ClassVar[str] = "sign_ins.ended"
+    VERSION: ClassVar[int] = 1
+    person: str
+    sign_ins: tuple[str, ...]
+    reason: str
+    by: str
+    everything: bool = False
+
+
+@attrs.define
+class PasswordSet:
+    """A person has another password; the content is its hash."""
+
+    TYPE: ClassVar[str] = "password.set"
+    VERSION: ClassVar[int] = 1
+    person: str
+    password: Ref
+    by: str
+    must_change: bool = False
+
+
+@attrs.define
+class KeyCreated:
+    """An API key was made."""
+
+    TYPE: ClassVar[str] = "key.created"
+    VERSION: ClassVar[int] = 1
+    key: str
+    person: str
+    digest: bytes
+    scopes: tuple[str, ...] | None
+    expires: int
+    by: str
+
+
+@attrs.define
+class KeyEnded:
+    """An API key is worthless."""
+
+    TYPE: ClassVar[str] = "key.ended"
+    VERSION: ClassVar[int] = 1
+    key: str
+    person: str
+    reason: str
+    by: str
+
+
+@attrs.define
+class Audited:
+    """Who did what to whom, and from where."""
+
+    TYPE: ClassVar[str] = "audited"
+    VERSION: ClassVar[int] = 1
+    person: str
+    role: str
+    network: str | None
+    op: str
+    object: str | None
+    changes: Changes = ()
+
+
+@attrs.define
+class RefusalsCounted:
+    """What was refused in the last minute."""
+
+    TYPE: ClassVar[str] = "refusals.counted"
+    VERSION: ClassVar[int] = 1
+    rows: tuple[tuple[str | None, str | None, str, int], ...]
+    """(person, network, code, how often)."""
+    more: int
 
 
 @attrs.define
@@ -578,6 +749,19 @@ Event = (
     | SubportalPut
     | TeamPut
     | RepresentativePut
+    | RepresentativeDeleted
+    | ManagerPut
+    | ManagerDeleted
+    | ServicePut
+    | ServiceDeleted
+    | SignedIn
+    | SignInRefreshed
+    | SignInsEnded
+    | PasswordSet
+    | KeyCreated
+    | KeyEnded
+    | Audited
+    | RefusalsCounted
     | PresenceChanged
     | RepresentativeLost
     | RepresentativeBack

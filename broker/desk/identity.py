@@ -14,6 +14,8 @@ class Role(StrEnum):
     REPRESENTATIVE = "representative"
     MANAGER = "manager"
     SERVICE = "service"
+    OPERATOR = "operator"
+    """Who runs the broker: speaks through desk files alone, no credential names it."""
 
 
 @attrs.define(frozen=True)
@@ -26,3 +28,7 @@ class Identity:
     role: Role
     portal: str | None = None
     """Of a customer: the portal it came through."""
+    scopes: tuple[str, ...] | None = None
+    """Of a service: what its credential allows; None: whatever the account allows it."""
+    network: str | None = None
+    """Where it speaks from, as far as an audit says it: the network, not the host."""

@@ -14,6 +14,7 @@ from operator import attrgetter
 import attrs
 
 from broker.desk import events as e
+from broker.desk.changes import shown
 
 Audience = list[tuple[str, str]]
 """(stream, wire type), in the order of publication."""
@@ -161,6 +162,14 @@ def _representative(event: e.RepresentativePut) -> Audience:
     ]
 
 
+def _me_and_audit(wire_type: str) -> Decide:
+    return lambda event: [(f"me:{event.person}", wire_type), ("audit", wire_type)]
+
+
+def _key(event: e.KeyCreated | e.KeyEnded) -> Audience:
+    return [("account", "key.changed"), ("audit", "key.changed")]
+
+
 _AUDIENCES: dict[type, Decide] = {
     e.OfferRenewed: lambda event: [(f"me:{event.representative}", "offer.renewed")],
     e.LoadChanged: lambda event: [(f"team:{event.team}", "load.changed")],
@@ -168,6 +177,21 @@ _AUDIENCES: dict[type, Decide] = {
     e.SubportalPut: lambda event: [("account", "subportal.changed")],
     e.TeamPut: lambda event: [("account", "team.changed"), (f"team:{event.team}", "team.changed")],
     e.RepresentativePut: _representative,
+    e.RepresentativeDeleted: lambda event: [
+        ("account", "representative.deleted"),
+        (f"team:{event.team}", "representative.deleted"),
+    ],
+    e.ManagerPut: lambda event: [("account", "manager.changed"), (f"me:{event.manager}", "manager.changed")],
+    e.ManagerDeleted: _account("manager.deleted"),
+    e.ServicePut: lambda event: [("account", "service.changed"), (f"me:{event.service}", "service.changed")],
+    e.ServiceDeleted: _account("service.deleted"),
+    e.SignedIn: _me_and_audit("sign_in.changed"),
+    e.SignInsEnded: _me_and_audit("sign_in.changed"),
+    e.PasswordSet: _me_and_audit("password.changed"),
+    e.KeyCreated: _key,
+    e.KeyEnded: _key,
+    e.Audited: lambda event: [("audit", "audit.recorded")],
+    e.RefusalsCounted: lambda event: [("audit", "audit.refusals")],
     e.PresenceChanged: lambda event: _presence(event, []),
     e.RepresentativeLost: lambda event: _presence(event, _of_sessions("session.held")(event)),
     e.RepresentativeBack: lambda event: _presence(event, _of_sessions("session.resumed")(event)),
@@ -260,6 +284,18 @@ def _share_body(state: str | _Attr, by: str | _Attr) -> Body:
     return _body("share", "session", state=state, by=by)
 
 
+def _changes(event: e.ManagerPut | e.ServicePut | e.Audited, stream: str) -> list[dict[str, object]]:
+    return shown(event.changes)
+
+
+def _refused(event: e.RefusalsCounted, stream: str) -> list[dict[str, object]]:
+    rows = (
+        {"person": person, "network": network, "code": code, "count": count}
+        for person, network, code, count in event.rows
+    )
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
 _LOAD = _body("representative", "load", "capacity")
 _OPENED = _body("session", "request", "subportal", "representative", personal={"name": "customer_name", "text": "text"})
 _CUSTOMERS_NAME = {"text": "text", "name": "name"}
@@ -271,6 +307,18 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.SubportalPut, "subportal.changed"): _body("subportal", "weight", "policy", "max_waiting", "by"),
     (e.TeamPut, "team.changed"): _body("team", "subportals", "by"),
     (e.RepresentativePut, "representative.changed"): _body("representative", "team", "capacity", "by"),
+    (e.RepresentativeDeleted, "representative.deleted"): _body("representative", "team", "former", "by"),
+    (e.ManagerPut, "manager.changed"): _body("manager", "kind", "teams", "rights", "by", changes=_changes),
+    (e.ManagerDeleted, "manager.deleted"): _body("manager", "by"),
+    (e.ServicePut, "service.changed"): _body("service", "scopes", "by", changes=_changes),
+    (e.ServiceDeleted, "service.deleted"): _body("service", "by"),
+    (e.SignedIn, "sign_in.changed"): _body("person", "role", "sign_in", "how", "network", state="begun"),
+    (e.SignInsEnded, "sign_in.changed"): _body("person", "sign_ins", "reason", "by", state="ended"),
+    (e.PasswordSet, "password.changed"): _body("person", "by", "must_change"),
+    (e.KeyCreated, "key.changed"): _body("key", "person", "by", state="live"),
+    (e.KeyEnded, "key.changed"): _body("key", "person", "by", state=_Attr("reason")),
+    (e.Audited, "audit.recorded"): _body("person", "role", "network", "op", "object", changes=_changes),
+    (e.RefusalsCounted, "audit.refusals"): _body("more", rows=_refused),
     (e.PresenceChanged, "presence.changed"): _body("representative", "presence", "by", "reason"),
     (e.RepresentativeLost, "presence.changed"): _body("representative", presence="reconnecting", by="broker"),
     (e.RepresentativeLost, "session.held"): _body("until", session=_id_in_stream, who="representative"),

@@ -126,6 +126,9 @@ class Representative:
     pins: dict[str, None] = attrs.field(factory=dict)
     wrap_ups: dict[str, WrapUp] = attrs.field(factory=dict)
     """By ended session."""
+    email: Ref | None = None
+    management: bool = False
+    """Whether it may read its own data on the management side."""
 
     @property
     def presence(self) -> str:
@@ -138,6 +141,78 @@ class Representative:
     def available(self) -> bool:
         """Whether it welcomes offers and is there."""
         return self.chosen == "available" and self.connected
+
+
+@attrs.define(eq=False)
+class Manager:
+    """A person who sets things up: of the whole account, of teams, or by provisioning."""
+
+    manager: str
+    kind: str
+    """account, team or api."""
+    name: Ref | None
+    email: Ref | None
+    teams: tuple[str, ...]
+    """Of a team manager: it manages these and all beneath them."""
+    rights: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class Service:
+    """A program that speaks for the account."""
+
+    service: str
+    scopes: tuple[str, ...]
+
+
+@attrs.define(eq=False)
+class Access:
+    """How a manager, representative or service comes in."""
+
+    person: str
+    password: Ref | None = None
+    """The text of its argon2 hash."""
+    passwords: int = 0
+    """How many it has had: a link to set one is good for that many only."""
+    must_change: bool = False
+    """Whether somebody else chose it: then it opens nothing but the change."""
+    signed_out: int = 0
+    """Tokens made before (ms) are no good, unless they are of a sign-in."""
+    sign_ins: dict[str, None] = attrs.field(factory=dict)
+    """The oldest first."""
+    keys: dict[str, None] = attrs.field(factory=dict)
+
+
+@attrs.define(eq=False)
+class SignIn:
+    """A person's way in at one device, until it ends or isn't refreshed."""
+
+    sign_in: str
+    person: str
+    role: str
+    how: str
+    network: str | None
+    since: int
+    until: int
+    serial: int = 0
+    """Of the refresh token that is good."""
+    refreshed: int = 0
+    """When that was made (ms)."""
+
+
+@attrs.define(eq=False)
+class ApiKey:
+    """What is kept of an API key."""
+
+    key: str
+    """Its prefix, which names it."""
+    person: str
+    digest: bytes
+    """Of its secret, keyed."""
+    scopes: tuple[str, ...] | None
+    """None: all that its service has."""
+    created: int
+    expires: int
 
 
 @attrs.define(eq=False)
@@ -279,6 +354,13 @@ class State:
     """Sub-portal to the teams that serve it."""
     teams: dict[str, Team] = attrs.field(factory=dict)
     representatives: dict[str, Representative] = attrs.field(factory=dict)
+    managers: dict[str, Manager] = attrs.field(factory=dict)
+    services: dict[str, Service] = attrs.field(factory=dict)
+    former: dict[str, str] = attrs.field(factory=dict)
+    """Names of people who are gone, never given again, to the pseudonym of each."""
+    access: dict[str, Access] = attrs.field(factory=dict)
+    sign_ins: dict[str, SignIn] = attrs.field(factory=dict)
+    keys: dict[str, ApiKey] = attrs.field(factory=dict)
     visitors: dict[str, Visitor] = attrs.field(factory=dict)
     idle_visitors: OrderedDict[str, None] = attrs.field(factory=OrderedDict)
     """Those without an open request, the one whose last ended first."""
@@ -300,6 +382,8 @@ class State:
     """Stream to its last offset."""
     released: list[str] = attrs.field(factory=list)
     """Content that no open thing refers to any more; the runtime drains it."""
+    erased: list[str] = attrs.field(factory=list)
+    """Content that is to be gone from the journal too; the runtime drains it."""
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     router: Router = attrs.field(factory=Router)
     flow: Flow = attrs.field(factory=Flow)
@@ -307,6 +391,15 @@ class State:
     def release(self, *refs: Ref | None) -> None:
         """These texts are no longer needed in memory."""
         self.released.extend(ref[0] for ref in refs if ref is not None)
+
+    def forget(self, *refs: Ref | None) -> None:
+        """These texts are to be gone for good."""
+        self.release(*refs)
+        self.erased.extend(ref[0] for ref in refs if ref is not None)
+
+    def next_former(self) -> str:
+        """The pseudonym of whoever leaves next."""
+        return f"former-{len(self.former) + 1}"
 
     def remember_session(self, session: str, visitor: str, representative: str) -> None:
         """Keep an ended session's stream readable for its parties, within ``RECENT_SESSIONS``."""

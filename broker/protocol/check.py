@@ -65,7 +65,13 @@ ROLES: Final[dict[str, frozenset[str]]] = {
 """Op to the roles that may ask it."""
 WRITES: Final[frozenset[str]] = frozenset(op for op, entry in _table("ops").items() if entry.get("writes"))
 """Ops that change something: durable, and in need of a key."""
-_NAMES: Final = {op: tuple(sorted(field.name for field in attrs.fields(made))) for op, made in OPS.items()}
+_UNKEYED: Final = {
+    op: frozenset(name for name, spec in _fields(entry, "args").items() if spec.get("unkeyed"))
+    for op, entry in _table("ops").items()
+}
+_NAMES: Final = {
+    op: tuple(sorted({field.name for field in attrs.fields(made)} - _UNKEYED[op])) for op, made in OPS.items()
+}
 _PERSONAL: Final[dict[str, tuple[str, ...]]] = {
     op: tuple(name for name, spec in _fields(entry, "args").items() if spec.get("personal"))
     for op, entry in _table("ops").items()
@@ -90,7 +96,8 @@ def personal_fields(command: Command) -> list[Personal]:
 
 
 def fingerprint(command: Command) -> bytes:
-    """Op and arguments as bytes: equal exactly if a key was used with the same arguments.
+    """Op and arguments as bytes: equal exactly if a key was used with the same arguments, passwords aside: a digest of
+    one that is quick to make would undo what its slow hash is for.
 
     It holds texts and secrets in clear: digest it before it is kept. An argument that is None doesn't count,
     so that a later release may add optional ones.

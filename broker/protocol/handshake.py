@@ -46,6 +46,9 @@ from broker.protocol.frames import (
 VERSIONS: Final = (1,)
 """The protocol versions this broker speaks."""
 
+WAYS: Final = ("token", "login", "refresh", "key", "portal", "pin")
+"""What a HELLO can sign in by."""
+
 
 class State(StrEnum):
     """Where a connection stands."""
@@ -288,10 +291,10 @@ class Handshake:
         if version is None:
             spoken = ", ".join(map(str, VERSIONS))
             raise RemoteProtocolError(f"this broker speaks version {spoken}", Close.NO_COMMON_VERSION)
-        ways = [way for way in ("token", "portal", "pin") if way in hello.auth]
+        ways = [way for way in WAYS if way in hello.auth]
         if len(ways) != 1:
-            raise RemoteProtocolError("HELLO.auth: expected exactly one of token, portal, pin")
-        if "visitor" in hello.auth and ways == ["token"]:
+            raise RemoteProtocolError(f"HELLO.auth: expected exactly one of {', '.join(WAYS)}")
+        if "visitor" in hello.auth and ways[0] not in ("portal", "pin"):
             raise RemoteProtocolError("HELLO.auth.visitor: goes with portal or pin only")
         common = tuple(sorted(self.capabilities.intersection(hello.capabilities)))
         self._experiments = any(name.startswith("x-") for name in common)

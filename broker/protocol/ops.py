@@ -240,7 +240,8 @@ class ShareStop:
 
 @attrs.define
 class AccountGet:
-    """The account's configuration as it stands."""
+    """The account's configuration as it stands, as far as the asker may see it: a team manager its teams and what they
+    serve, a representative with management itself."""
 
     OP: ClassVar[str] = "account.get"
 
@@ -304,14 +305,137 @@ class RepresentativePut:
     capacity: int
     weight: int | None = None
     skills: Sequence[Map] | None = None
+    email: Personal | None = None
+    management: bool | None = None
+
+
+@attrs.define
+class RepresentativeDelete:
+    """Let a representative go: sessions go back to the line, pins and sign-ins end, name and e-mail are forgotten; what
+    it did stays, under the pseudonym in former. The name is never given again."""
+
+    OP: ClassVar[str] = "representative.delete"
+    representative: str
+
+
+@attrs.define
+class ManagerPut:
+    """Create a manager or change one to be as given. account: everything. team: what lies in its teams, as far as its
+    rights go. api: provisioning. Only who holds a right can give it."""
+
+    OP: ClassVar[str] = "manager.put"
+    manager: str
+    kind: str
+    name: Personal | None = None
+    email: Personal | None = None
+    teams: Sequence[str] | None = None
+    rights: Sequence[str] | None = None
+
+
+@attrs.define
+class ManagerDelete:
+    """Let a manager go: its sign-ins end at once. The account's last account manager stays."""
+
+    OP: ClassVar[str] = "manager.delete"
+    manager: str
+
+
+@attrs.define
+class ServicePut:
+    """Create a service or change what it may do: events and audit are streams, classify and why operations."""
+
+    OP: ClassVar[str] = "service.put"
+    service: str
+    scopes: Sequence[str]
+
+
+@attrs.define
+class ServiceDelete:
+    """Let a service go: its keys and connections end at once."""
+
+    OP: ClassVar[str] = "service.delete"
+    service: str
+
+
+@attrs.define
+class AccountExport:
+    """Everything that huntgroup apply can put, e-mail addresses included and secrets not: provisioning, so for API
+    managers. Each call is in the audit."""
+
+    OP: ClassVar[str] = "account.export"
+
+
+@attrs.define
+class PasswordSet:
+    """Choose a password. Of oneself: old is the present one, and other sign-ins end. Of another person (managers): it has
+    to be changed at the next sign-in. 2400 names what the account's policy misses."""
+
+    OP: ClassVar[str] = "password.set"
+    new: str = attrs.field(repr=False)
+    old: str | None = attrs.field(default=None, repr=False)
+    person: str | None = None
+
+
+@attrs.define
+class PasswordLink:
+    """Send a person an e-mail with a link to choose a password: good once, and for a day."""
+
+    OP: ClassVar[str] = "password.link"
+    person: str
+
+
+@attrs.define
+class SignInList:
+    """Where somebody is signed in, the oldest first."""
+
+    OP: ClassVar[str] = "sign_in.list"
+    person: str | None = None
+
+
+@attrs.define
+class SignInEnd:
+    """Sign somebody out: of one sign-in, or of all, with every token made before. Their connections end at once."""
+
+    OP: ClassVar[str] = "sign_in.end"
+    person: str | None = None
+    sign_in: str | None = None
+
+
+@attrs.define
+class KeyCreate:
+    """Make an API key for a service or an API manager: at most two at a time. Its text is told once."""
+
+    OP: ClassVar[str] = "key.create"
+    person: str
+    scopes: Sequence[str] | None = None
+    life_ms: int | None = None
+
+
+@attrs.define
+class KeyRevoke:
+    """Make an API key worthless; its connections end at once."""
+
+    OP: ClassVar[str] = "key.revoke"
+    key: str
+
+
+@attrs.define
+class KeyList:
+    """The live API keys, without what they prove."""
+
+    OP: ClassVar[str] = "key.list"
+    person: str | None = None
 
 
 @attrs.define
 class AuthRefresh:
-    """Present a fresh token of the same account, person and role: the connection lives on to its expiry."""
+    """Exactly one of token, a fresh one of the same account, person and role, and refresh, the refresh token of this
+    connection's sign-in: the connection lives on to its expiry. A refresh token is good once; the result has the
+    next."""
 
     OP: ClassVar[str] = "auth.refresh"
-    token: str = attrs.field(repr=False)
+    token: str | None = attrs.field(default=None, repr=False)
+    refresh: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.define
@@ -372,6 +496,19 @@ Command = (
     | SubportalPut
     | TeamPut
     | RepresentativePut
+    | RepresentativeDelete
+    | ManagerPut
+    | ManagerDelete
+    | ServicePut
+    | ServiceDelete
+    | AccountExport
+    | PasswordSet
+    | PasswordLink
+    | SignInList
+    | SignInEnd
+    | KeyCreate
+    | KeyRevoke
+    | KeyList
     | AuthRefresh
     | Subscribe
     | Unsubscribe
@@ -412,6 +549,19 @@ OPS: Final[dict[str, type[Command]]] = {
         SubportalPut,
         TeamPut,
         RepresentativePut,
+        RepresentativeDelete,
+        ManagerPut,
+        ManagerDelete,
+        ServicePut,
+        ServiceDelete,
+        AccountExport,
+        PasswordSet,
+        PasswordLink,
+        SignInList,
+        SignInEnd,
+        KeyCreate,
+        KeyRevoke,
+        KeyList,
         AuthRefresh,
         Subscribe,
         Unsubscribe,

@@ -94,6 +94,11 @@ class Router:
                     self._resume(self.tickets[request])
         self._rerank(member)
 
+    def remove_member(self, member_id: str) -> None:
+        """A member is gone for good. It takes no offers, and has none out, no load and nothing held for it."""
+        self._leave_pool(self.members.pop(member_id))
+        self.dirty_members.pop(member_id, None)
+
     def _pool(self, subportals: frozenset[str]) -> Pool:
         pool = self.pools.get(subportals)
         if pool is None:
