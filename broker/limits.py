@@ -82,6 +82,7 @@ LISTED_PINS: Final = 256  # pins of one representative that pin.list remembers, 
 MAX_PORTALS: Final = 1000
 MAX_SUBPORTALS: Final = 1000
 MAX_TEAMS: Final = 1000
+MAX_TEAM_DEPTH: Final = 8  # levels of teams: a person, a shift, a site, a country, and as many again
 MAX_REPRESENTATIVES: Final = 20_000
 MAX_MANAGERS: Final = 1000
 MAX_SERVICES: Final = 1000

@@ -37,6 +37,7 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
                     "title": team.title,
                     "subportals": list(team.subportals),
                     "away_after": team.away_after,
+                    "parent": team.parent,
                 }
                 for team in state.teams.values()
             ],

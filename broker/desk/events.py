@@ -110,6 +110,20 @@ class TeamPut:
     subportals: tuple[str, ...]
     by: str
     away_after: int | None = None
+    parent: str | None = None
+
+
+@attrs.define
+class TeamDeleted:
+    """A team is gone: its representatives are in another one, its sub-teams beneath its parent."""
+
+    TYPE: ClassVar[str] = "team.deleted"
+    VERSION: ClassVar[int] = 1
+    team: str
+    into: str | None
+    """Where its representatives are now; None if it had none."""
+    representatives: tuple[str, ...]
+    by: str
 
 
 @attrs.define
@@ -748,6 +762,7 @@ Event = (
     | PortalPut
     | SubportalPut
     | TeamPut
+    | TeamDeleted
     | RepresentativePut
     | RepresentativeDeleted
     | ManagerPut

@@ -24,14 +24,14 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, H1 and H2 for teams."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
     """Raise InvariantBroken for the first thing that isn't as it must be.
 
     ``lowered``: representatives whose capacity a manager put below their sessions: F4 lets them finish those."""
-    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _people):
+    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _teams, _people):
         _raise(part(state))
     _raise(_capacity(state, lowered))
     for part in (_pins, _deadlines, in_order, working):
@@ -139,6 +139,24 @@ def _visitors(state: State) -> Broken:
     for visitor in state.visitors.values():
         if (not visitor.requests) != (visitor.visitor in state.idle_visitors):
             yield "F23", f"{visitor.visitor} is taken for idle, or isn't"
+
+
+def _teams(state: State) -> Broken:
+    """H1 and H2: teams form trees, which both ends know; everybody is in one team."""
+    for team in state.teams.values():
+        beneath = {one.team for one in state.teams.values() if one.parent == team.team}
+        if team.children != beneath:
+            yield "H1", f"{team.team} takes {sorted(team.children)} for its sub-teams, which are {sorted(beneath)}"
+        seen, at = {team.team}, team.parent
+        while at is not None:
+            if at in seen or at not in state.teams:
+                yield "H1", f"{team.team} is beneath {at}, which is no team, or beneath itself"
+                break
+            seen.add(at)
+            at = state.teams[at].parent
+    homes = {name: person.team for name, person in state.representatives.items()}
+    if sorted((name, team.team) for team in state.teams.values() for name in team.members) != sorted(homes.items()):
+        yield "H2", "teams have other members than there are representatives"
 
 
 def _people(state: State) -> Broken:

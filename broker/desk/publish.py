@@ -39,7 +39,8 @@ def render(event: e.Event, wire_type: str, stream: str, texts: Texts) -> dict[st
     body = _BODIES[type(event), wire_type]
     data = {name: value for name, value in zip(body.names, body.read(event), strict=True) if value is not None}
     for name, special in body.special:
-        data[name] = special(event, stream)
+        if (value := special(event, stream)) is not None:
+            data[name] = value
     if body.personal and stream != "account" and not stream.startswith("team:"):
         for name, attr in body.personal:
             ref = getattr(event, attr)
@@ -153,6 +154,17 @@ def _pin(event: e.PinCreated | e.PinEnded) -> Audience:
     return [(f"me:{event.representative}", "pin.changed")]
 
 
+def _team_deleted(event: e.TeamDeleted) -> Audience:
+    told = [("account", "team.deleted"), (f"team:{event.team}", "team.deleted")]
+    if event.into is not None:
+        told.append((f"team:{event.into}", "team.deleted"))
+    return [*told, *((f"me:{name}", "team.deleted") for name in event.representatives)]
+
+
+def _who_moved(event: e.TeamDeleted, stream: str) -> list[str] | None:
+    return None if stream.startswith("me:") else list(event.representatives)
+
+
 def _representative(event: e.RepresentativePut) -> Audience:
     teams = [event.team] if event.former is None else [event.former, event.team]
     return [
@@ -176,6 +188,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.PortalPut: lambda event: [("account", "portal.changed")],
     e.SubportalPut: lambda event: [("account", "subportal.changed")],
     e.TeamPut: lambda event: [("account", "team.changed"), (f"team:{event.team}", "team.changed")],
+    e.TeamDeleted: _team_deleted,
     e.RepresentativePut: _representative,
     e.RepresentativeDeleted: lambda event: [
         ("account", "representative.deleted"),
@@ -305,7 +318,8 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.LoadChanged, "load.changed"): _LOAD,
     (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by"),
     (e.SubportalPut, "subportal.changed"): _body("subportal", "weight", "policy", "max_waiting", "by"),
-    (e.TeamPut, "team.changed"): _body("team", "subportals", "by"),
+    (e.TeamPut, "team.changed"): _body("team", "subportals", "parent", "by"),
+    (e.TeamDeleted, "team.deleted"): _body("team", "into", "by", representatives=_who_moved),
     (e.RepresentativePut, "representative.changed"): _body("representative", "team", "capacity", "by"),
     (e.RepresentativeDeleted, "representative.deleted"): _body("representative", "team", "former", "by"),
     (e.ManagerPut, "manager.changed"): _body("manager", "kind", "teams", "rights", "by", changes=_changes),

@@ -37,7 +37,7 @@ from broker.desk.state import (
 from broker.routing.model import Ticket, make_key
 from broker.routing.pins import PinSpace
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
 PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for
@@ -111,7 +111,7 @@ def parts(desk: Desk) -> Iterator[Part]:
 def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "portals", ((*_PORTAL(portal), _hours(portal)) for portal in state.portals.values())
     yield "subportals", _subportals(state)
-    yield "teams", ((team.team, team.title, team.subportals, team.away_after) for team in state.teams.values())
+    yield "teams", map(_TEAM, state.teams.values())
     yield "representatives", _representatives(state)
     yield (
         "visitors",
@@ -191,6 +191,7 @@ def _row_of(cls: type[attrs.AttrsInstance], *but: str) -> Callable[[object], Row
 
 _PORTAL: Final = _row_of(Portal, "hours")
 _MEASURED: Final = attrgetter("handled", "handle_ms", "waited_ms", "gave_up")
+_TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent")
 _SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
@@ -242,10 +243,13 @@ def _load_configuration(state: State, data: Dump) -> None:
         state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)
         line = state.router.lines[subportal.subportal]
         line.handled, line.handle_ms, line.waited_ms, line.gave_up = handled, handle_ms, waited_ms, gave_up
-    for name, title, subportals, away_after in _rows(data["teams"]):
-        state.teams[name] = Team(name, title, subportals, away_after=away_after)
+    for name, title, subportals, away_after, parent in _rows(data["teams"]):
+        state.teams[name] = Team(name, title, subportals, away_after=away_after, parent=parent)
         for subportal in subportals:
             state.serving.setdefault(subportal, set()).add(name)
+    for team in state.teams.values():  # a parent may be younger than its sub-team
+        if team.parent is not None:
+            state.teams[team.parent].children.add(team.team)
 
 
 def _load_people(state: State, data: Dump) -> None:

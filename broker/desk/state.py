@@ -100,6 +100,9 @@ class Team:
     """Offers missed in a row that set a member away."""
     signed_in: int = 0
     """Members whose chosen presence isn't offline."""
+    parent: str | None = None
+    children: set[str] = attrs.field(factory=set)
+    """The teams directly beneath it."""
 
 
 @attrs.define(eq=False)

@@ -1,4 +1,8 @@
-"""Teams and representatives: what managers set up."""
+"""Teams and representatives: what managers set up.
+
+Teams form trees. What stands on a branch (who manages it, which functions are on) goes down to every sub-team; what a
+team serves doesn't: each lists its own sub-portals, so that a sub-team can be about one of them alone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,45 @@ from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import offers, overflow, settings
-from broker.desk.outcome import Decision, Refusal, bad_args
+from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, Representative, State, Team
 from broker.protocol import ops
+
+
+def above(state: State, team: str) -> tuple[str, ...]:
+    """The team itself, its parent, and so on up to the top."""
+    found = [team]
+    while (parent := state.teams[found[-1]].parent) is not None:
+        found.append(parent)
+    return tuple(found)
+
+
+def below(state: State, team: str) -> set[str]:
+    """The team itself and all teams beneath it."""
+    found, left = {team}, [team]
+    while left:
+        children = state.teams[left.pop()].children
+        found |= children
+        left += children
+    return found
+
+
+def _levels(state: State, team: str) -> int:
+    """How many levels of teams it and those beneath it make."""
+    return 1 + max((_levels(state, child) for child in state.teams[team].children), default=0)
+
+
+def _wrong_parent(state: State, team: str, parent: str | None) -> Refusal | None:
+    if parent is None:
+        return None
+    if parent not in state.teams and parent != team:
+        return bad_args("args.parent", "the name of a team")
+    beneath = above(state, parent) if parent in state.teams else (parent,)
+    if team in beneath:
+        return bad_args("args.parent", f"a team that is neither {team} nor beneath it")
+    if len(beneath) + (_levels(state, team) if team in state.teams else 1) > limits.MAX_TEAM_DEPTH:
+        return bad_args("args.parent", f"a team so far up that there are at most {limits.MAX_TEAM_DEPTH} levels")
+    return None
 
 
 def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision | Refusal:
@@ -17,17 +57,45 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
     for index, name in enumerate(command.subportals):
         if name not in state.subportals:
             return bad_args(f"args.subportals[{index}]", "the name of a sub-portal")
+    if (refusal := _wrong_parent(state, command.team, command.parent)) is not None:
+        return refusal
     now = state.teams.get(command.team)
     if now is None and len(state.teams) >= limits.MAX_TEAMS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_TEAMS} teams")
     title = command.title.ref if command.title is not None else None
-    if now is not None and title is None and (now.subportals, now.away_after) == (names, command.away_after):
+    put = e.TeamPut(command.team, title, names, context.who, command.away_after, command.parent)
+    if now is not None and title is None and _team_fields(now) == _team_fields(put):
         return Decision(value={"team": command.team, "changed": False})
-    happened: list[e.Event] = [e.TeamPut(command.team, title, names, context.who, command.away_after)]
+    happened: list[e.Event] = [put]
     if now is not None and (lost := set(now.subportals) - set(names)):
         for member in sorted(now.members):
             happened += offers.take_away(state, state.representatives[member], lost)
     return Decision(happened, {"team": command.team, "changed": True})
+
+
+def _team_fields(team: Team | e.TeamPut) -> tuple[object, ...]:
+    return (team.subportals, team.away_after, team.parent)
+
+
+def delete_team(state: State, command: ops.TeamDelete, context: Context) -> Decision | Refusal:
+    """Delete a team; its people stay, in another one."""
+    team = state.teams.get(command.team)
+    if team is None:
+        return no_such("team")
+    if command.into is not None and (command.into == command.team or command.into not in state.teams):
+        return bad_args("args.into", "the name of another team")
+    into = command.into if command.into is not None else team.parent
+    if into is None and team.members:
+        return bad_args("args.into", f"the name of another team, for {team.team} has representatives and no parent")
+    if not team.members:
+        into = None
+    members = tuple(sorted(team.members))
+    happened: list[e.Event] = [e.TeamDeleted(team.team, into, members, context.who)]
+    if into is not None:
+        lost = set(team.subportals) - set(state.teams[into].subportals)
+        for member in members:
+            happened += offers.take_away(state, state.representatives[member], lost)
+    return Decision(happened, {"team": team.team} if into is None else {"team": team.team, "into": into})
 
 
 def put_representative(state: State, command: ops.RepresentativePut, context: Context) -> Decision | Refusal:
@@ -87,6 +155,7 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
         state.release(team.title)
         team.title = event.title
     team.away_after = event.away_after
+    _stand_beneath(state, team, event.parent)
     former = team.subportals
     for name in former:
         state.serving[name].discard(event.team)
@@ -94,6 +163,34 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
         state.serving.setdefault(name, set()).add(event.team)
     serve(state, team, tuple(event.subportals))
     overflow.watch_staff(state, former, t)
+
+
+def _stand_beneath(state: State, team: Team, parent: str | None) -> None:
+    if team.parent is not None:
+        state.teams[team.parent].children.discard(team.team)
+    team.parent = parent
+    if parent is not None:
+        state.teams[parent].children.add(team.team)
+
+
+def team_deleted(state: State, event: e.TeamDeleted, t: int) -> None:
+    """Apply ``TeamDeleted``: everybody is in the other team, every sub-team beneath the parent."""
+    team = state.teams[event.team]
+    for child in sorted(team.children):
+        _stand_beneath(state, state.teams[child], team.parent)
+    _stand_beneath(state, team, None)
+    for name in team.subportals:
+        state.serving[name].discard(team.team)
+    del state.teams[team.team]
+    state.release(team.title)
+    if event.into is not None:
+        into = state.teams[event.into]
+        into.members |= team.members
+        into.signed_in += team.signed_in
+        for name in event.representatives:
+            state.representatives[name].team = event.into
+            _put_member(state, state.representatives[name], into.subportals)
+    overflow.watch_staff(state, team.subportals, t)
 
 
 def representative_put(state: State, event: e.RepresentativePut, t: int) -> None:

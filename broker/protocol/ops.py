@@ -285,13 +285,25 @@ class SubportalPut:
 
 @attrs.define
 class TeamPut:
-    """Create a team or change it to be as given; subportals are those its representatives serve."""
+    """Create a team or change it to be as given; subportals are those its representatives serve. parent: the team it is
+    a sub-team of, at most 8 levels deep. A sub-team serves what its own list says, not what its parent serves."""
 
     OP: ClassVar[str] = "team.put"
     team: str
     subportals: Sequence[str]
     title: Personal | None = None
     away_after: int | None = None
+    parent: str | None = None
+
+
+@attrs.define
+class TeamDelete:
+    """Delete a team and keep its people: its representatives move into another team (into; if not given, its parent),
+    its sub-teams up to its parent. Sessions go on."""
+
+    OP: ClassVar[str] = "team.delete"
+    team: str
+    into: str | None = None
 
 
 @attrs.define
@@ -495,6 +507,7 @@ Command = (
     | PortalPut
     | SubportalPut
     | TeamPut
+    | TeamDelete
     | RepresentativePut
     | RepresentativeDelete
     | ManagerPut
@@ -548,6 +561,7 @@ OPS: Final[dict[str, type[Command]]] = {
         PortalPut,
         SubportalPut,
         TeamPut,
+        TeamDelete,
         RepresentativePut,
         RepresentativeDelete,
         ManagerPut,

@@ -150,6 +150,7 @@ _CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
     e.SessionTransferred: _of_session,
     e.PresenceChanged: _of_representative,
     e.TeamPut: _of_everybody,
+    e.TeamDeleted: _of_everybody,
     e.PortalPut: _of_everybody,
     e.RepresentativePut: _of_everybody,
 }

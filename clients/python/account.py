@@ -142,6 +142,8 @@ class TeamSetup:
     subportals: Sequence[str]
     away_after: int | None
     """None: never."""
+    parent: str | None
+    """None: at the top."""
 
 
 @attrs.frozen(kw_only=True)

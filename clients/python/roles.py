@@ -287,12 +287,26 @@ class Manager(_Overseer):
         return changed
 
     async def put_team(
-        self, team: str, subportals: Sequence[str], *, title: str | None = None, away_after: int | None = None
+        self,
+        team: str,
+        subportals: Sequence[str],
+        *,
+        title: str | None = None,
+        away_after: int | None = None,
+        parent: str | None = None,
     ) -> bool:
-        """The same for a team and what it serves. Who misses ``away_after`` offers in a row is set away."""
-        command = ops.TeamPut(team, list(subportals), personal(title), away_after)
+        """The same for a team and what it serves. Who misses ``away_after`` offers in a row is set away. ``parent``:
+        the team that it is a sub-team of."""
+        command = ops.TeamPut(team, list(subportals), personal(title), away_after, parent)
         changed: bool = (await self.request(command))["changed"]
         return changed
+
+    async def delete_team(self, team: str, into: str | None = None) -> str | None:
+        """Delete a team and keep its people: in ``into``, or in its parent; where they are now, if it had any. Its
+        sub-teams go up to its parent."""
+        answer = await self.request(ops.TeamDelete(team, into))
+        now: str | None = answer.value.get("into")
+        return now
 
     async def put_representative(
         self,

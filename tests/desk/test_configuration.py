@@ -1,7 +1,6 @@
 """Portals, teams, representatives: what managers set up, and what it does to those who wait."""
 
 # covers: broker/desk/portals.py
-# covers: broker/desk/teams.py
 
 from __future__ import annotations
 
@@ -188,7 +187,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 **NO_SETTINGS,
             }
         ],
-        "teams": [{"team": "blue", "title": None, "subportals": ["help"], "away_after": None}],
+        "teams": [{"team": "blue", "title": None, "subportals": ["help"], "away_after": None, "parent": None}],
         "representatives": [
             {
                 "representative": "ann",

@@ -173,8 +173,8 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (
         M,
         "team.put",
-        lambda mia: mia.put_team("t", ("s",), away_after=3),
-        {"team": "t", "subportals": ["s"], "away_after": 3},
+        lambda mia: mia.put_team("t", ("s",), away_after=3, parent="p"),
+        {"team": "t", "subportals": ["s"], "away_after": 3, "parent": "p"},
     ),
     (
         M,
@@ -189,6 +189,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "skills": [{"skill": "german", "level": 5}],
         },
     ),
+    (M, "team.delete", lambda mia: mia.delete_team("t", "u"), {"team": "t", "into": "u"}),
     (M, "team.put", lambda max: max.put_team("t", ("s",), title="T"), {"team": "t", "subportals": ["s"], "title": "T"}),
     (
         M,
