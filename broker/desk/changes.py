@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-
 Change = tuple[str, object, object]
 """(field, before, after); None: not set, or a text."""
 

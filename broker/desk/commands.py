@@ -60,17 +60,20 @@ class Refresh:
 
 @attrs.define(frozen=True)
 class SetPassword:
-    """A password that meets the policy, as the reference of its hash."""
+    """A password that meets the policy was chosen by a link; as the reference of its hash."""
 
     person: str
-    role: str
     password: Ref
-    by: str
-    had: int | None = None
-    """By a link: how many passwords there were when it was made."""
-    keep: str | None = None
-    """The sign-in that goes on."""
-    must_change: bool = False
+    had: int
+    """How many passwords there were when the link was made."""
+
+
+@attrs.define(frozen=True)
+class Hashed:
+    """What ``password.set`` needs: the reference of the hash, and the asker's own sign-in."""
+
+    password: Ref
+    keep: str | None
 
 
 @attrs.define(frozen=True)

@@ -1,56 +1,112 @@
-"""An account's configuration, as managers read it."""
+"""An account's configuration, in the words of the put operations, as far as who asks may see it."""
 
 from __future__ import annotations
 
-from broker.desk import settings
+from broker.desk import rights, settings
 from broker.desk.hours import as_data
+from broker.desk.managers import shown_manager, shown_service
 from broker.desk.outcome import Decision, Refusal
-from broker.desk.state import Context, State
+from broker.desk.rights import Actor
+from broker.desk.state import Context, Portal, Representative, State, Team
 from broker.protocol import ops
 
 
 def get_account(state: State, command: ops.AccountGet, context: Context) -> Decision | Refusal:
-    """The configuration, in the words of the put operations."""
-    return Decision(
-        value={
-            "portals": [
-                {
-                    "portal": portal.portal,
-                    "title": portal.title,
-                    "kind": portal.kind,
-                    "mode": portal.mode,
-                    "subportals": list(portal.subportals),
-                    "offer_ms": portal.offer_ms,
-                    "pick_fallback": portal.pick_fallback,
-                    "places": portal.places,
-                    "wrap_up_ms": portal.wrap_up_ms,
-                    "classes": [{"class": name, "boost_ms": boost} for name, boost in portal.classes],
-                    "take": portal.take,
-                    "hours": None if portal.hours is None else as_data(portal.hours),
-                }
-                for portal in state.portals.values()
-            ],
-            "subportals": [settings.shown(one) for one in state.subportals.values()],
-            "teams": [
-                {
-                    "team": team.team,
-                    "title": team.title,
-                    "subportals": list(team.subportals),
-                    "away_after": team.away_after,
-                    "parent": team.parent,
-                }
-                for team in state.teams.values()
-            ],
-            "representatives": [
-                {
-                    "representative": person.representative,
-                    "name": person.name,
-                    "team": person.team,
-                    "capacity": person.capacity,
-                    "weight": person.weight,
-                    "skills": [{"skill": skill, "level": level} for skill, level in person.skills],
-                }
-                for person in state.representatives.values()
-            ],
-        }
-    )
+    """All of it for account and API managers; for a team manager its teams, their people, and what they serve (F20);
+    for a representative with management itself."""
+    assert context.identity is not None
+    who = rights.actor(state, context.identity)
+    assert who is not None
+    if who.kind == "team_manager":
+        return Decision(value=_of_teams(state, who))
+    if who.kind == "self_managing":
+        return Decision(value=_of_one(state, who))
+    return Decision(value=_whole(state))
+
+
+def export(state: State, command: ops.AccountExport, context: Context) -> Decision | Refusal:
+    """All of it, with the e-mail addresses."""
+    value = _whole(state)
+    value["representatives"] = [{**person(one), "email": one.email} for one in state.representatives.values()]
+    return Decision(value=value)
+
+
+def _whole(state: State) -> dict[str, object]:
+    return {
+        "portals": [portal(one) for one in state.portals.values()],
+        "subportals": [settings.shown(one) for one in state.subportals.values()],
+        "teams": [team(one) for one in state.teams.values()],
+        "representatives": [person(one) for one in state.representatives.values()],
+        "managers": [shown_manager(one) for one in state.managers.values()],
+        "services": [shown_service(one) for one in state.services.values()],
+    }
+
+
+def _of_teams(state: State, who: Actor) -> dict[str, object]:
+    served = {state.subportals[name].portal for name in who.subportals}
+    manager = state.managers[who.person]
+    return {
+        "portals": [
+            {**portal(one), "subportals": [name for name in one.subportals if name in who.subportals]}
+            for one in state.portals.values()
+            if one.portal in served
+        ],
+        "subportals": [settings.shown(one) for one in state.subportals.values() if one.subportal in who.subportals],
+        "teams": [_within(team(one), who) for one in state.teams.values() if one.team in who.teams],
+        "representatives": [person(one) for one in state.representatives.values() if one.team in who.teams],
+        "managers": [shown_manager(manager)],
+        "services": [],
+    }
+
+
+def _within(shown: dict[str, object], who: Actor) -> dict[str, object]:
+    """What is above its teams a team manager isn't told."""
+    return shown if shown["parent"] in who.teams else {**shown, "parent": None}
+
+
+def _of_one(state: State, who: Actor) -> dict[str, object]:
+    own = state.representatives[who.person]
+    nothing: dict[str, object] = {"portals": [], "subportals": [], "managers": [], "services": []}
+    return {**nothing, "teams": [], "representatives": [{**person(own), "email": own.email}]}
+
+
+def portal(one: Portal) -> dict[str, object]:
+    """A portal, with references for texts."""
+    return {
+        "portal": one.portal,
+        "title": one.title,
+        "kind": one.kind,
+        "mode": one.mode,
+        "subportals": list(one.subportals),
+        "offer_ms": one.offer_ms,
+        "pick_fallback": one.pick_fallback,
+        "places": one.places,
+        "wrap_up_ms": one.wrap_up_ms,
+        "classes": [{"class": name, "boost_ms": boost} for name, boost in one.classes],
+        "take": one.take,
+        "hours": None if one.hours is None else as_data(one.hours),
+    }
+
+
+def team(one: Team) -> dict[str, object]:
+    """A team, with references for texts."""
+    return {
+        "team": one.team,
+        "title": one.title,
+        "subportals": list(one.subportals),
+        "away_after": one.away_after,
+        "parent": one.parent,
+    }
+
+
+def person(one: Representative) -> dict[str, object]:
+    """A representative, with references for texts; the e-mail address isn't everybody's to read."""
+    return {
+        "representative": one.representative,
+        "name": one.name,
+        "team": one.team,
+        "capacity": one.capacity,
+        "weight": one.weight,
+        "skills": [{"skill": skill, "level": level} for skill, level in one.skills],
+        "management": one.management,
+    }

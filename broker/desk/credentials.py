@@ -12,7 +12,6 @@ from broker import ids, limits
 from broker.codes import Code
 from broker.desk import commands as c
 from broker.desk import events as e
-from broker.desk import rights
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Access, ApiKey, Context, SignIn, State
@@ -110,25 +109,52 @@ def listed(state: State, command: ops.SignInList, context: Context) -> Decision 
     )
 
 
-def set_password(state: State, command: c.SetPassword, context: Context) -> Decision | Refusal:
-    """A new password, already hashed. By a link, only if no other was set since the link was made; all other sign-ins
-    end: whoever knew the old one is out."""
-    if not exists(state, command.role, command.person):
+def set_password(state: State, command: ops.PasswordSet, context: Context) -> Decision | Refusal:
+    """A password that was chosen by its person, or by a manager for somebody else. ``prepared``: its hash, and the
+    asker's own sign-in, which goes on."""
+    prepared = context.prepared
+    assert isinstance(prepared, c.Hashed)
+    person = command.person or context.who
+    if role_of(state, person) not in (Role.REPRESENTATIVE, Role.MANAGER):
+        return no_such("person")
+    own = person == context.who
+    event = e.PasswordSet(person, prepared.password, context.who, must_change=not own)
+    return Decision(_with_password(state, event, prepared.keep if own else None), {"person": person})
+
+
+def by_link(state: State, command: c.SetPassword, context: Context) -> Decision | Refusal:
+    """A password chosen by a link that was sent: good as long as no other was set since the link was made."""
+    if role_of(state, command.person) not in (Role.REPRESENTATIVE, Role.MANAGER):
         return no_such("person")
     access = state.access.get(command.person)
-    had = 0 if access is None else access.passwords
-    if command.had is not None and command.had != had:
-        return wrong_state("used", "password.reset")
-    event = e.PasswordSet(command.person, command.password, command.by, must_change=command.must_change)
-    happened: list[e.Event] = [event]
-    others = tuple(name for name in (access.sign_ins if access is not None else ()) if name != command.keep)
-    if others:
-        happened.append(e.SignInsEnded(command.person, others, "password", command.by))
-    return Decision(happened, {"person": command.person})
+    if command.had != (0 if access is None else access.passwords):
+        return wrong_state("used", "password.link")
+    return Decision(_with_password(state, e.PasswordSet(command.person, command.password, command.person), None))
 
 
-def create_key(state: State, command: ops.KeyCreate, context: Context, made: c.MadeKey) -> Decision | Refusal:
-    """An API key for a service or an API manager: two at a time, so that one can be replaced without a gap."""
+def _with_password(state: State, event: e.PasswordSet, keep: str | None) -> list[e.Event]:
+    """Whoever knew the old one is out: all other sign-ins end."""
+    access = state.access.get(event.person)
+    others = tuple(name for name in (access.sign_ins if access is not None else ()) if name != keep)
+    ended = e.SignInsEnded(event.person, others, "password", event.by)
+    return [event, ended] if others else [event]
+
+
+def link(state: State, command: ops.PasswordLink, context: Context) -> Decision | Refusal:
+    """A link to choose a password is to be sent; the hub sends it once this is in the audit."""
+    person = state.representatives.get(command.person) or state.managers.get(command.person)
+    if person is None:
+        return no_such("person")
+    if person.email is None:
+        return wrong_state("no_email", "representative.put or manager.put with an email", "password.set")
+    return Decision(value={"person": command.person})
+
+
+def create_key(state: State, command: ops.KeyCreate, context: Context) -> Decision | Refusal:
+    """An API key for a service or an API manager: two at a time, so that one can be replaced without a gap.
+    ``prepared``: the key."""
+    made = context.prepared
+    assert isinstance(made, c.MadeKey)
     role = role_of(state, command.person)
     manager = state.managers.get(command.person)
     if role is not Role.SERVICE and (manager is None or manager.kind != "api"):

@@ -14,10 +14,14 @@ from functools import partial
 
 import attrs
 
-from broker.codes import Code
 from broker.desk import (
+    audit,
     by_hand,
     configuration,
+    credentials,
+    leaving,
+    managers,
+    names,
     offers,
     overflow,
     pins,
@@ -55,7 +59,25 @@ RULES: dict[type, Rule] = {
     ops.TeamPut: teams.put_team,
     ops.TeamDelete: teams.delete_team,
     ops.RepresentativePut: teams.put_representative,
+    ops.RepresentativeDelete: leaving.delete,
+    ops.ManagerPut: managers.put_manager,
+    ops.ManagerDelete: managers.delete_manager,
+    ops.ServicePut: managers.put_service,
+    ops.ServiceDelete: managers.delete_service,
     ops.AccountGet: configuration.get_account,
+    ops.AccountExport: configuration.export,
+    ops.PasswordSet: credentials.set_password,
+    ops.PasswordLink: credentials.link,
+    ops.SignInList: credentials.listed,
+    ops.SignInEnd: credentials.end,
+    ops.KeyCreate: credentials.create_key,
+    ops.KeyRevoke: credentials.revoke_key,
+    ops.KeyList: credentials.list_keys,
+    c.SignIn: credentials.sign_in,
+    c.Refresh: credentials.refresh,
+    c.SetPassword: credentials.by_link,
+    c.Audit: audit.told,
+    c.CountRefusals: audit.counted,
     ops.PortalOpen: portals.open_portal,
     ops.PresenceSet: presence.set_presence,
     c.ConnectionLost: presence.connection_lost,
@@ -96,6 +118,19 @@ EVOLVE: dict[type, Apply] = {
     e.TeamPut: teams.team_put,
     e.TeamDeleted: teams.team_deleted,
     e.RepresentativePut: teams.representative_put,
+    e.RepresentativeDeleted: leaving.representative_deleted,
+    e.ManagerPut: managers.manager_put,
+    e.ManagerDeleted: managers.manager_deleted,
+    e.ServicePut: managers.service_put,
+    e.ServiceDeleted: managers.service_deleted,
+    e.SignedIn: credentials.signed_in,
+    e.SignInRefreshed: credentials.sign_in_refreshed,
+    e.SignInsEnded: credentials.sign_ins_ended,
+    e.PasswordSet: credentials.password_set,
+    e.KeyCreated: credentials.key_created,
+    e.KeyEnded: credentials.key_ended,
+    e.Audited: audit.audited,
+    e.RefusalsCounted: audit.refusals_counted,
     e.PresenceChanged: presence.presence_changed,
     e.RepresentativeLost: presence.representative_lost,
     e.RepresentativeBack: presence.representative_back,
@@ -146,6 +181,8 @@ DUE: dict[str, Due] = {
     "pin": pins.expire,
     "consent": shares.silence,
     "visitors": presence.forget_visitors,
+    "sign_in": credentials.sign_in_over,
+    "key": credentials.key_over,
 }
 """What happens when a deadline of this kind has come."""
 
@@ -181,18 +218,24 @@ class Desk:
 
     # --- commands --------------------------------------------------------------------------------
 
-    def handle(self, command: object, identity: Identity | None, now: int, entropy: bytes) -> Handled | Refusal:
+    def handle(
+        self, command: object, identity: Identity | None, now: int, entropy: bytes, prepared: object = None
+    ) -> Handled | Refusal:
         """Carry out one command.
 
         ``command`` is an operation of ``protocol.ops`` (with the asker's identity) or one of ``desk.commands``
-        (with None). ``now`` in ms, never below an earlier one; ``entropy`` 16 fresh random bytes. The returned
-        events are applied; a Refusal has changed nothing."""
-        if identity is not None and (reason := rights.may(identity, type(command).OP)) is not None:  # type: ignore[attr-defined]
-            return Refusal(Code.NOT_ALLOWED, reason)
-        decision = RULES[type(command)](self.state, command, Context(now, entropy, identity))
+        (with None). ``now`` in ms, never below an earlier one; ``entropy`` 16 fresh random bytes; ``prepared``: what an
+        operation needs that no desk can make (see its rule). The returned events are applied; a Refusal has changed
+        nothing."""
+        if identity is not None and (refusal := rights.refuse(self.state, identity, command)) is not None:
+            return refusal
+        decision = RULES[type(command)](self.state, command, Context(now, entropy, identity, prepared))
         if isinstance(decision, Refusal):
             return decision
-        records = self._carry_out(decision.events, now)
+        happened = decision.events
+        if identity is not None and (entry := audit.entry(identity, command, happened)) is not None:
+            happened = [*happened, entry]
+        records = self._carry_out(happened, now)
         value = decision.value
         if decision.state_of is not None:
             value = {**value, "state": self.state.requests[decision.state_of].state}
@@ -251,8 +294,8 @@ class Desk:
         return rights.may_read(self.state, identity, stream)
 
     def knows(self, identity: Identity) -> bool:
-        """Whether a valid credential still names somebody: a configured representative, an existing portal; of the
-        others, a name that no representative has, for a name stands for one person's stream, keys and presence (H8)."""
+        """Whether a valid credential still names somebody: a representative, manager, existing portal; of services also
+        one that the account doesn't list, if nobody has its name (H8)."""
         match identity.role:
             case Role.REPRESENTATIVE:
                 return identity.person in self.state.representatives
@@ -260,8 +303,16 @@ class Desk:
                 if identity.portal is None:
                     return portals.pin_portal(self.state) is not None
                 return identity.portal in self.state.portals
+            case Role.MANAGER:
+                return rights.actor(self.state, identity) is not None
             case _:
-                return identity.person not in self.state.representatives
+                name = identity.person
+                return name in self.state.services or names.free(self.state, name)
+
+    def admits(self, identity: Identity, sign_in: str | None, issued: int | None) -> bool:
+        """Whether a verified credential names somebody, and hasn't been taken back: its sign-in or key (if it is of
+        one) goes on, and its person wasn't signed out of everything since it was ``issued`` (ms)."""
+        return self.knows(identity) and credentials.admits(self.state, identity, sign_in, issued)
 
     def has_open_request(self, visitor: str) -> bool:
         """Whether this visitor waits or talks now: then its token is renewed, else it keeps its expiry, so that a
@@ -308,7 +359,11 @@ class Desk:
         state = self.state
         refs = [portal.title for portal in state.portals.values()]
         refs += [team.title for team in state.teams.values()]
-        refs += [person.name for person in state.representatives.values()]
+        for person in state.representatives.values():
+            refs += [person.name, person.email]
+        for manager in state.managers.values():
+            refs += [manager.name, manager.email]
+        refs += [access.password for access in state.access.values()]
         for request in state.requests.values():
             refs += [request.text, request.name, request.email]
         return {ref[0] for ref in refs if ref is not None}
@@ -317,6 +372,11 @@ class Desk:
         """Ids of contents that nothing live refers to any more, since the last call."""
         released, self.state.released = self.state.released, []
         return released
+
+    def drain_erased(self) -> list[str]:
+        """Ids of contents that are to be gone from the journal, since the last call."""
+        erased, self.state.erased = self.state.erased, []
+        return erased
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import events as e
 from broker.desk import credentials, offers, overflow, sessions, wrap_up
+from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, State
 from broker.protocol import ops

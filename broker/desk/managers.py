@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from broker import limits
 from broker.codes import Code
 from broker.content import Personal
+from broker.desk import credentials, names, rights
 from broker.desk import events as e
-from broker.desk import credentials, rights
 from broker.desk.changes import changes
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Manager, Service, State
 from broker.protocol import ops
-
-_FREE: Final = "a name that nobody of the account has or ever had, and that doesn't begin with v_, as visitors' ids do"
 
 # --- decide ----------------------------------------------------------------------------------------
 
@@ -23,8 +18,8 @@ _FREE: Final = "a name that nobody of the account has or ever had, and that does
 def put_manager(state: State, command: ops.ManagerPut, context: Context) -> Decision | Refusal:
     """Create a manager or change one."""
     name, now = command.manager, state.managers.get(command.manager)
-    if now is None and not nameable(state, name):
-        return bad_args("args.manager", _FREE)
+    if now is None and not names.may_be_given(state, name):
+        return bad_args("args.manager", names.EXPECTED)
     if (refusal := _wrong(state, command)) is not None:
         return refusal
     if now is None and len(state.managers) >= limits.MAX_MANAGERS:
@@ -41,8 +36,8 @@ def put_manager(state: State, command: ops.ManagerPut, context: Context) -> Deci
         context.who,
     )
     before = {} if now is None else shown_manager(now)
-    after = {"kind": event.kind, "teams": list(event.teams), "rights": list(event.rights)}
-    event.changes = changes(before, after | said(name=command.name, email=command.email))
+    after: dict[str, object] = {"kind": event.kind, "teams": list(event.teams), "rights": list(event.rights)}
+    event.changes = changes(before, after | _said(name=command.name, email=command.email))
     changed = now is None or bool(event.changes)
     return Decision([event] if changed else [], {"manager": name, "changed": changed})
 
@@ -65,11 +60,6 @@ def _last(*allowed: str) -> Refusal:
     return Refusal(refusal.code, "an account keeps one account manager at least", refusal.detail)
 
 
-def nameable(state: State, name: str) -> bool:
-    """Whether somebody new may have this name: nobody has or had it, and it doesn't look like a visitor's."""
-    return not name.startswith("v_") and rights.free_name(state, name)
-
-
 def delete_manager(state: State, command: ops.ManagerDelete, context: Context) -> Decision | Refusal:
     """Let a manager go."""
     if command.manager not in state.managers:
@@ -82,8 +72,8 @@ def delete_manager(state: State, command: ops.ManagerDelete, context: Context) -
 def put_service(state: State, command: ops.ServicePut, context: Context) -> Decision | Refusal:
     """Create a service or change what it may do."""
     name, now = command.service, state.services.get(command.service)
-    if now is None and not nameable(state, name):
-        return bad_args("args.service", _FREE)
+    if now is None and not names.may_be_given(state, name):
+        return bad_args("args.service", names.EXPECTED)
     if now is None and len(state.services) >= limits.MAX_SERVICES:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_SERVICES} services")
     event = e.ServicePut(name, tuple(sorted(set(command.scopes))), context.who)
@@ -105,7 +95,7 @@ def ref_of(text: Personal | None) -> tuple[str, bytes] | None:
     return None if text is None else text.ref
 
 
-def said(**texts: Personal | None) -> Mapping[str, object]:
+def _said(**texts: Personal | None) -> dict[str, object]:
     """The texts that were given, as references: the difference says no more of them than that they are others."""
     return {name: text.ref for name, text in texts.items() if text is not None}
 

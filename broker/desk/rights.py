@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from broker.codes import Code
+from broker.desk import names
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
 from broker.desk.state import Manager, State
@@ -33,6 +34,8 @@ class Scope(StrEnum):
     """Everything of the account."""
     TEAMS = "teams"
     """What lies in the teams it manages, those beneath them included, and the sub-portals these serve."""
+    TEAMS_OR_SELF = "teams_or_self"
+    """The same, for which the right is needed, or itself, for which none is."""
     SELF = "self"
     """Itself."""
     PARTY = "party"
@@ -95,6 +98,8 @@ GRANTABLE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Which rights a manager of each kind may be granted. An account manager has all but these."""
 
+_MANAGERS: Final = frozenset({"account_manager", "api_manager"})
+"""Whose operations are the operator's too."""
 _ALL_RIGHTS: Final = frozenset((*TEAM_RIGHTS, "portals"))
 SCOPES: Final = ("events", "audit", "classify", "why")
 """Of services."""
@@ -108,6 +113,10 @@ _PORTALS: Final = Grant(Scope.ACCOUNT, "portals")
 
 def _teams(right: str) -> Grant:
     return Grant(Scope.TEAMS, right)
+
+
+def _teams_or_self(right: str) -> Grant:
+    return Grant(Scope.TEAMS_OR_SELF, right)
 
 
 def _service(scope: str) -> Grant:
@@ -158,20 +167,15 @@ RIGHTS: Final[dict[str, Row]] = {
     "case.take": _REPRESENTATIVES,
     "case.list": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS),
     "case.assign": _row(account_manager=_ACCOUNT, team_manager=_teams("assign")),
-    "request.classify": _row(
-        account_manager=_ACCOUNT, team_manager=_teams("assign"), service=_service("classify")
-    ),
+    "request.classify": _row(account_manager=_ACCOUNT, team_manager=_teams("assign"), service=_service("classify")),
     "request.why": _row(account_manager=_ACCOUNT, service=_service("why")),
-    "account.get": _row(
-        account_manager=_ACCOUNT, team_manager=_TEAMS, api_manager=_ACCOUNT, self_managing=_SELF
-    ),
+    "account.get": _row(account_manager=_ACCOUNT, team_manager=_TEAMS, api_manager=_ACCOUNT, self_managing=_SELF),
     "account.export": _row(api_manager=_ACCOUNT),
     "portal.put": _PORTAL,
     "subportal.put": _PORTAL,
     "team.put": _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT),
-    "representative.put": _row(
-        account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT
-    ),
+    "team.delete": _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT),
+    "representative.put": _row(account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT),
     "representative.delete": _row(
         account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT
     ),
@@ -179,6 +183,30 @@ RIGHTS: Final[dict[str, Row]] = {
     "manager.delete": _ACCOUNT_ONLY,
     "service.put": _ACCOUNT_ONLY,
     "service.delete": _ACCOUNT_ONLY,
+    "password.set": _row(
+        representative=_SELF,
+        account_manager=_ACCOUNT,
+        team_manager=_teams_or_self("representatives"),
+        api_manager=_SELF,
+    ),
+    "password.link": _row(account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT),
+    "sign_in.list": _row(
+        representative=_SELF,
+        account_manager=_ACCOUNT,
+        team_manager=_teams_or_self("sign_ins"),
+        api_manager=_SELF,
+        service=_SELF,
+    ),
+    "sign_in.end": _row(
+        representative=_SELF,
+        account_manager=_ACCOUNT,
+        team_manager=_teams_or_self("sign_ins"),
+        api_manager=_SELF,
+        service=_SELF,
+    ),
+    "key.create": _row(account_manager=_ACCOUNT, api_manager=_SELF),
+    "key.revoke": _row(account_manager=_ACCOUNT, api_manager=_SELF),
+    "key.list": _row(account_manager=_ACCOUNT, api_manager=_SELF),
     "auth.refresh": _everybody(_SELF),
     "subscribe": _everybody(_PARTY),
     "unsubscribe": _everybody(_SELF),
@@ -190,19 +218,24 @@ RIGHTS: Final[dict[str, Row]] = {
 def may(actor: Actor, op: str, target: Target = NOTHING) -> str | None:
     """None for yes, else the reason for no."""
     if actor.kind == "operator":
-        return None
+        return None if RIGHTS[op].keys() & _MANAGERS else f"{op} is for {_list(RIGHTS[op])}"
     grant = RIGHTS[op].get(actor.kind)
     if grant is None:
         return f"{op} is for {_list(RIGHTS[op])}, not for {_a(actor.kind)}"
+    scope = grant.scope
+    if scope is Scope.TEAMS_OR_SELF:
+        if target.person in (None, actor.person):
+            return None
+        scope = Scope.TEAMS
     needed = target.rights if grant.right is None else target.rights | {grant.right}
     if missing := needed - actor.rights:
         return f"{op}: {_a(actor.kind)} needs the right {', '.join(sorted(missing))} for that"
-    if grant.scope is Scope.TEAMS:
+    if scope is Scope.TEAMS:
         if outside := target.teams - actor.teams:
             return f"{op}: {', '.join(sorted(outside))}: not a team that you manage"
         if outside := target.subportals - actor.subportals:
             return f"{op}: {', '.join(sorted(outside))}: not a sub-portal of the teams that you manage"
-    if grant.scope is Scope.SELF and target.person not in (None, actor.person):
+    if scope is Scope.SELF and target.person not in (None, actor.person):
         return f"{op}: for yourself only"
     return None
 
@@ -253,8 +286,8 @@ def _manager(state: State, name: str) -> Actor | None:
     manager = state.managers.get(name)
     if manager is None:
         # Until an account has its first account manager, the operator's word is enough: nothing but the operator's own
-        # key can have made this credential. The last account manager can't be taken away, so that time never comes back.
-        first = not has_account_manager(state) and free_name(state, name)
+        # key can have made this credential. The last account manager stays, so that time never comes back.
+        first = not has_account_manager(state) and names.free(state, name)
         return Actor("account_manager", name, rights=_ALL_RIGHTS | {"api_managers"}) if first else None
     if manager.kind == "account":
         return Actor("account_manager", name, rights=_ALL_RIGHTS | set(manager.rights))
@@ -282,15 +315,10 @@ def has_account_manager(state: State, but: str | None = None) -> bool:
     return any(one.kind == "account" and one.manager != but for one in state.managers.values())
 
 
-def free_name(state: State, name: str) -> bool:
-    """Whether nobody has, or had, this name: one name stands for one person's stream, keys and sign-ins (H8)."""
-    taken = (state.representatives, state.managers, state.services, state.former)
-    return not any(name in people for people in taken)
-
-
 # --- what is touched -------------------------------------------------------------------------------
 
-Touches = Callable[[State, Any], Target]
+Touches = Callable[..., Target]  # type: ignore[explicit-any]  # each takes its own class
+"""(state, command) to what it touches."""
 
 
 def _team_put(state: State, command: ops.TeamPut) -> Target:
@@ -298,30 +326,40 @@ def _team_put(state: State, command: ops.TeamPut) -> Target:
     the asker's teams."""
     now = state.teams.get(command.team)
     touched = set() if command.parent is None else {command.parent}
-    needed: set[str] = set()
     if now is not None:
         touched = {command.team} | ({now.parent or "", command.parent or ""} if now.parent != command.parent else set())
-        if (command.functions or {}) != now.functions:
-            needed.add("functions")
     elif command.parent is None:
         touched = {command.team}
-    elif command.functions:
-        needed.add("functions")
     before = set() if now is None else set(now.subportals)
-    return Target(frozenset(touched), frozenset(set(command.subportals) - before), rights=frozenset(needed))
+    return Target(frozenset(touched), frozenset(set(command.subportals) - before))
+
+
+def _team_delete(state: State, command: ops.TeamDelete) -> Target:
+    """Its people and its sub-teams go to teams that must be managed as well."""
+    now = state.teams.get(command.team)
+    parents = set() if now is None or (not now.children and (command.into or not now.members)) else {now.parent or ""}
+    return Target(frozenset({command.team} | parents | ({command.into} if command.into else set())))
 
 
 def _representative_put(state: State, command: ops.RepresentativePut) -> Target:
     now = state.representatives.get(command.representative)
     teams = {command.team} if now is None else {command.team, now.team}
-    before = {} if now is None else now.functions
-    needed = frozenset({"functions"} if (command.functions or {}) != before else ())
-    return Target(frozenset(teams), rights=needed)
+    return Target(frozenset(teams))
 
 
 def _representative(state: State, name: str) -> Target:
     person = state.representatives.get(name)
     return Target(frozenset({"" if person is None else person.team}), person=name)
+
+
+def _person(state: State, name: str | None) -> Target:
+    """Somebody who signs in: a team manager reaches the representatives of its teams, others are in nobody's."""
+    return Target() if name is None else _representative(state, name)
+
+
+def _owner(state: State, key: str) -> str:
+    known = state.keys.get(key)
+    return "" if known is None else known.person
 
 
 def _request(state: State, name: str) -> Target:
@@ -345,6 +383,14 @@ def _manager_put(state: State, command: ops.ManagerPut) -> Target:
 
 TOUCHES: Final[dict[type, Touches]] = {
     ops.TeamPut: _team_put,
+    ops.TeamDelete: _team_delete,
+    ops.PasswordSet: lambda state, command: _person(state, command.person),
+    ops.PasswordLink: lambda state, command: _person(state, command.person),
+    ops.SignInList: lambda state, command: _person(state, command.person),
+    ops.SignInEnd: lambda state, command: _person(state, command.person),
+    ops.KeyCreate: lambda state, command: Target(person=command.person),
+    ops.KeyRevoke: lambda state, command: Target(person=_owner(state, command.key)),
+    ops.KeyList: lambda state, command: Target(person=command.person or ""),
     ops.RepresentativePut: _representative_put,
     ops.RepresentativeDelete: lambda state, command: _representative(state, command.representative),
     ops.ManagerPut: _manager_put,
@@ -361,7 +407,7 @@ def refuse(state: State, identity: Identity, command: object) -> Refusal | None:
     who = actor(state, identity)
     if who is None:
         return Refusal(Code.NOT_ALLOWED, f"{op}: you are nobody here any more")
-    touches = TOUCHES.get(type(command))
+    touches = TOUCHES.get(type(command)) if who.kind in RIGHTS[op] else None
     reason = may(who, op, NOTHING if touches is None else touches(state, command))
     return None if reason is None else Refusal(Code.NOT_ALLOWED, reason)
 

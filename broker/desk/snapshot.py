@@ -19,14 +19,19 @@ from broker.desk.flow import Flow
 from broker.desk.hours import as_data, restore
 from broker.desk.presence import wake_for_visitors
 from broker.desk.state import (
+    Access,
+    ApiKey,
     EndedOffer,
+    Manager,
     Offer,
     Pin,
     Portal,
     Representative,
     Request,
+    Service,
     Session,
     Share,
+    SignIn,
     State,
     Subportal,
     Team,
@@ -59,6 +64,12 @@ class Dump(TypedDict):
     subportals: list[Row]
     teams: list[Row]
     representatives: list[Row]
+    managers: list[Row]
+    services: list[Row]
+    former: list[Row]
+    access: list[Row]
+    sign_ins: list[Row]
+    keys: list[Row]
     visitors: list[Row]
     idle_visitors: list[str]
     requests: list[Row]
@@ -113,6 +124,12 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "subportals", _subportals(state)
     yield "teams", map(_TEAM, state.teams.values())
     yield "representatives", _representatives(state)
+    yield "managers", map(_MANAGER, state.managers.values())
+    yield "services", map(_SERVICE, state.services.values())
+    yield "former", iter(state.former.items())
+    yield "access", map(_ACCESS, state.access.values())
+    yield "sign_ins", map(_SIGN_IN, state.sign_ins.values())
+    yield "keys", map(_KEY, state.keys.values())
     yield (
         "visitors",
         (
@@ -149,6 +166,8 @@ def _representatives(state: State) -> Iterator[Row]:
             person.lease_until,
             person.hold_until,
             person.missed,
+            person.email,
+            person.management,
             tuple(person.sessions),
             tuple(person.offers),
             tuple(person.pins),
@@ -195,6 +214,8 @@ _TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent")
 _SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
+_MANAGER, _SERVICE, _SIGN_IN, _KEY = map(_row_of, (Manager, Service, SignIn, ApiKey))
+_ACCESS: Final = _row_of(Access, "sign_ins", "keys")
 
 
 def _routing_of(ticket: Ticket | None) -> Row:
@@ -211,6 +232,7 @@ def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times |
     state = desk.state
     state.next_serial, state.next_number = data["next_serial"], data["next_number"]
     _load_configuration(state, data)
+    _load_access(state, data)
     _load_people(state, data)
     _load_open(state, data)
     state.ended_offers = OrderedDict(
@@ -252,9 +274,29 @@ def _load_configuration(state: State, data: Dump) -> None:
             state.teams[team.parent].children.add(team.team)
 
 
+def _load_access(state: State, data: Dump) -> None:
+    state.managers = {row[0]: Manager(*row) for row in _rows(data["managers"])}
+    state.services = {row[0]: Service(*row) for row in _rows(data["services"])}
+    state.former = dict(_rows(data["former"]))
+    state.access = {row[0]: Access(*row) for row in _rows(data["access"])}
+    for row in _rows(data["sign_ins"]):
+        one = SignIn(*row)
+        state.sign_ins[one.sign_in] = one
+        state.access[one.person].sign_ins[one.sign_in] = None
+        state.deadlines.set("sign_in", one.sign_in, one.until)
+    for row in _rows(data["keys"]):
+        key = ApiKey(*row)
+        state.keys[key.key] = key
+        state.access[key.person].keys[key.key] = None
+        state.deadlines.set("key", key.key, key.expires)
+
+
 def _load_people(state: State, data: Dump) -> None:
-    for *facts, sessions, offers, pins, wrap_ups, idle_since, turn, tag in _rows(data["representatives"]):
+    for *facts, email, management, sessions, offers, pins, wrap_ups, idle_since, turn, tag in _rows(
+        data["representatives"]
+    ):
         person = Representative(*facts)
+        person.email, person.management = email, management
         person.sessions, person.offers, person.pins = map(dict.fromkeys, (sessions, offers, pins))
         name = person.representative
         for session, *work in wrap_ups:

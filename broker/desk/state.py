@@ -427,6 +427,8 @@ class Context:
     now: int
     entropy: bytes
     identity: Identity | None
+    prepared: object = None
+    """What the command needs that no desk can make: the hash of a password, an API key."""
 
     @property
     def who(self) -> str:

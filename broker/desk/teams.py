@@ -9,7 +9,7 @@ from __future__ import annotations
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import offers, overflow, settings
+from broker.desk import names, offers, overflow, settings
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, Representative, State, Team
 from broker.protocol import ops
@@ -100,11 +100,11 @@ def delete_team(state: State, command: ops.TeamDelete, context: Context) -> Deci
 
 def put_representative(state: State, command: ops.RepresentativePut, context: Context) -> Decision | Refusal:
     """Create a representative or change one."""
-    if command.representative.startswith("v_"):
-        return bad_args("args.representative", "a name that doesn't begin with v_, as visitors' ids do")
+    now = state.representatives.get(command.representative)
+    if now is None and not names.may_be_given(state, command.representative):
+        return bad_args("args.representative", names.EXPECTED)
     if command.team not in state.teams:
         return bad_args("args.team", "the name of a team")
-    now = state.representatives.get(command.representative)
     if now is None and len(state.representatives) >= limits.MAX_REPRESENTATIVES:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_REPRESENTATIVES} representatives")
     can = settings.skills_of(command.skills or ())
@@ -115,9 +115,10 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
         command.representative, command.name.ref, command.team, former, command.capacity, context.who
     )
     put.weight, put.skills = command.weight or 1, can
+    put.email, put.management = None if command.email is None else command.email.ref, bool(command.management)
     happened: list[e.Event] = [put]
     if now is not None:
-        if _person_fields(now) == _person_fields(put):
+        if put.email is None and _person_fields(now) == _person_fields(put):
             return Decision(value={"representative": command.representative, "changed": False})
         lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)
         happened += offers.take_away(state, now, lost)
@@ -127,7 +128,7 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
 
 
 def _person_fields(person: Representative | e.RepresentativePut) -> tuple[object, ...]:
-    return (person.name, person.team, person.capacity, person.weight, person.skills)
+    return (person.name, person.team, person.capacity, person.weight, person.skills, person.management)
 
 
 # --- evolve ----------------------------------------------------------------------------------------
@@ -208,7 +209,10 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
         former.signed_in -= person.chosen != "offline"
         person.name, person.team, person.capacity = event.name, event.team, event.capacity
         left = former.subportals if former.team != event.team else ()
-    person.weight, person.skills = event.weight, event.skills
+    person.weight, person.skills, person.management = event.weight, event.skills, event.management
+    if event.email is not None:
+        state.forget(person.email)
+        person.email = event.email
     team = state.teams[event.team]
     team.members.add(person.representative)
     team.signed_in += person.chosen != "offline"

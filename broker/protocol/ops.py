@@ -379,8 +379,8 @@ class AccountExport:
 
 @attrs.define
 class PasswordSet:
-    """Choose a password. Of oneself: old is the present one, and other sign-ins end. Of another person (managers): it has
-    to be changed at the next sign-in. 2400 names what the account's policy misses."""
+    """Choose a password. Of oneself: old is the present one, and other sign-ins end. Of another person (managers): it
+    has to be changed at the next sign-in. 2400 names what the account's policy misses."""
 
     OP: ClassVar[str] = "password.set"
     new: str = attrs.field(repr=False)

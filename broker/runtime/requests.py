@@ -149,7 +149,7 @@ class Requests:
         if asked.op not in check.ROLES:
             self._fail(asked, Code.NO_SUCH, "no such operation")
             return
-        reason = rights.may(asked.identity, asked.op)
+        reason = rights.role_may(asked.identity, asked.op)
         if reason is not None:
             self._fail(asked, Code.NOT_ALLOWED, reason)
             return

@@ -9,7 +9,7 @@ import pytest
 from broker.codes import Code
 from broker.desk.desk import RULES
 from broker.desk.identity import Identity, Role
-from broker.desk.rights import may
+from broker.desk.rights import role_may
 from broker.protocol import ops, schema
 from tests.support.builders import ACCOUNT, customer, manager, offer_id, representative, session_id
 from tests.support.scene import Scene, office
@@ -23,7 +23,7 @@ def test_a_role_may_ask_for_what_the_schema_says_and_nothing_else(op: str, role:
     assert isinstance(OPS, dict)
     identity = Identity(ACCOUNT, "x", role, "help")
     allowed = role.value in OPS[op]["roles"]
-    reason = may(identity, op)
+    reason = role_may(identity, op)
     assert (reason is None) == allowed
     scene = office("ann")
     made = ops.OPS[op]
