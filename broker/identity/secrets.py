@@ -45,6 +45,11 @@ class Secrets:
         """Digests a command's arguments for its idempotency key, so that stored digests tell nothing of texts."""
         return derive(self.root, "huntgroup fingerprint v1")
 
+    @property
+    def api_key_key(self) -> bytes:
+        """Digests services' API keys, so that a stolen journal can't be searched for them."""
+        return derive(self.root, "huntgroup apikey v1")
+
     @classmethod
     def fresh(cls) -> Secrets:
         """New random ones, kept nowhere."""

@@ -33,7 +33,7 @@ TOTAL_RATE: Final = (100, 500)  # the same over all events: about 20 KiB a secon
 _PLACES: Final = 8  # innermost places told of an exception
 
 _WORD: Final = re.compile(rf"[A-Za-z0-9_.:/@*%\[\]<>=+-]{{1,{WORD_CHARS}}}", re.ASCII)
-_SECRET: Final = re.compile(r"v1\..*|[0-9][0-9-]{7,}", re.ASCII)  # a token's beginning; digits like a pin's
+_SECRET: Final = re.compile(r"v1\..*|hg_[^_]*_.*|[0-9][0-9-]{7,}", re.ASCII)  # a token, an API key, digits like a pin's
 
 
 class Level(IntEnum):

@@ -81,8 +81,12 @@ def test_processes_that_start_at_once_end_up_with_one(tmp_path: Path) -> None:
 
 def test_each_purpose_has_a_key_of_its_own() -> None:
     one, other = Secrets(bytes(32)), Secrets(bytes(31) + b"\x01")
-    keys = [key for secrets in (one, other) for key in (secrets.token_key, secrets.pin_key, secrets.fingerprint_key)]
-    assert len(set(keys)) == 6
+    keys = [
+        key
+        for secrets in (one, other)
+        for key in (secrets.token_key, secrets.pin_key, secrets.fingerprint_key, secrets.api_key_key)
+    ]
+    assert len(set(keys)) == 8
     assert {len(key) for key in keys} == {32}
 
 

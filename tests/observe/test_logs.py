@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.desk.identity import Role
+from broker.identity.apikeys import ApiKeys
 from broker.identity.tokens import Signer
 from broker.observe.logs import LINE_BYTES, MAX_EVENTS, WORD_CHARS, Fields, Level, Log, Stream, place
 from broker.runtime.log import Tell
@@ -70,6 +71,7 @@ def test_less_than_the_level_is_not_written() -> None:
         "123456789",
         "123-456-789",
         "v1.abc.def",
+        ApiKeys(bytes(32)).make(bytes(42)).text,
         Signer(bytes(32)).mint("acme", "ann", Role.REPRESENTATIVE, NOW),
         None,
         b"bytes",
