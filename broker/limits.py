@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from broker.units import DAYS, HOURS, KIB, MIB, MILLISECONDS, SECONDS
+from broker.units import DAYS, HOURS, KIB, MIB, MILLISECONDS, MINUTES, SECONDS
 
 # --- msgpack and frames (protocol) -------------------------------------------------------------
 
@@ -32,6 +32,35 @@ HELLO_BYTES: Final = 8 * KIB  # a token is under 1 KiB
 HTTP_HEAD_BYTES: Final = 16 * KIB  # request line and headers, as other servers allow
 MAX_CONNECTIONS: Final = 50_000  # open sockets; the process's own file limit is checked at start
 MAX_HANDSHAKES: Final = 4096  # sockets that have not signed in: what a flood may hold for 5 s
+
+# --- who is who (identity) -----------------------------------------------------------------------
+
+PASSWORD_TIME: Final = 3  # passes of Argon2id: RFC 9106's second recommended choice, the one for less memory
+PASSWORD_MEMORY: Final = 64 * MIB  # that each of them fills: what makes guessing on graphics cards dear
+PASSWORD_LANES: Final = 4  # threads that fill it, by the same choice; on two cores one hash takes about 0.15 s
+MAX_PASSWORD_MEMORY: Final = 256 * MIB  # of a stored hash that is still checked: a hostile one mustn't take the machine
+MAX_PASSWORD_TIME: Final = 16  # passes of such a hash; with that memory about 3 s
+MAX_PASSWORD_LANES: Final = 16  # and its threads
+MIN_PASSWORD_CHARS: Final = 8  # where a policy doesn't say otherwise; also the least of NIST SP 800-63B
+MAX_PASSWORD_CHARS: Final = 128  # after normalising: a passphrase of twenty words
+MAX_PASSWORD_BYTES: Final = 512  # as sent, in UTF-8: 4 a character; what is longer isn't even normalised
+MAX_HASHES_WAITING: Final = 256  # passwords waiting for a worker: 20 s with two workers, then nobody would wait longer
+MAX_SCOPES: Final = 16  # of a service: more than there are, and a token of 16 x 64 fits MAX_TOKEN_CHARS
+MAX_ENTRY_SKILLS: Final = 2  # asked for by an embedding page, as by a customer
+MAX_PAGE_CHARS: Final = 1024  # a page's address in a token that must fit 2048 characters
+MAX_LANGUAGE_CHARS: Final = 35  # RFC 5646, section 4.4.1
+SIGN_IN_ACCESS: Final = 1 * HOURS  # an access token: nothing revokes it, so its time is short
+SIGN_IN_REFRESH: Final = 14 * DAYS  # a sign-in that isn't used: a holiday
+MAX_MAILS_WAITING: Final = 256  # e-mails not sent yet, of at most 64 KiB each: 16 MiB
+MAX_MAIL_BYTES: Final = 64 * KIB  # one e-mail's text; ours have about 1 KiB
+MAX_SUBJECT_CHARS: Final = 200  # what a list of e-mails shows, and more
+MAX_ADDRESS_CHARS: Final = 254  # of an e-mail address: RFC 5321, with its erratum 1690
+MAIL_TIMEOUT: Final = 30 * SECONDS  # one attempt, from connecting to the server's last word
+MAIL_SENDERS: Final = 4  # attempts at once: one server that hangs for a recipient doesn't hold up the others
+MAIL_ATTEMPTS: Final = 10  # with the pauses below they span 20 minutes: greylisting asks for 5
+MAIL_PAUSE: Final = 5 * SECONDS  # before the second attempt; twice as long before each next one
+MAX_MAIL_PAUSE: Final = 5 * MINUTES  # but never longer
+MAIL_LIFE: Final = 30 * MINUTES  # from handing over to giving up: whoever waits for a link has asked again by then
 
 # --- a signed-in connection ---------------------------------------------------------------------
 
