@@ -86,6 +86,11 @@ RATE_REPRESENTATIVE: Final = (20, 60)
 RATE_SERVICE: Final = (2000, 4000)
 WRONG_PINS_MINUTE: Final = 5  # per visitor and per address: 9 digits would take 380 years
 WRONG_PINS_HOUR: Final = 20
+WRONG_PASSWORDS: Final = 5  # of one name from one network, before there is a wait: people mistype, programs guess
+WRONG_PASSWORDS_ANYWHERE: Final = 50  # of one name from all networks
+LOCKOUT_FIRST: Final = 1 * SECONDS  # the first wait; each further wrong one doubles it
+LOCKOUT_MOST: Final = 15 * MINUTES  # up to this
+LOCKOUT_ANYWHERE: Final = 30 * SECONDS  # between tries of a name that is guessed at from everywhere: 120 an hour
 MAX_TRACKED_ADDRESSES: Final = 10_000  # the oldest is forgotten first
 
 # --- the desk ------------------------------------------------------------------------------------
@@ -119,6 +124,10 @@ MAX_SIGN_INS: Final = 16  # of one person at once: a few devices and some forgot
 MAX_KEYS: Final = 2  # live API keys of one person: the old one and the one that replaces it
 KEY_LIFE: Final = 365 * DAYS  # of an API key, unless it is given another
 REFRESH_GRACE: Final = 60 * SECONDS  # a refresh token is good once more so long, for the answer may have been lost
+ACCESS_LIFE: Final = 1 * HOURS  # of an access token: what can't be revoked elsewhere is over soon
+REFRESH_LIFE: Final = 14 * DAYS  # of a sign-in that isn't refreshed: a holiday
+LINK_LIFE: Final = 24 * HOURS  # of a link to choose a password: mail may lie until the next morning
+LINK_PAUSE: Final = 5 * MINUTES  # between two links that somebody asks for by an e-mail address
 AUDIT_PERIOD: Final = 60 * SECONDS  # refusals are counted and written this often: a flood must not cost an fsync each
 AUDIT_ROWS: Final = 100  # (person, network, code) told one by one in a period; the others are one number
 MAX_FORMER: Final = 200_000  # names of people who left, never given again: ten times as many as may be there

@@ -314,6 +314,18 @@ class Desk:
         one) goes on, and its person wasn't signed out of everything since it was ``issued`` (ms)."""
         return self.knows(identity) and credentials.admits(self.state, identity, sign_in, issued)
 
+    def exists(self, role: Role, person: str) -> bool:
+        """Whether somebody of this role and name is configured."""
+        return credentials.exists(self.state, role, person)
+
+    def role_of(self, person: str) -> Role | None:
+        """What somebody of this name is to the account."""
+        return credentials.role_of(self.state, person)
+
+    def refuse(self, identity: Identity, command: object) -> Refusal | None:
+        """The gate alone: why this person may not ask for this, or None."""
+        return rights.refuse(self.state, identity, command)
+
     def has_open_request(self, visitor: str) -> bool:
         """Whether this visitor waits or talks now: then its token is renewed, else it keeps its expiry, so that a
         visitor is never forgotten while its token is good."""

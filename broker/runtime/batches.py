@@ -68,6 +68,8 @@ class Part:
     waiting: list[Answer | Later] = attrs.field(factory=list)
     released: list[str] = attrs.field(factory=list)
     """Content no longer in use, to be dropped once these events are published."""
+    erased: list[str] = attrs.field(factory=list)
+    """Content that is to be gone from the journal with this commit."""
     revoked: dict[int, list[Cursor]] = attrs.field(factory=dict)
     """Number of events to the cursors that end after so many of them: the last one took their right."""
     _first_offsets: dict[str, int] = attrs.field(factory=dict)
@@ -94,7 +96,9 @@ class Part:
     @property
     def append(self) -> journal.Append:
         """What the journal is given."""
-        return journal.Append(self.account.name, self.expected_seq, self.records, self.contents, self.answers)
+        return journal.Append(
+            self.account.name, self.expected_seq, self.records, self.contents, self.answers, self.erased
+        )
 
 
 @attrs.define(eq=False)

@@ -50,10 +50,11 @@ class Conductor:
         command: Command | Internal,
         identity: Identity | None,
         personal: Sequence[Personal] = (),
+        prepared: object = None,
     ) -> Handled | Refusal:
         """Ask the desk. What it did is in the account's newest part when this returns."""
         self._touching = account
-        outcome = account.desk.handle(command, identity, self._clock.now(), self._entropy(ENTROPY_BYTES))
+        outcome = account.desk.handle(command, identity, self._clock.now(), self._entropy(ENTROPY_BYTES), prepared)
         if isinstance(outcome, Handled) and outcome.records:
             self._record(account, outcome.records, personal)
             self.schedule(account)
@@ -109,6 +110,7 @@ class Conductor:
             if type(recorded.event) is ShareEnded:
                 self._end_share(account, recorded.event.share)
         part.released.extend(account.desk.drain_released())
+        part.erased.extend(account.desk.drain_erased())
         self.decided(part, records)
 
     def _end_share(self, account: Account, share: str) -> None:

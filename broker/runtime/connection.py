@@ -40,6 +40,12 @@ class Connection:
     person: Person | None = None
     expires: int | None = None
     """When the credential's time is over (ms)."""
+    sign_in: str | None = None
+    """The sign-in or API key that it came by, and ends with."""
+    issued: int | None = None
+    """When its token was made (ms), if that says so."""
+    restricted: bool = False
+    """Somebody else chose its person's password: nothing but another one is taken."""
     asking: int = 0
     """The REQUEST being handled right now: what FAIL 5500 answers."""
     unanswered: set[int] = attrs.field(factory=set)

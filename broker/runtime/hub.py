@@ -7,13 +7,16 @@ put together. See ``docs/explanation/hub.md``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
 import attrs
 
+from broker.desk.outcome import Recorded
 from broker.desk.state import Times
+from broker.identity.apikeys import ApiKeys
+from broker.identity.hashers import Hashers, InlineHashers
 from broker.identity.tokens import Signer
 from broker.journal.base import Committed, Failed, Journal, Outcome, Reply
 from broker.limits import KEY_MEMORY
@@ -25,15 +28,22 @@ from broker.runtime import (
     asks,
     batches,
     conductor,
+    credentials,
+    emails,
     faults,
     feeds,
+    lockout,
     notices,
     outbox,
     own,
+    passwords,
     presence,
     publisher,
     recovery,
+    refusals,
     requests,
+    revocations,
+    secret_ops,
     signals,
     signin,
     subscriptions,
@@ -60,6 +70,7 @@ class Secrets:
     signer: Signer
     pinspace: PinSpace
     fingerprint_key: bytes = attrs.field(repr=False)
+    api_keys: ApiKeys = attrs.field(factory=lambda: ApiKeys(bytes(32)), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,15 +116,17 @@ class Hub:
         entropy: Callable[[int], bytes] | None = None,
         tell: Tell = silent,
         serve_http: Serve | None = None,
+        hashers: Hashers | None = None,
     ) -> None:
         """``accounts``: (name, pin slot) of each account to serve. ``entropy``: so many fresh random bytes; None: the
-        system's. ``serve_http``: None closes such connections."""
+        system's. ``serve_http``: None closes such connections. ``hashers``: None hashes passwords in this task."""
         self.options = options or Options()
         self.clock = clock
         self.accounts = {name: account.Account(name, slot) for name, slot in accounts}
         self._transport = transport
         self._journal = journal
         self._tell = tell
+        self.hashers = hashers or InlineHashers()
         self._ticks = 0
         self._build(secrets, times, entropy or Randomness())
         self.peers = self._build_peers(serve_http)
@@ -180,19 +193,8 @@ class Hub:
             options=options,
             entropy=entropy,
         )
-        self.sign_in = signin.SignIn(
-            clock=clock,
-            outbox=self.outbox,
-            transport=self._transport,
-            accounts=self.accounts,
-            signer=secrets.signer,
-            pinspace=secrets.pinspace,
-            asks=self.asks,
-            presence=self.presence,
-            watch=self.watch,
-            options=options,
-            entropy=entropy,
-        )
+        self.refusals = refusals.Refusals(clock=clock, timers=self.timers, conductor=self.conductor)
+        self._build_sign_in(secrets, entropy)
         self.subscriptions = subscriptions.Subscriptions(
             feeds=self.feeds, outbox=self.outbox, answers=self.answers, asks=self.asks, options=options
         )
@@ -200,7 +202,8 @@ class Hub:
             requests=self.requests,
             answers=self.answers,
             subscriptions=self.subscriptions,
-            sign_in=self.sign_in,
+            credentials=self.credentials,
+            conductor=self.conductor,
             watch=self.watch,
             asks=self.asks,
             options=options,
@@ -215,10 +218,56 @@ class Hub:
         )
         self._wire()
 
+    def _build_sign_in(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
+        """How people come in, and are shut out."""
+        options, clock = self.options, self.clock
+        self.emails = emails.Emails()
+        self.revocations = revocations.Revocations(self.outbox)
+        self.passwords = passwords.Passwords(
+            hashers=self.hashers, clock=clock, emails=self.emails, lockout=lockout.Lockout(), entropy=entropy
+        )
+        self.credentials = credentials.Credentials(
+            clock=clock,
+            accounts=self.accounts,
+            signer=secrets.signer,
+            pinspace=secrets.pinspace,
+            api_keys=secrets.api_keys,
+            conductor=self.conductor,
+            passwords=self.passwords,
+            refusals=self.refusals,
+            options=options,
+            entropy=entropy,
+        )
+        self.sign_in = signin.SignIn(
+            clock=clock,
+            outbox=self.outbox,
+            transport=self._transport,
+            credentials=self.credentials,
+            asks=self.asks,
+            presence=self.presence,
+            watch=self.watch,
+            options=options,
+        )
+        secret_ops.SecretOps(
+            requests=self.requests,
+            passwords=self.passwords,
+            api_keys=secrets.api_keys,
+            clock=clock,
+            entropy=entropy,
+        )
+
+    def _decided(self, part: batches.Part, records: Sequence[Recorded]) -> None:
+        """Told of each command's events, before they are on disk."""
+        self.publisher.decided(part, records)
+        self.revocations.decided(part, records)
+        self.emails.decided(part.account, records)
+
     def _wire(self) -> None:
         """The calls that go upwards."""
         self.conductor.guard = self.faults.run
-        self.conductor.decided = self.publisher.decided
+        self.conductor.decided = self._decided
+        self.passwords.guard = self.faults.run
+        self.requests.refusals = self.refusals.request
         self.asks.guard = self.faults.run
         self.timers.guard = self.faults.run
         self.faults.touched = self.conductor.touched
@@ -247,8 +296,9 @@ class Hub:
     def start(self) -> None:
         """Watch the journal and begin to read the accounts. ``up`` says when that is done."""
         fd = self._journal.fileno()
-        if fd is not None:
-            self._transport.watch(fd)
+        for watched in (fd, self.hashers.fileno()):
+            if watched is not None:
+                self._transport.watch(watched)
         for one in self.accounts.values():
             self.recovery.load(one)
         self.notices.start()
@@ -278,6 +328,8 @@ class Hub:
         # Not in every tick, it costs a system call; but always when nothing else explains the waking.
         if self.ledger.under_way or len(self.asks) or not polled:
             self._outcomes(now)
+        if self.passwords.at_work:
+            self.passwords.poll()
         self.timers.run(now, TIMERS_A_TICK)
         if self._submit(now) and self._journal.fileno() is None:
             self._outcomes(now)  # a journal in this very task may be done already

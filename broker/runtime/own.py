@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 
-from broker.codes import Code
+from broker.codes import Close, Code
+from broker.desk.commands import Audit
+from broker.desk.identity import Role
 from broker.journal.base import Reply
 from broker.protocol import ops, schema
 from broker.runtime.answers import Answers
 from broker.runtime.asks import Asks
+from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
+from broker.runtime.credentials import Credentials, Refused
 from broker.runtime.options import Options
 from broker.runtime.requests import Requests
-from broker.runtime.signin import Refused, SignIn
 from broker.runtime.subscriptions import Subscriptions
 from broker.runtime.watch import Watch
 
@@ -26,13 +29,15 @@ class Own:
         requests: Requests,
         answers: Answers,
         subscriptions: Subscriptions,
-        sign_in: SignIn,
+        credentials: Credentials,
+        conductor: Conductor,
         watch: Watch,
         asks: Asks,
         options: Options,
     ) -> None:
         self._answers = answers
-        self._sign_in = sign_in
+        self._credentials = credentials
+        self._conductor = conductor
         self._watch = watch
         self._asks = asks
         self._options = options
@@ -53,6 +58,14 @@ class Own:
 
     def _why(self, connection: Connection, number: int, command: ops.RequestWhy) -> None:
         """One at a time: each replays records in the writer's process, between its commits."""
+        account, identity = connection.account, connection.identity
+        assert account is not None
+        assert identity is not None
+        if (refusal := account.desk.refuse(identity, command)) is not None:
+            self._answers.fail(connection, number, refusal.code, refusal.text)
+            return
+        audit = Audit(identity.person, identity.role, identity.network, command.OP, command.request)
+        self._conductor.tell(account, audit)
         self._whys.append((connection, number, command.request))
         if len(self._whys) == 1:
             self._next_why()
@@ -75,17 +88,38 @@ class Own:
             self._answers.result(connection, number, {"decisions": reply.value})
 
     def _refresh(self, connection: Connection, number: int, command: ops.AuthRefresh) -> None:
-        """A fresh token of the same account, person and role: the connection lives on to its expiry."""
-        identity = connection.identity
-        assert identity is not None
+        """A fresh token of the same person, or the next of its sign-in: the connection lives on to its expiry."""
+        if (command.token is None) == (command.refresh is None):
+            text = "args: expected exactly one of token, refresh"
+            self._answers.fail(connection, number, Code.BAD_ARGS, text, detail={"path": "args"})
+            return
         try:
-            claims = self._sign_in.claims(command.token)
+            value = self._by_token(connection, command.token) if command.token else self._next(connection, command)
         except Refused as refused:
             self._answers.fail(connection, number, Code.NOT_ALLOWED, refused.text)
             return
-        if (claims.account, claims.person, claims.role) != (identity.account, identity.person, identity.role):
-            self._answers.fail(connection, number, Code.NOT_ALLOWED, "a token of somebody else")
-            return
-        connection.expires = claims.expires
         self._watch.signed_in(connection)
-        self._answers.result(connection, number, {"expires": claims.expires})
+        self._answers.result(connection, number, value)
+
+    def _by_token(self, connection: Connection, token: str) -> dict[str, object]:
+        claims, identity, account = self._credentials.claims(token), connection.identity, connection.account
+        assert identity is not None
+        assert account is not None
+        if (claims.account, claims.person, claims.role) != (identity.account, identity.person, identity.role):
+            raise Refused(Close.BAD_AUTH, "a token of somebody else")
+        if claims.role is not Role.CUSTOMER:
+            if claims.scopes != identity.scopes:
+                raise Refused(Close.BAD_AUTH, "a token with other scopes")
+            if not account.desk.admits(identity, claims.sign_in, claims.issued):
+                raise Refused(Close.BAD_AUTH, "signed out")
+            connection.sign_in, connection.issued = claims.sign_in, claims.issued
+        connection.expires = claims.expires
+        return {"expires": claims.expires}
+
+    def _next(self, connection: Connection, command: ops.AuthRefresh) -> dict[str, object]:
+        found, identity = self._credentials.refreshed(command.refresh or ""), connection.identity
+        assert identity is not None
+        if (found.sign_in, found.account) != (connection.sign_in, connection.account):
+            raise Refused(Close.BAD_AUTH, "a refresh token of another sign-in")
+        connection.expires, connection.issued = found.expires, found.issued
+        return {"expires": found.expires, "token": found.token, "refresh": found.refresh}

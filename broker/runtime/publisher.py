@@ -135,10 +135,13 @@ def _of_session(account: Account, event: e.SessionEnded | e.SessionTransferred) 
     return (*stream.live, *stream.others) if stream is not None else ()
 
 
-def _of_representative(account: Account, event: e.PresenceChanged) -> Iterable[Cursor]:
-    person = account.people.get(event.representative)
-    connections = person.connections if person is not None else ()
-    return [cursor for connection in connections for cursor in connection.cursors.values()]
+def _of_person(name: str) -> Callable[[Account, e.Event], Iterable[Cursor]]:
+    def find(account: Account, event: e.Event) -> Iterable[Cursor]:
+        person = account.people.get(getattr(event, name))
+        connections = person.connections if person is not None else ()
+        return [cursor for connection in connections for cursor in connection.cursors.values()]
+
+    return find
 
 
 def _of_everybody(account: Account, event: e.Event) -> Iterable[Cursor]:
@@ -148,7 +151,9 @@ def _of_everybody(account: Account, event: e.Event) -> Iterable[Cursor]:
 _CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
     e.SessionEnded: _of_session,
     e.SessionTransferred: _of_session,
-    e.PresenceChanged: _of_representative,
+    e.PresenceChanged: _of_person("representative"),
+    e.ManagerPut: _of_person("manager"),
+    e.ServicePut: _of_person("service"),
     e.TeamPut: _of_everybody,
     e.TeamDeleted: _of_everybody,
     e.PortalPut: _of_everybody,

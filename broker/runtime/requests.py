@@ -6,7 +6,7 @@ A refusal is data and is never stored: a repeat is decided anew. A result is sto
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import attrs
@@ -41,12 +41,32 @@ from broker.runtime.texts import refs, seal
 Own = Callable[[Connection, int, Any], None]
 """An operation of the hub itself: (connection, request id, command)."""
 
+
+@attrs.frozen
+class Prepared:
+    """What a desk is given beside the command."""
+
+    value: object = None
+    personal: Sequence[Personal] = ()
+    """Texts in it, sealed."""
+
+
+READY: Final = Prepared()
+"""Nothing was needed."""
+
+Prepare = Callable[[Connection, Any, Callable[[Prepared | Refusal], None]], None]
+"""(connection, command, what to call with the outcome)."""
+After = Callable[[Connection, Any], None]
+"""(connection, command)."""
+
 _DIGEST_BYTES: Final = 16
 _SHED_FIRST: Final = frozenset({"request.create", "pin.create"})
 _SHED_NEVER: Final = frozenset(
     {"offer.accept", "offer.decline", "session.end", "session.leave", "share.accept", "share.confirm", "share.decline"}
     | {"share.stop", "request.withdraw", "presence.set"}
 )
+_UNRESTRICTED: Final = frozenset({"password.set", "auth.refresh", "meta.schema"})
+"""What somebody may ask for whose password was chosen by somebody else."""
 _OVERSEERS: Final = (Role.MANAGER, Role.SERVICE)
 _OVERSEEN: Final = ("account", "team:")
 _RETRY_CROWDED: Final = 1000  # ms; what waits for the journal is gone by then, or the journal is
@@ -64,7 +84,7 @@ class Statistics:
 
 
 @attrs.define
-class _Asked:
+class Asked:
     """One REQUEST on its way through."""
 
     connection: Connection
@@ -107,6 +127,12 @@ class Requests:
         self._entropy = entropy
         self.own: dict[type, Own] = {}
         """Operations that are the hub's, by their class."""
+        self.prepare: dict[type, Prepare] = {}
+        """What makes what an operation needs beside its arguments; it may take its time."""
+        self.after: dict[type, After] = {}
+        """What the hub does once an operation is carried out; it isn't on disk yet."""
+        self.refusals: Callable[[Account, Identity, Code], None] = lambda account, identity, code: None
+        """Told of each refusal."""
         self._requests = self._refused = self._replayed = self._too_fast = self._shed = 0
 
     # --- the gate ------------------------------------------------------------------------------------
@@ -128,7 +154,7 @@ class Requests:
             return
         connection.unanswered.add(frame.id)
         connection.asking = frame.id
-        asked = _Asked(connection, account, identity, frame.id, frame.op, frame.key, now)
+        asked = Asked(connection, account, identity, frame.id, frame.op, frame.key, now)
         if not account.up:
             retry = self._options.retry_most
             self._answers.at_once(connection, frame.id, Code.JOURNAL_DOWN, "the account is being read", retry_ms=retry)
@@ -144,12 +170,14 @@ class Requests:
             return
         self._outbox.frame(connection, Fail(number, int(Code.RATE), "too many requests at once", wait))
 
-    def _parse(self, asked: _Asked, frame: Request) -> None:
+    def _parse(self, asked: Asked, frame: Request) -> None:
         """Is it an operation, may this role ask for it, are its arguments right, is it still wanted?"""
         if asked.op not in check.ROLES:
             self._fail(asked, Code.NO_SUCH, "no such operation")
             return
         reason = rights.role_may(asked.identity, asked.op)
+        if reason is None and asked.connection.restricted and asked.op not in _UNRESTRICTED:
+            reason = "choose a password of your own first: password.set"
         if reason is not None:
             self._fail(asked, Code.NOT_ALLOWED, reason)
             return
@@ -171,27 +199,28 @@ class Requests:
         else:
             self._write(asked, command, asked.key)
 
-    def _asked_before(self, asked: _Asked) -> bool:
+    def _asked_before(self, asked: Asked) -> bool:
         """Whether this key was used: then something was carried out, and 3408 would say that nothing was."""
         person = asked.connection.person
         return asked.key is not None and person is not None and asked.key in person.keys.entries
 
     def _fail(
         self,
-        asked: _Asked,
+        asked: Asked,
         code: Code,
         text: str,
         detail: Mapping[str, object] | None = None,
         retry_ms: int | None = None,
     ) -> None:
         self._refused += 1
+        self.refusals(asked.account, asked.identity, code)
         if detail is not None:
             detail = cast("Mapping[str, object]", resolve(detail, asked.account.texts.get))
         self._answers.fail(asked.connection, asked.number, code, text, detail=detail, retry_ms=retry_ms)
 
     # --- asking the desk -----------------------------------------------------------------------------
 
-    def _read(self, asked: _Asked, command: ops.Command) -> None:
+    def _read(self, asked: Asked, command: ops.Command) -> None:
         outcome = self._conductor.carry_out(asked.account, command, asked.identity)
         if isinstance(outcome, Refusal):
             self._fail(asked, outcome.code, outcome.text, outcome.detail, outcome.retry_ms)
@@ -199,7 +228,7 @@ class Requests:
         value = resolve(outcome.value, asked.account.texts.get)
         self._answers.result(asked.connection, asked.number, value)
 
-    def _write(self, asked: _Asked, command: ops.Command, key: str) -> None:
+    def _write(self, asked: Asked, command: ops.Command, key: str) -> None:
         person = asked.connection.person
         assert person is not None
         digest = hashlib.blake2b(
@@ -214,18 +243,47 @@ class Requests:
             return
         if self._unwelcome(asked, command):
             return
+        prepare = self.prepare.get(type(command))
+        if prepare is None:
+            self._decide(asked, command, key, digest, READY)
+        elif (refusal := asked.account.desk.refuse(asked.identity, command)) is not None:
+            self._fail(asked, refusal.code, refusal.text)
+        else:
+            prepare(asked.connection, command, lambda made: self._prepared(asked, command, key, digest, made))
+
+    def _prepared(self, asked: Asked, command: ops.Command, key: str, digest: bytes, made: Prepared | Refusal) -> None:
+        """What the command needed is there, perhaps much later."""
+        person = asked.connection.person
+        if asked.connection.closing or person is None:
+            return
+        if isinstance(made, Refusal):
+            self._fail(asked, made.code, made.text, made.detail, made.retry_ms)
+        elif not asked.account.up:
+            retry = self._options.retry_most
+            self._answers.at_once(asked.connection, asked.number, Code.JOURNAL_DOWN, "try again", retry_ms=retry)
+        elif (entry := person.keys.entries.get(key)) is not None:
+            self._replay(asked, entry)  # the same request came twice, and the other was quicker
+        else:
+            self._decide(asked, command, key, digest, made)
+
+    def _decide(self, asked: Asked, command: ops.Command, key: str, digest: bytes, made: Prepared) -> None:
         personal = check.personal_fields(command)
         for one in personal:
             seal(one, self._entropy)
-        outcome = self._conductor.carry_out(asked.account, command, asked.identity, personal)
+        outcome = self._conductor.carry_out(
+            asked.account, command, asked.identity, [*personal, *made.personal], made.value
+        )
         if isinstance(outcome, Refusal):
             if outcome.code is Code.PIN_INVALID:
                 self._wrong_pin(asked)
             self._fail(asked, outcome.code, outcome.text, outcome.detail, outcome.retry_ms)
             return
         self._done(asked, outcome, personal, key, digest)
+        after = self.after.get(type(command))
+        if after is not None:
+            after(asked.connection, command)
 
-    def _unwelcome(self, asked: _Asked, command: ops.Command) -> bool:
+    def _unwelcome(self, asked: Asked, command: ops.Command) -> bool:
         """Whether a write can't be taken now, which is then said at once."""
         code, text, retry = Code.JOURNAL_DOWN, "the journal takes no writes now", self._options.retry_most
         if not self._recovery.down:
@@ -242,7 +300,7 @@ class Requests:
         self._answers.at_once(asked.connection, asked.number, code, text, retry_ms=retry)
         return True
 
-    def _done(self, asked: _Asked, handled: Handled, personal: list[Personal], key: str, digest: bytes) -> None:
+    def _done(self, asked: Asked, handled: Handled, personal: list[Personal], key: str, digest: bytes) -> None:
         """Store the result with its key, in the same batch as the events, and answer when that is on disk."""
         account, connection, person = asked.account, asked.connection, asked.connection.person
         assert person is not None
@@ -258,7 +316,7 @@ class Requests:
             value.update(handled.secret)
         self._answers.result(connection, asked.number, value, offsets, wrote=bool(handled.records))
 
-    def _offsets(self, asked: _Asked, handled: Handled) -> dict[str, int]:
+    def _offsets(self, asked: Asked, handled: Handled) -> dict[str, int]:
         """Where the asker finds the events of this command: those streams it follows, or may."""
         offsets: dict[str, int] = {}
         identity, cursors = asked.identity, asked.connection.cursors
@@ -277,7 +335,7 @@ class Requests:
 
     # --- repeats -------------------------------------------------------------------------------------
 
-    def _replay(self, asked: _Asked, entry: KeyEntry) -> None:
+    def _replay(self, asked: Asked, entry: KeyEntry) -> None:
         """The same key and arguments again: the same result, without its secrets."""
         self._replayed += 1
         value, offsets = cast("tuple[dict[str, object], dict[str, int]]", unpack_value(entry.result))
@@ -297,20 +355,20 @@ class Requests:
 
         self._asks.ask("texts", asked.account.name, missing, then=found)
 
-    def _answer_again(self, asked: _Asked, value: object, offsets: dict[str, int]) -> None:
+    def _answer_again(self, asked: Asked, value: object, offsets: dict[str, int]) -> None:
         again = {**cast("dict[str, object]", value), "replayed": True}
         self._answers.result(asked.connection, asked.number, again, offsets)
 
     # --- pins ----------------------------------------------------------------------------------------
 
-    def _sources(self, asked: _Asked) -> tuple[str, str]:
+    def _sources(self, asked: Asked) -> tuple[str, str]:
         return source_of(asked.connection.link.address), f"{asked.account.name}/{asked.identity.person}"
 
-    def _may_guess(self, asked: _Asked) -> int:
+    def _may_guess(self, asked: Asked) -> int:
         """0, or the ms until this visitor, from this address, may try a pin again."""
         return max(self._guesses.wait(source, asked.now) for source in self._sources(asked))
 
-    def _wrong_pin(self, asked: _Asked) -> None:
+    def _wrong_pin(self, asked: Asked) -> None:
         closed = [self._guesses.wrong(source, asked.now) for source in self._sources(asked)]
         if any(closed):
             source = shorten(asked.connection.link.address)

@@ -29,6 +29,8 @@ from broker.http.pages import pages
 from broker.http.server import App
 from broker.http.server import serve as serve_http
 from broker.identity import secrets as keys
+from broker.identity.apikeys import ApiKeys
+from broker.identity.hashers import ThreadHashers
 from broker.identity.tokens import Signer
 from broker.journal.base import Journal, JournalUnavailable, Store
 from broker.journal.memory import MemoryStore
@@ -114,6 +116,7 @@ class _Broker:
                 times=_times(config),
                 tell=self._tell,
                 serve_http=start_http,
+                hashers=ThreadHashers(),
             )
             nursery.start_soon(self._await_signal)
             # A nursery would wrap what is raised in it: the reason for not starting is raised out here.
@@ -321,6 +324,7 @@ def _secrets(config: Config) -> Secrets:
         signer=Signer(found.token_key),
         pinspace=PinSpace(found.pin_key, config.pins.slots),
         fingerprint_key=found.fingerprint_key,
+        api_keys=ApiKeys(found.api_key_key),
     )
 
 

@@ -5,24 +5,18 @@ The account comes from the credential, never from an argument; for a customer, f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-import attrs
-
 from broker.codes import Close
-from broker.desk.identity import Identity, Role
-from broker.identity.tokens import BadToken, Claims, ExpiredToken, Signer
-from broker.ids import is_slug, token
+from broker.desk.identity import Role
 from broker.journal.base import Reply
-from broker.limits import VISITOR_MEMORY
 from broker.protocol.handshake import Agreed, Terms
-from broker.routing.pins import PinSpace, clean
-from broker.runtime.account import Account
 from broker.runtime.asks import Asks
 from broker.runtime.batches import Later
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
+from broker.runtime.credentials import Credential, Credentials, Refused
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.people import KeyEntry
@@ -36,29 +30,6 @@ MOST_QUESTIONS: Final = 1024
 for everybody who comes and goes."""
 
 
-class Refused(Exception):
-    """This credential opens nothing."""
-
-    def __init__(self, code: Close, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-@attrs.frozen(kw_only=True)
-class Credential:
-    """What a HELLO's auth says, once verified."""
-
-    identity: Identity
-    account: Account
-    expires: int
-    """When the connection ends (ms), unless refreshed."""
-    visitor: str | None = None
-    """A customer's token for coming back."""
-    fresh: bool = False
-    """A visitor nobody has seen before: it can't have used a key."""
-
-
 class SignIn:
     """Carries out HELLO."""
 
@@ -68,38 +39,34 @@ class SignIn:
         clock: Clock,
         outbox: Outbox,
         transport: Transport,
-        accounts: Mapping[str, Account],
-        signer: Signer,
-        pinspace: PinSpace,
+        credentials: Credentials,
         asks: Asks,
         presence: Presence,
         watch: Watch,
         options: Options,
-        entropy: Callable[[int], bytes],
     ) -> None:
         self._clock = clock
         self._outbox = outbox
         self._transport = transport
-        self._accounts = accounts
-        self._signer = signer
-        self._pinspace = pinspace
+        self._credentials = credentials
         self._asks = asks
         self._presence = presence
         self._watch = watch
         self._options = options
-        self._entropy = entropy
         self.welcomed = 0
         self.refused = 0
 
     def hello(self, connection: Connection, agreed: Agreed) -> None:
         """Verify and welcome, or say why not."""
-        try:
-            found = self._verify(agreed.hello.auth)
-        except Refused as refused:
+
+        def verified(found: Credential | Refused) -> None:
+            if isinstance(found, Credential):
+                self._load_keys(connection, found)
+                return
             self.refused += 1
-            self._outbox.end(connection, refused.code, refused.text)
-            return
-        self._load_keys(connection, found)
+            self._outbox.end(connection, found.code, found.text, retry_ms=found.retry_ms)
+
+        self._credentials.verify(connection, agreed.hello.auth, verified)
 
     def _load_keys(self, connection: Connection, found: Credential) -> None:
         """Go on once the person's keys are in memory."""
@@ -148,6 +115,10 @@ class SignIn:
         if not found.fresh and identity.person not in account.people:
             self._load_keys(connection, found)  # the other connection that had them is gone meanwhile
             return
+        if identity.role is not Role.CUSTOMER and not account.desk.admits(identity, found.sign_in, found.issued):
+            self._drop_keys(found)
+            self._outbox.end(connection, Close.BAD_AUTH, "signed out")  # while it was being welcomed
+            return
         role = options.roles[identity.role]
         terms = Terms(
             size=role.frames,
@@ -161,6 +132,7 @@ class SignIn:
         connection.machine.agreed = None  # it holds the credential
         connection.account, connection.identity, connection.options = account, identity, role
         connection.expires = found.expires
+        connection.sign_in, connection.issued, connection.restricted = found.sign_in, found.issued, found.must_change
         now = self._clock.now()
         connection.frames, connection.strikes = Bucket(*options.frame_rate), Bucket(*options.strikes)
         connection.signal_tokens, connection.signal_at = int(options.signal_rate[1]), now
@@ -180,92 +152,6 @@ class SignIn:
         """WELCOME's server map."""
         return {"name": self._options.name, "build": self._options.build, "t_ms": self._clock.now()}
 
-    # --- credentials ---------------------------------------------------------------------------------
-
-    def _verify(self, auth: Mapping[str, object]) -> Credential:
-        if "token" in auth:
-            return self._by_token(str(auth["token"]))
-        if "portal" in auth:
-            name, _, portal = str(auth["portal"]).partition("/")
-            account = self._accounts.get(name)
-            if account is None or not is_slug(portal):
-                raise Refused(Close.BAD_AUTH, "no such portal")
-            return self._visitor(account, portal, auth.get("visitor"))
-        digits = clean(str(auth["pin"]))
-        if digits is None:
-            raise Refused(Close.BAD_AUTH, "a pin has nine digits")
-        return self._visitor(self._by_pin(digits), None, auth.get("visitor"))
-
-    def _by_token(self, text: str) -> Credential:
-        claims = self.claims(text)
-        account = self._account(claims.account)
-        if claims.role is Role.CUSTOMER:
-            return self._visitor(account, claims.portal, text)
-        identity = claims.identity
-        if not account.desk.knows(identity):
-            raise Refused(Close.BAD_AUTH, "nobody of this name")
-        return Credential(identity=identity, account=account, expires=claims.expires)
-
-    def claims(self, text: str) -> Claims:
-        """What a token says. Raises Refused."""
-        try:
-            return self._signer.verify(text, self._clock.now())
-        except ExpiredToken:
-            raise Refused(Close.TOKEN_EXPIRED, "the token's time is over") from None
-        except BadToken:
-            raise Refused(Close.BAD_AUTH, "not a token of this installation") from None
-
-    def _account(self, name: str) -> Account:
-        account = self._accounts.get(name)
-        if account is None:
-            raise Refused(Close.BAD_AUTH, "no such account")
-        if not account.up:
-            raise Refused(Close.BUSY, "the account is being read")
-        return account
-
-    def _by_pin(self, digits: str) -> Account:
-        """The account whose block this pin is of. One that is nobody's goes to some account where it will fail
-        like any wrong pin: whether a block is in use is nobody's business."""
-        place = self._pinspace.locate(digits)
-        anyone = Identity("", "", Role.CUSTOMER)
-        takes_pins = [account for account in self._accounts.values() if account.up and account.desk.knows(anyone)]
-        if not takes_pins:
-            raise Refused(Close.BAD_AUTH, "no pins here")
-        slot = place[0] if place is not None else int(digits)
-        for account in takes_pins:
-            if account.slot == slot:
-                return account
-        return takes_pins[slot % len(takes_pins)]
-
-    def _visitor(self, account: Account, portal: str | None, given: object) -> Credential:
-        if not account.up:
-            raise Refused(Close.BUSY, "the account is being read")
-        now = self._clock.now()
-        claims = self._come_back(account, given, now)
-        person = claims.person if claims is not None else f"v_{token(self._entropy(10))}"
-        identity = Identity(account.name, person, Role.CUSTOMER, portal)
-        if not account.desk.knows(identity):
-            raise Refused(Close.BAD_AUTH, "no such portal")
-        if claims is not None and not account.desk.has_open_request(person):
-            expires, text = claims.expires, str(given)
-        else:
-            expires = now + VISITOR_MEMORY
-            text = self._signer.mint(account.name, person, Role.CUSTOMER, expires, portal)
-        return Credential(identity=identity, account=account, expires=expires, visitor=text, fresh=claims is None)
-
-    def _come_back(self, account: Account, given: object, now: int) -> Claims | None:
-        """The visitor token of somebody who was here, or None: then it is a new visitor. One that has run out is
-        still taken while its visitor has an open request."""
-        if given is None:
-            return None
-        try:
-            claims = self._signer.verify(str(given), 0)  # its time is looked at below
-        except BadToken:
-            return None
-        if claims.role is not Role.CUSTOMER or claims.account != account.name:
-            return None
-        return claims if now < claims.expires or account.desk.has_open_request(claims.person) else None
-
 
 def _identity_map(found: Credential) -> dict[str, object]:
     identity = found.identity
@@ -277,6 +163,8 @@ def _identity_map(found: Credential) -> dict[str, object]:
     }
     if identity.portal is not None:
         said["portal"] = identity.portal
-    if found.visitor is not None:
-        said["visitor"] = found.visitor
+    optional = ("visitor", "sign_in", "token", "refresh") if found.token else ("visitor",)
+    said.update((name, value) for name in optional if (value := getattr(found, name)) is not None)
+    if found.must_change:
+        said["must_change"] = True
     return said
