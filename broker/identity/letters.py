@@ -1,0 +1,142 @@
+"""E-mails as values, and the words of those that the broker sends. How they travel: ``mail`` and ``smtp``.
+
+What is in one is personal, and its link is as good as a password: nothing of it is ever printed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Final
+
+import attrs
+
+from broker.limits import MAX_ADDRESS_CHARS, MAX_MAIL_BYTES, MAX_SUBJECT_CHARS
+from broker.units import DAYS, HOURS, MINUTES, SECONDS
+
+MAX_LOCAL_CHARS: Final = 64  # before the @: RFC 5321
+MAX_NAME_CHARS: Final = 64  # of an account, as we write it into a letter
+
+# ASCII alone: an address with other letters needs servers that speak SMTPUTF8, all the way. No quoted local parts, no
+# address literals, no display name: nobody's mailbox is lost by that, and nothing in it can be taken for syntax.
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS: Final = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)", re.ASCII)
+_LINK: Final = re.compile(r"https?://[!-~]+", re.ASCII)
+_POLICY: Final = SMTP.clone(cte_type="7bit")  # what isn't ASCII is encoded: not every server takes 8 bits
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def is_address(text: str) -> bool:
+    """Whether it is one plain e-mail address, like ann@help.example.org; a domain of other letters is written xn--…."""
+    found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS_CHARS else None
+    return found is not None and len(found[1]) <= MAX_LOCAL_CHARS
+
+
+def _address(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not is_address(value):
+        raise ValueError(f"{attribute.name}: expected one plain e-mail address")
+
+
+def _subject(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not 1 <= len(value) <= MAX_SUBJECT_CHARS or _CONTROL.search(value) is not None:
+        raise ValueError(f"{attribute.name}: expected one line of at most {MAX_SUBJECT_CHARS} characters")
+
+
+def _text(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_MAIL_BYTES:
+        raise ValueError(f"{attribute.name}: expected at most {MAX_MAIL_BYTES} bytes")
+    if _CONTROL.search(value.replace("\n", "")) is not None:
+        raise ValueError(f"{attribute.name}: expected plain text")
+
+
+@attrs.frozen(kw_only=True)
+class Mail:
+    """One e-mail to one person. Raises ``ValueError``, naming the field, for what can't be sent."""
+
+    to: str = attrs.field(repr=False, validator=_address)
+    subject: str = attrs.field(repr=False, validator=_subject)
+    text: str = attrs.field(repr=False, validator=_text)
+
+
+def write(mail: Mail, *, sender: str, now: int, name: str) -> bytes:
+    """The message as it travels. ``name`` tells it from all others: letters and digits, the same at every attempt."""
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = sender
+    message["To"] = mail.to
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(datetime.fromtimestamp(now // SECONDS, UTC))
+    message["Message-ID"] = f"<{name}@{sender.partition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answer comes back
+    message["X-Auto-Response-Suppress"] = "All"  # the same, for servers that don't know it
+    message.set_content(mail.text, charset="utf-8")
+    return message.as_bytes()
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+
+def compose_reset(to: str, *, link: str, account: str, good_for: int) -> Mail:
+    """To who asked for a new password. ``good_for``: how long the link is, in milliseconds."""
+    return Mail(
+        to=to,
+        subject=f"Set a new password for {_name(account)}",
+        text=f"""Hello,
+
+somebody, probably you, asked to set a new password for your sign-in to {account}.
+To choose one, please open this page within {duration(good_for)}:
+
+{_link(link)}
+
+The link works once. Please don't pass it on: whoever opens it can choose your password.
+
+If it wasn't you, there is nothing to do. Your password stays as it is.
+""",
+    )
+
+
+def compose_welcome(to: str, *, link: str, account: str, good_for: int) -> Mail:
+    """To somebody new, who has no password yet."""
+    return Mail(
+        to=to,
+        subject=f"Welcome to {_name(account)}",
+        text=f"""Hello,
+
+there is a sign-in to {account} for you now.
+To choose your password, please open this page within {duration(good_for)}:
+
+{_link(link)}
+
+The link works once. Please don't pass it on: whoever opens it can choose your password.
+
+If you don't know what this is about, there is nothing to do.
+""",
+    )
+
+
+def duration(ms: int) -> str:
+    """A time span as people say it, never longer than it is.
+
+    >>> duration(90 * MINUTES), duration(24 * HOURS), duration(1 * HOURS)
+    ('90 minutes', '1 day', '1 hour')
+    """
+    for unit, name in ((DAYS, "day"), (HOURS, "hour"), (MINUTES, "minute")):
+        if ms % unit == 0 or unit == MINUTES:
+            count = max(1, ms // unit)
+            return f"{count} {name}{'s' if count > 1 else ''}"
+    raise AssertionError("minutes fit everything")
+
+
+def _name(account: str) -> str:
+    if not 1 <= len(account) <= MAX_NAME_CHARS or _CONTROL.search(account) is not None:
+        raise ValueError(f"account: expected a name on one line, at most {MAX_NAME_CHARS} characters")
+    return account
+
+
+def _link(link: str) -> str:
+    if _LINK.fullmatch(link) is None:
+        raise ValueError("link: expected an http or https address")
+    return link
