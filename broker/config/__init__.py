@@ -8,9 +8,11 @@ from broker.config.settings import (
     Heartbeat,
     Limits,
     Logs,
+    Mail,
     Metrics,
     Pins,
     Server,
+    SignIn,
     Timeouts,
 )
 
@@ -22,9 +24,11 @@ __all__ = [
     "Heartbeat",
     "Limits",
     "Logs",
+    "Mail",
     "Metrics",
     "Pins",
     "Server",
+    "SignIn",
     "Timeouts",
     "load",
 ]

@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from broker.identity.secrecy import Secret
+
 T = TypeVar("T")
 
 
@@ -30,6 +32,12 @@ class Kind(Generic[T]):
     """From an environment variable's text to what TOML would have given. Raises ``Unfit``."""
     optional: bool = False
     """Whether it may be left unset (None)."""
+    secret: bool = False
+    """Whether what was given must not be shown."""
+
+    def shown(self, value: str) -> str:
+        """How what was given is told in a message about it."""
+        return "something else" if self.secret else value
 
 
 def text(expected: str, pattern: str = r"[^\x00-\x1f]+") -> Kind[str]:
@@ -41,6 +49,27 @@ def text(expected: str, pattern: str = r"[^\x00-\x1f]+") -> Kind[str]:
         return value
 
     return Kind(expected=expected, read=read, parse=str)
+
+
+def fitting(expected: str, fits: Callable[[str], bool]) -> Kind[str]:
+    """A string of which ``fits`` is true."""
+
+    def read(value: object, folder: Path) -> str:
+        if not isinstance(value, str) or not fits(value):
+            raise Unfit
+        return value
+
+    return Kind(expected=expected, read=read, parse=str)
+
+
+def secret(expected: str, pattern: str) -> Kind[Secret]:
+    """A string that ``pattern`` matches whole, and that is never shown again."""
+    within = text(expected, pattern)
+
+    def read(value: object, folder: Path) -> Secret:
+        return Secret(within.read(value, folder))
+
+    return Kind(expected=expected, read=read, parse=str, secret=True)
 
 
 def whole(low: int, high: int, unit: str = "") -> Kind[int]:
@@ -105,7 +134,7 @@ def place(expected: str) -> Kind[Path]:
 
 def perhaps(kind: Kind[T]) -> Kind[T | None]:
     """The same, or unset. TOML has no nil: unset is written by leaving the line out."""
-    return Kind(expected=kind.expected, read=kind.read, parse=kind.parse, optional=True)
+    return Kind(expected=kind.expected, read=kind.read, parse=kind.parse, optional=True, secret=kind.secret)
 
 
 def several(kind: Kind[T]) -> Kind[tuple[T, ...]]:

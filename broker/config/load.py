@@ -39,7 +39,7 @@ class _Reader:
         try:
             return kind.read(value, self.folder)
         except Unfit:
-            self.problems.append(f"{where}: expected {kind.expected}, got {shown}")
+            self.problems.append(f"{where}: expected {kind.expected}, got {kind.shown(shown)}")
             return attrs.NOTHING
 
     def section(self, section: type, where: str, table: object) -> dict[str, object]:
@@ -101,7 +101,7 @@ def load(
         try:
             value = kind.parse(text)
         except Unfit:
-            here.problems.append(f"{where}: expected {kind.expected}, got {toml(text)}")
+            here.problems.append(f"{where}: expected {kind.expected}, got {kind.shown(toml(text))}")
         else:
             found[section][name] = here.value(kind, where, value, toml(text))
     sections = {
@@ -166,6 +166,7 @@ def _together(config: Config) -> Iterator[str]:
             f"timeouts.lease_ms: expected at least {least}, 2.5 times heartbeat.representative_ms,"
             f" got {config.timeouts.lease_ms}"
         )
+    yield from _signing_in(config)
     names: dict[object, int] = {}
     slots: dict[object, int] = {}
     for number, account in enumerate(config.accounts):
@@ -176,6 +177,25 @@ def _together(config: Config) -> Iterator[str]:
             seen.setdefault(value, number)
         if account.slot >= config.pins.slots:
             yield f"accounts[{number}].slot: expected less than pins.slots, {config.pins.slots}, got {account.slot}"
+
+
+def _signing_in(config: Config) -> Iterator[str]:
+    """The same, of sign-ins and e-mail."""
+    mail = config.mail
+    if config.sign_in.refresh_ms < config.sign_in.access_ms:
+        yield (
+            f"sign_in.refresh_ms: expected at least sign_in.access_ms, {config.sign_in.access_ms},"
+            f" got {config.sign_in.refresh_ms}"
+        )
+    if mail.host is not None and mail.sender is None:
+        yield "mail.sender: expected an address with mail.host, got nothing"
+    if mail.host is None and (mail.sender or mail.user or mail.password or mail.password_file):
+        yield "mail.host: expected a host name with the other settings of mail, got nothing"
+    if (mail.user is None) is not (mail.password is None and mail.password_file is None):
+        lacking, given = ("user", "a password") if mail.user is None else ("password", "mail.user")
+        yield f"mail.{lacking}: expected together with {given}, got nothing"
+    if mail.user is not None and mail.security == "none":
+        yield "mail.security: expected starttls or tls with a password, which would travel in the clear, got none"
 
 
 def _shown(value: object) -> str:

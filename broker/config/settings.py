@@ -13,8 +13,10 @@ import attrs
 from broker import limits
 from broker.config import kinds
 from broker.config.kinds import Kind
+from broker.identity.addresses import is_address
+from broker.identity.secrecy import Secret
 from broker.ids import SLUG
-from broker.units import HOURS, SECONDS
+from broker.units import DAYS, HOURS, MINUTES, SECONDS
 
 T = TypeVar("T")
 _MISSING: Final[Any] = attrs.NOTHING
@@ -31,6 +33,11 @@ def setting(kind: Kind[T], doc: str, *, default: T = _MISSING, example: object =
 
 _slug = kinds.text("a slug: 1 to 64 of a-z 0-9 _ . -, beginning and ending with a letter or digit", SLUG.pattern)
 _origin = kinds.text("an origin like https://help.example.org, or *", r"\*|https?://[a-z0-9.\-\[\]:]+")
+_base = kinds.text(
+    "an address like https://help.example.org, without a slash at its end",
+    r"https?://[A-Za-z0-9.\-\[\]:]+(?:/[A-Za-z0-9._~-]+)*",
+)
+_ascii = r"[!-~]{1,255}"  # what smtplib can send without guessing an encoding
 _rate = kinds.whole(1, MAX_RATE, "commands a second")
 _burst = kinds.whole(1, MAX_RATE, "commands at once")
 
@@ -66,6 +73,13 @@ class Server:
         " send none and are not asked.",
         default=(),
         example=("https://help.example.org",),
+    )
+    public_url: str | None = setting(
+        kinds.perhaps(_base),
+        "Where people reach the broker: links in e-mails begin with it. Default: the address it listens on, which is"
+        " right on one machine only.",
+        default=None,
+        example="https://help.example.org",
     )
 
     @property
@@ -228,6 +242,87 @@ class Pins:
 
 
 @attrs.frozen(kw_only=True)
+class SignIn:
+    """How long sign-ins last, and what checks passwords. What passwords must be like is each account's own."""
+
+    access_ms: int = setting(
+        kinds.milliseconds(1 * MINUTES, 1 * DAYS),
+        "How long an access token is good. Clients fetch the next one by themselves; nothing revokes one before.",
+        default=limits.SIGN_IN_ACCESS,
+    )
+    refresh_ms: int = setting(
+        kinds.milliseconds(1 * MINUTES, 400 * DAYS),
+        "How long a sign-in lasts that isn't used. Each use begins the time anew. At least sign_in.access_ms.",
+        default=limits.SIGN_IN_REFRESH,
+    )
+    hash_workers: int | None = setting(
+        kinds.perhaps(kinds.whole(1, 64)),
+        "Threads that check passwords, with 64 MiB each. Default: one for each two processors.",
+        default=None,
+        example=1,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Mail:
+    """The SMTP server that takes e-mail, as links to set a password. Without a host none is sent."""
+
+    host: str | None = setting(
+        kinds.perhaps(kinds.text("a host name", r"[A-Za-z0-9.:-]{1,253}")),
+        "The server. Its certificate is checked against this name.",
+        default=None,
+        example="smtp.example.org",
+    )
+    port: int | None = setting(
+        kinds.perhaps(kinds.whole(1, 65535)),
+        "Its port. Default: 587 with starttls, 465 with tls, 25 with none.",
+        default=None,
+        example=587,
+    )
+    security: str = setting(
+        kinds.choice("none", "starttls", "tls"),
+        "starttls begins in the clear and sends nothing before it is encrypted, tls is encrypted from the first byte."
+        " none is for a server on this machine.",
+        default="starttls",
+    )
+    authorities: Path | None = setting(
+        kinds.perhaps(kinds.place("the path of a PEM file")),
+        "Authorities to trust instead of the system's, for a server with a certificate of your own.",
+        default=None,
+        example="authorities.pem",
+    )
+    user: str | None = setting(
+        kinds.perhaps(kinds.text("1 to 255 printable ASCII characters", _ascii)),
+        "Who signs in there. Given with a password or not at all, and not with security none.",
+        default=None,
+        example="desk",
+    )
+    password: Secret | None = setting(
+        kinds.perhaps(kinds.secret("1 to 255 printable ASCII characters", _ascii)),
+        "The user's password. Better given by its variable or by password_file than in this file. Wins over that.",
+        default=None,
+        example="not-this-one",
+    )
+    password_file: Path | None = setting(
+        kinds.perhaps(kinds.place("the path of a text file")),
+        "A file with the password on its first line; read at the start.",
+        default=None,
+        example="mail-password",
+    )
+    sender: str | None = setting(
+        kinds.perhaps(kinds.fitting("one plain e-mail address, like desk@example.org", is_address)),
+        "Who writes. Required with a host.",
+        default=None,
+        example="desk@example.org",
+    )
+    timeout_ms: int = setting(
+        kinds.milliseconds(1 * SECONDS, 10 * MINUTES),
+        "How long one attempt may take, from connecting to the server's last word.",
+        default=limits.MAIL_TIMEOUT,
+    )
+
+
+@attrs.frozen(kw_only=True)
 class Config:
     """All of it."""
 
@@ -240,6 +335,8 @@ class Config:
     logs: Logs = attrs.field(factory=Logs)
     metrics: Metrics = attrs.field(factory=Metrics)
     pins: Pins = attrs.field(factory=Pins)
+    sign_in: SignIn = attrs.field(factory=SignIn)
+    mail: Mail = attrs.field(factory=Mail)
 
 
 SECTIONS: Final[dict[str, type]] = {name: hint for name, hint in get_type_hints(Config).items() if name != "accounts"}

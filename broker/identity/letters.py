@@ -14,26 +14,15 @@ from typing import Final
 
 import attrs
 
-from broker.limits import MAX_ADDRESS_CHARS, MAX_MAIL_BYTES, MAX_SUBJECT_CHARS
+from broker.identity.addresses import is_address
+from broker.limits import MAX_MAIL_BYTES, MAX_SUBJECT_CHARS
 from broker.units import DAYS, HOURS, MINUTES, SECONDS
 
-MAX_LOCAL_CHARS: Final = 64  # before the @: RFC 5321
 MAX_NAME_CHARS: Final = 64  # of an account, as we write it into a letter
 
-# ASCII alone: an address with other letters needs servers that speak SMTPUTF8, all the way. No quoted local parts, no
-# address literals, no display name: nobody's mailbox is lost by that, and nothing in it can be taken for syntax.
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_ADDRESS: Final = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)", re.ASCII)
 _LINK: Final = re.compile(r"https?://[!-~]+", re.ASCII)
 _POLICY: Final = SMTP.clone(cte_type="7bit")  # what isn't ASCII is encoded: not every server takes 8 bits
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def is_address(text: str) -> bool:
-    """Whether it is one plain e-mail address, like ann@help.example.org; a domain of other letters is written xn--…."""
-    found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS_CHARS else None
-    return found is not None and len(found[1]) <= MAX_LOCAL_CHARS
 
 
 def _address(instance: object, attribute: attrs.Attribute[str], value: str) -> None:

@@ -64,6 +64,10 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
         enabled = false
         [pins]
         slots = 4
+        [sign_in]
+        access_ms = 60000
+        refresh_ms = 120000
+        hash_workers = 3
         """,
     )
     config = load(path)
@@ -79,6 +83,7 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
     assert (config.logs.level, config.logs.format) == ("debug", "json")
     assert not config.metrics.enabled
     assert config.pins.slots == 4
+    assert (config.sign_in.access_ms, config.sign_in.refresh_ms, config.sign_in.hash_workers) == (60000, 120000, 3)
 
 
 def test_the_environment_wins_over_the_file_and_the_command_line_over_both(tmp_path: Path) -> None:
@@ -107,6 +112,15 @@ def test_variables_that_are_not_ours_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            "[sign_in]\naccess_ms = 120000\nrefresh_ms = 60000",
+            "sign_in.refresh_ms: expected at least sign_in.access_ms, 120000, got 60000",
+        ),
+        (
+            "[server]\npublic_url = 'https://help.example.org/'",
+            "server.public_url: expected an address like https://help.example.org, without a slash at its end, got"
+            ' "https://help.example.org/"',
+        ),
         ("[server]\nport = 'http'", 'server.port: expected a whole number from 0 to 65535, got "http"'),
         ("[server]\nport = 65536", "server.port: expected a whole number from 0 to 65535, got 65536"),
         ("[server]\nport = true", "server.port: expected a whole number from 0 to 65535, got true"),

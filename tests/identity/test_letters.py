@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.identity.letters import Mail, compose_reset, compose_welcome, duration, is_address, write
+from broker.identity.addresses import is_address
+from broker.identity.letters import Mail, compose_reset, compose_welcome, duration, write
 from broker.limits import MAX_MAIL_BYTES, MAX_SUBJECT_CHARS
 from broker.units import DAYS, HOURS, MINUTES, SECONDS
 
