@@ -247,7 +247,7 @@ class SignIn:
 
     access_ms: int = setting(
         kinds.milliseconds(1 * MINUTES, 1 * DAYS),
-        "How long an access token is good. Clients fetch the next one by themselves; nothing revokes one before.",
+        "How long an access token is good. Clients fetch the next one by themselves; signing out ends it at once.",
         default=limits.SIGN_IN_ACCESS,
     )
     refresh_ms: int = setting(

@@ -28,24 +28,18 @@ from broker.runtime import (
     asks,
     batches,
     conductor,
-    credentials,
-    emails,
+    entrance,
     faults,
     feeds,
-    lockout,
     notices,
     outbox,
     own,
-    passwords,
     presence,
     publisher,
     recovery,
     refusals,
     requests,
-    revocations,
-    secret_ops,
     signals,
-    signin,
     subscriptions,
     timers,
     watch,
@@ -53,6 +47,7 @@ from broker.runtime import (
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
 from broker.runtime.guesses import Guesses
+from broker.runtime.links import Post
 from broker.runtime.log import Tell, silent
 from broker.runtime.options import Options
 from broker.runtime.peers import Peers, Serve
@@ -117,9 +112,11 @@ class Hub:
         tell: Tell = silent,
         serve_http: Serve | None = None,
         hashers: Hashers | None = None,
+        post: Post | None = None,
     ) -> None:
         """``accounts``: (name, pin slot) of each account to serve. ``entropy``: so many fresh random bytes; None: the
-        system's. ``serve_http``: None closes such connections. ``hashers``: None hashes passwords in this task."""
+        system's. ``serve_http``: None closes such connections. ``hashers``: None hashes passwords in this task.
+        ``post`` takes e-mails: None sends none."""
         self.options = options or Options()
         self.clock = clock
         self.accounts = {name: account.Account(name, slot) for name, slot in accounts}
@@ -127,6 +124,7 @@ class Hub:
         self._journal = journal
         self._tell = tell
         self.hashers = hashers or InlineHashers()
+        self._post = post
         self._ticks = 0
         self._build(secrets, times, entropy or Randomness())
         self.peers = self._build_peers(serve_http)
@@ -194,7 +192,25 @@ class Hub:
             entropy=entropy,
         )
         self.refusals = refusals.Refusals(clock=clock, timers=self.timers, conductor=self.conductor)
-        self._build_sign_in(secrets, entropy)
+        self.entrance = entrance.Entrance(
+            accounts=self.accounts,
+            signer=secrets.signer,
+            pinspace=secrets.pinspace,
+            api_keys=secrets.api_keys,
+            hashers=self.hashers,
+            post=self._post,
+            transport=self._transport,
+            clock=clock,
+            outbox=self.outbox,
+            asks=self.asks,
+            conductor=self.conductor,
+            requests=self.requests,
+            presence=self.presence,
+            watch=self.watch,
+            refusals=self.refusals,
+            options=options,
+            entropy=entropy,
+        )
         self.subscriptions = subscriptions.Subscriptions(
             feeds=self.feeds, outbox=self.outbox, answers=self.answers, asks=self.asks, options=options
         )
@@ -202,7 +218,7 @@ class Hub:
             requests=self.requests,
             answers=self.answers,
             subscriptions=self.subscriptions,
-            credentials=self.credentials,
+            credentials=self.entrance.credentials,
             conductor=self.conductor,
             watch=self.watch,
             asks=self.asks,
@@ -218,55 +234,16 @@ class Hub:
         )
         self._wire()
 
-    def _build_sign_in(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
-        """How people come in, and are shut out."""
-        options, clock = self.options, self.clock
-        self.emails = emails.Emails()
-        self.revocations = revocations.Revocations(self.outbox)
-        self.passwords = passwords.Passwords(
-            hashers=self.hashers, clock=clock, emails=self.emails, lockout=lockout.Lockout(), entropy=entropy
-        )
-        self.credentials = credentials.Credentials(
-            clock=clock,
-            accounts=self.accounts,
-            signer=secrets.signer,
-            pinspace=secrets.pinspace,
-            api_keys=secrets.api_keys,
-            conductor=self.conductor,
-            passwords=self.passwords,
-            refusals=self.refusals,
-            options=options,
-            entropy=entropy,
-        )
-        self.sign_in = signin.SignIn(
-            clock=clock,
-            outbox=self.outbox,
-            transport=self._transport,
-            credentials=self.credentials,
-            asks=self.asks,
-            presence=self.presence,
-            watch=self.watch,
-            options=options,
-        )
-        secret_ops.SecretOps(
-            requests=self.requests,
-            passwords=self.passwords,
-            api_keys=secrets.api_keys,
-            clock=clock,
-            entropy=entropy,
-        )
-
     def _decided(self, part: batches.Part, records: Sequence[Recorded]) -> None:
         """Told of each command's events, before they are on disk."""
         self.publisher.decided(part, records)
-        self.revocations.decided(part, records)
-        self.emails.decided(part.account, records)
+        self.entrance.decided(part, records)
 
     def _wire(self) -> None:
         """The calls that go upwards."""
         self.conductor.guard = self.faults.run
         self.conductor.decided = self._decided
-        self.passwords.guard = self.faults.run
+        self.entrance.passwords.guard = self.faults.run
         self.requests.refusals = self.refusals.request
         self.asks.guard = self.faults.run
         self.timers.guard = self.faults.run
@@ -279,7 +256,7 @@ class Hub:
             transport=self._transport,
             outbox=self.outbox,
             watch=self.watch,
-            sign_in=self.sign_in,
+            sign_in=self.entrance.sign_in,
             requests=self.requests,
             signals=self.signals,
             feeds=self.feeds,
@@ -328,8 +305,8 @@ class Hub:
         # Not in every tick, it costs a system call; but always when nothing else explains the waking.
         if self.ledger.under_way or len(self.asks) or not polled:
             self._outcomes(now)
-        if self.passwords.at_work:
-            self.passwords.poll()
+        if self.entrance.passwords.at_work:
+            self.entrance.passwords.poll()
         self.timers.run(now, TIMERS_A_TICK)
         if self._submit(now) and self._journal.fileno() is None:
             self._outcomes(now)  # a journal in this very task may be done already
@@ -399,8 +376,8 @@ class Hub:
         return Statistics(
             connections=len(connections),
             signed_in=signed_in,
-            welcomed=self.sign_in.welcomed,
-            sign_ins_refused=self.sign_in.refused,
+            welcomed=self.entrance.sign_in.welcomed,
+            sign_ins_refused=self.entrance.sign_in.refused,
             turned_away=self.peers.turned_away,
             http=len(self.peers.http),
             ticks=self._ticks,

@@ -71,10 +71,12 @@ class Options:
     max_handshakes: int = limits.MAX_HANDSHAKES
     max_http: int = 256
     """Plain HTTP connections at once: pages and health checks, each a task."""
-    access_life: int = limits.ACCESS_LIFE
+    access_life: int = limits.SIGN_IN_ACCESS
     """Of access tokens (ms)."""
-    refresh_life: int = limits.REFRESH_LIFE
+    refresh_life: int = limits.SIGN_IN_REFRESH
     """Of a sign-in that isn't refreshed (ms)."""
+    public_url: str = ""
+    """What links in e-mails begin with."""
     hello_timeout: int = limits.HELLO_TIMEOUT
     stalled_after: int = limits.STALLED_AFTER
     outbox_bytes: int = limits.OUTBOX_BYTES

@@ -19,51 +19,36 @@ from broker import __version__, limits
 from broker.codes import Close
 from broker.config import Config
 from broker.config.desk import Put, load_desk
-from broker.config.load import ConfigError
 from broker.desk import desk as desks
 from broker.desk.flow import Flow
 from broker.desk.identity import Role
-from broker.desk.state import Times
 from broker.http.health import Readiness, Status
 from broker.http.pages import pages
+from broker.http.password import Doors
+from broker.http.password import pages as password_pages
 from broker.http.server import App
 from broker.http.server import serve as serve_http
-from broker.identity import secrets as keys
-from broker.identity.apikeys import ApiKeys
 from broker.identity.hashers import ThreadHashers
-from broker.identity.tokens import Signer
-from broker.journal.base import Journal, JournalUnavailable, Store
-from broker.journal.memory import MemoryStore
-from broker.journal.process import ProcessJournal
-from broker.journal.sqlite import SqliteStore
-from broker.journal.thread import ThreadJournal
+from broker.journal.base import Journal, JournalUnavailable
 from broker.observe.logs import Level, Log, Stream, place
 from broker.observe.metrics import Metrics, Source
-from broker.routing.pins import PinSpace
-from broker.runtime import batches, feeds, outbox, recovery, requests, signals, writer
+from broker.runtime import batches, feeds, outbox, recovery, requests, signals
+from broker.runtime import serve_parts as parts
 from broker.runtime.clock import SystemClock
-from broker.runtime.follower import Follower
 from broker.runtime.furnishing import FurnishError, furnish
-from broker.runtime.hub import Hub, Secrets
+from broker.runtime.guesses import shorten
+from broker.runtime.hub import Hub
 from broker.runtime.hub import Statistics as HubStatistics
-from broker.runtime.options import ROLES, Options
 from broker.runtime.shutdown import shut_down
 from broker.transport import base as transport
-from broker.transport.links import Settings
-from broker.transport.reactor import Listener, Reactor, listen
+from broker.transport.reactor import Reactor
 from broker.transport.stream import HttpStream
-from broker.transport.tls import BadCertificate, server_context
 
 OK: Final = 0
 FAILED: Final = 1
 _GC_THRESHOLDS: Final = (50_000, 20, 100)  # objects of one tick die young; what stays is frozen after the start
-_SPARE_FILES: Final = 64  # descriptors that are not connections
 
 Ready = Callable[[str], None]
-
-
-class StartError(ConfigError):
-    """The broker can't start as it is configured."""
 
 
 def run(config: Config, *, ready: Ready | None = None) -> int:
@@ -90,16 +75,17 @@ class _Broker:
         level = Level[config.logs.level.upper()]
         sink = Stream(sys.stderr.fileno(), os.write)
         self._log = Log(sink, clock.now, level=level, as_json=config.logs.format == "json")
-        secrets = _secrets(config)
-        _raise_file_limit(config.limits.max_connections)
-        listeners = _listen(config)
+        secrets = parts.secrets(config)
+        parts.raise_file_limit(config.limits.max_connections)
+        listeners = parts.listen(config)
         try:
-            journal = _journal(config)
+            journal = parts.journal(config)
         except JournalUnavailable as error:
-            _close(listeners)
-            raise StartError([str(error)], "journal") from None
-        self._transport = Reactor(listeners, _settings(config))
-        url = _url(config, listeners)
+            parts.close(listeners)
+            raise parts.StartError([str(error)], "journal") from None
+        self._transport = Reactor(listeners, parts.settings(config))
+        url = parts.url(config, listeners)
+        mailer = parts.mailer(config, clock.now, self._tell)
         async with trio.open_nursery() as nursery:
             app = self._app()
 
@@ -112,21 +98,24 @@ class _Broker:
                 clock=clock,
                 secrets=secrets,
                 accounts=[(account.name, account.slot) for account in config.accounts],
-                options=_options(config, url),
-                times=_times(config),
+                options=parts.options(config, url),
+                times=parts.times(config),
                 tell=self._tell,
                 serve_http=start_http,
-                hashers=ThreadHashers(),
+                hashers=ThreadHashers(config.sign_in.hash_workers),
+                post=mailer,
             )
             nursery.start_soon(self._await_signal)
+            if mailer is not None:
+                nursery.start_soon(mailer.run)
             # A nursery would wrap what is raised in it: the reason for not starting is raised out here.
             outcome = await self._run(journal, url)
             nursery.cancel_scope.cancel()
-        if isinstance(outcome, StartError):
+        if isinstance(outcome, parts.StartError):
             raise outcome
         return outcome
 
-    async def _run(self, journal: Journal, url: str) -> int | StartError:
+    async def _run(self, journal: Journal, url: str) -> int | parts.StartError:
         """The hub's own task, from the first tick to the last: the exit code, or why it could not start."""
         hub = self._hub
         gc.disable()  # a desk on its way from the journal is all objects that stay
@@ -138,9 +127,9 @@ class _Broker:
                 furnished = not self._furnish()  # again if it changed something: a failed commit takes that back
                 await self._tick_until(lambda: hub.ledger.empty)
         except FurnishError as error:
-            return self._give_up(journal, StartError([str(error)], "desk file"))
+            return self._give_up(journal, parts.StartError([str(error)], "desk file"))
         if (reason := self._fatal()) is not None:
-            return self._give_up(journal, StartError([reason], "journal"))
+            return self._give_up(journal, parts.StartError([reason], "journal"))
         if not self._stopping:
             self._started(url)
         await self._tick_until(lambda: False)
@@ -153,7 +142,7 @@ class _Broker:
         self._log.info("broker.stopped", seq=sum(account.seq for account in hub.accounts.values()))
         return OK
 
-    def _give_up(self, journal: Journal, outcome: int | StartError) -> int | StartError:
+    def _give_up(self, journal: Journal, outcome: int | parts.StartError) -> int | parts.StartError:
         """End at once: there is nothing that could still be written."""
         for connection in list(self._hub.peers.connections):
             self._hub.outbox.end(connection, Close.SHUTDOWN, "the broker stops", retry_ms=limits.COME_BACK)
@@ -208,10 +197,22 @@ class _Broker:
                 metrics.append(Metrics(self._sources()))
             return metrics[0].render(accept)
 
-        app = dict(pages(Status(version=__version__, ready=self._readiness, metrics=render)))
+        app = {**pages(Status(version=__version__, ready=self._readiness, metrics=render)), **self._password_pages()}
         if not self._config.metrics.enabled:
             app.pop("/metrics", None)
         return app
+
+    def _password_pages(self) -> App:
+        def forgot(account: str, role: str, email: str, address: str) -> None:
+            self._hub.entrance.links.forgot(account, Role(role), email, shorten(address))
+
+        return password_pages(
+            Doors(
+                known=lambda token: self._hub.entrance.links.known(token),
+                choose=lambda token, password: self._hub.entrance.links.choose(token, password),
+                forgot=forgot,
+            )
+        )
 
     def _readiness(self) -> Readiness:
         if self._status:
@@ -275,110 +276,3 @@ class _Broker:
 
         growing = [field.name for field in attrs.fields(Flow) if field.name not in ("began", "changed", "length")]
         yield Source(name="lines", kind=Flow, read=of_lines, label="account", counters=growing)
-
-
-# --- from configuration to parts -----------------------------------------------------------------------
-
-
-def _options(config: Config, url: str) -> Options:
-    beats, rates = config.heartbeat, config.limits
-    customer = (rates.customer_rate, rates.customer_burst)
-    staff = (rates.representative_rate, rates.representative_burst)
-    service = (rates.service_rate, rates.service_burst)
-    roles = {
-        Role.CUSTOMER: attrs.evolve(ROLES[Role.CUSTOMER], heartbeat_ms=beats.customer_ms, rate=customer),
-        Role.REPRESENTATIVE: attrs.evolve(ROLES[Role.REPRESENTATIVE], heartbeat_ms=beats.representative_ms, rate=staff),
-        Role.MANAGER: attrs.evolve(ROLES[Role.MANAGER], heartbeat_ms=beats.representative_ms, rate=staff),
-        Role.SERVICE: attrs.evolve(ROLES[Role.SERVICE], heartbeat_ms=beats.service_ms, rate=service),
-    }
-    return Options(
-        build=__version__,
-        allowed_origins=_origins(config, url),
-        roles=roles,
-        max_connections=rates.max_connections,
-        max_handshakes=rates.max_handshakes,
-    )
-
-
-def _origins(config: Config, url: str) -> frozenset[str] | None:
-    """Pages that may connect: those named, and the broker's own. None: any."""
-    if "*" in config.server.allowed_origins:
-        return None
-    scheme, _, rest = url.partition("://")
-    host, _, port = rest.rpartition(":")
-    hosts = {host} | ({"localhost", "127.0.0.1", "[::1]"} if host in ("127.0.0.1", "[::1]", "localhost") else set())
-    own = {f"{scheme}://{name}:{port}" for name in hosts}
-    if port == {"http": "80", "https": "443"}[scheme]:
-        own |= {f"{scheme}://{name}" for name in hosts}  # browsers leave the usual port out
-    return frozenset(own | set(config.server.allowed_origins))
-
-
-def _times(config: Config) -> Times:
-    given = config.timeouts
-    return Times(lease=given.lease_ms, hold=given.hold_ms, abandon=given.abandon_ms, offer=given.offer_ms)
-
-
-def _secrets(config: Config) -> Secrets:
-    found = keys.load_or_create(config.data.path)
-    return Secrets(
-        signer=Signer(found.token_key),
-        pinspace=PinSpace(found.pin_key, config.pins.slots),
-        fingerprint_key=found.fingerprint_key,
-        api_keys=ApiKeys(found.api_key_key),
-    )
-
-
-def _settings(config: Config) -> Settings:
-    most = config.limits
-    return Settings(max_connections=most.max_connections + _SPARE_FILES, max_handshakes=most.max_handshakes)
-
-
-def _listen(config: Config) -> list[Listener]:
-    server = config.server
-    try:
-        context = server_context(server.certificate, server.key) if server.certificate is not None else None
-    except BadCertificate as error:
-        raise StartError([f"server.certificate: {error}"]) from None
-    try:
-        return listen(server.host, server.port, context)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StartError([f"server: can't listen on {server.host} port {server.port}: {reason}"]) from None
-
-
-def _close(listeners: Sequence[Listener]) -> None:
-    for listener in listeners:
-        listener.socket.close()
-
-
-def _url(config: Config, listeners: Sequence[Listener]) -> str:
-    host = config.server.host
-    scheme = "https" if config.server.tls else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listeners[0].port}"
-
-
-def _journal(config: Config) -> Journal:
-    follower = Follower()
-    if config.data.journal == "memory":
-        return ThreadJournal(MemoryStore, follower.questions(), idle=follower.idle)
-    file = config.data.journal_file
-    if config.data.writer == "thread":
-
-        def open_store() -> Store:
-            return SqliteStore(file)
-
-        return ThreadJournal(open_store, follower.questions(), idle=follower.idle)
-    return ProcessJournal(writer.command(sys.executable, file))
-
-
-def _raise_file_limit(connections: int) -> None:
-    """As many open files as connections may come, as far as the system lets us."""
-    try:
-        import resource
-    except ImportError:  # a platform without it has no such limit either
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

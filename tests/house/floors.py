@@ -34,6 +34,7 @@ FLOORS: Final = {
     "broker.runtime": 4,
     # edges
     "broker.runtime.serve": 5,  # puts the configuration and all the rooms together; nothing below may know it
+    "broker.runtime.serve_parts": 5,  # its other half
     "broker.cli": 5,
     "broker.config": 5,
     "broker.demo": 5,
@@ -55,6 +56,8 @@ SIDEWAYS: Final = {
     ("broker.cli", "broker.simulation"): "tries a configuration on a made-up or a recorded day",
     ("broker.cli", "clients"): "the console, the demo's check and the conformance runner are clients",
     ("broker.runtime.serve", "broker.config"): "is told what to serve",
+    ("broker.runtime.serve", "broker.runtime.serve_parts"): "its other half",
+    ("broker.runtime.serve_parts", "broker.config"): "is told what to make",
     ("broker.runtime.serve", "broker.http"): "hands it the pages' connections",
     ("broker.runtime.serve", "broker.observe"): "hands the logs and metrics down",
     ("broker.http", "broker.observe"): "serves /metrics",

@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
+from broker.identity.hashers import InlineHashers
+from broker.identity.letters import Mail
+from broker.identity.passwords import Cost
 from broker.identity.tokens import Signer
 from broker.journal.base import Store
 from broker.journal.inline import InlineJournal
@@ -25,6 +28,7 @@ from broker.runtime.follower import Follower
 from broker.runtime.hub import Hub, Secrets
 from broker.runtime.options import Options
 from broker.transport.memory import LinkClosed, MemoryPeer, MemoryTransport
+from broker.units import KIB
 
 T = TypeVar("T")
 KEY = bytes(range(32))
@@ -32,6 +36,24 @@ SIGNER = Signer(KEY)
 PINS = PinSpace(KEY)
 DAY = 86_400_000
 PATIENCE = 200_000.0  # seconds of virtual time that a test waits for anything: above the longest of our periods
+
+
+CHEAP = Cost(time=1, memory=8 * KIB, lanes=1)
+"""Passwords are hashed as a broker does it, and in no time."""
+
+
+@attrs.define
+class Post:
+    """Keeps the e-mails it is given."""
+
+    mails: list[Mail] = attrs.field(factory=list)
+    full: bool = False
+
+    def send_nowait(self, mail: Mail) -> None:
+        """Keep it."""
+        if self.full:
+            raise trio.WouldBlock
+        self.mails.append(mail)
 
 
 class Refused(Exception):
@@ -192,6 +214,7 @@ class Broker:
     clock: TrioClock
     lines: list[tuple[str, str, Mapping[str, object]]]
     """What was logged."""
+    post: Post
     stopped: trio.Event = attrs.field(factory=trio.Event)
     """The hub's task ticks no more."""
     _stopping: bool = False
@@ -287,6 +310,7 @@ async def broker(
     def tell(level: str, event: str, **fields: str | int | float) -> None:
         lines.append((level, event, fields))
 
+    made_post = Post()
     journal = InlineJournal(kept, Follower().questions(), on_outcome=transport.wake)
     hub = Hub(
         transport=transport,
@@ -296,8 +320,10 @@ async def broker(
         accounts=accounts,
         options=options,
         tell=tell,
+        hashers=InlineHashers(cost=CHEAP),
+        post=made_post,
     )
-    made = Broker(transport, journal, kept, hub, clock, lines)
+    made = Broker(transport, journal, kept, hub, clock, lines, made_post)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.run)
         with trio.fail_after(PATIENCE):

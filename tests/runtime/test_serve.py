@@ -1,5 +1,6 @@
 """A whole broker as a process: real sockets, a journal on disk, signals, pages; and what refuses the start."""
 
+# covers: broker/runtime/serve_parts.py
 # covers: broker/runtime/hub.py
 # covers: broker/runtime/peers.py
 
@@ -22,7 +23,7 @@ from broker.config import Config, load
 from broker.identity import secrets
 from broker.identity.tokens import Signer
 from broker.protocol import codec, frames
-from broker.runtime import serve
+from broker.runtime import serve, serve_parts
 from broker.transport.client import Client
 
 pytestmark = pytest.mark.slow
@@ -218,7 +219,7 @@ def idle(pid: int) -> bool:
 
 def refused(path: Path) -> str:
     """What the start was refused with."""
-    with pytest.raises(serve.StartError) as raised:
+    with pytest.raises(serve_parts.StartError) as raised:
         serve.run(load(path))
     return str(raised.value)
 
@@ -267,7 +268,7 @@ def test_a_certificate_that_can_not_be_used_refuses_the_start(tmp_path: Path) ->
     ],
 )
 def test_pages_of_the_brokers_own_address_may_connect(url: str, own: frozenset[str]) -> None:
-    assert serve._origins(Config(), url) == own
+    assert serve_parts.origins(Config(), url) == own
 
 
 def test_a_second_broker_on_the_same_journal_ends_the_first(tmp_path: Path) -> None:

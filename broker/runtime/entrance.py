@@ -1,0 +1,101 @@
+"""How people come in and are shut out: credentials, passwords, links, and what ends connections; put together here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from broker.desk.outcome import Recorded
+from broker.identity.apikeys import ApiKeys
+from broker.identity.hashers import Hashers
+from broker.identity.tokens import Signer
+from broker.routing.pins import PinSpace
+from broker.runtime.account import Account
+from broker.runtime.asks import Asks
+from broker.runtime.batches import Part
+from broker.runtime.clock import Clock
+from broker.runtime.conductor import Conductor
+from broker.runtime.credentials import Credentials
+from broker.runtime.emails import Emails
+from broker.runtime.links import Links, Post
+from broker.runtime.lockout import Lockout
+from broker.runtime.options import Options
+from broker.runtime.outbox import Outbox
+from broker.runtime.passwords import Passwords
+from broker.runtime.presence import Presence
+from broker.runtime.refusals import Refusals
+from broker.runtime.requests import Requests
+from broker.runtime.revocations import Revocations
+from broker.runtime.secret_ops import SecretOps
+from broker.runtime.signin import SignIn
+from broker.runtime.watch import Watch
+from broker.transport.base import Transport
+
+
+class Entrance:
+    """The parts of a hub that decide who somebody is."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, Account],
+        signer: Signer,
+        pinspace: PinSpace,
+        api_keys: ApiKeys,
+        hashers: Hashers,
+        post: Post | None,
+        transport: Transport,
+        clock: Clock,
+        outbox: Outbox,
+        asks: Asks,
+        conductor: Conductor,
+        requests: Requests,
+        presence: Presence,
+        watch: Watch,
+        refusals: Refusals,
+        options: Options,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.emails = Emails()
+        self.revocations = Revocations(outbox)
+        self.passwords = Passwords(hashers=hashers, clock=clock, emails=self.emails, lockout=Lockout(), entropy=entropy)
+        self.credentials = Credentials(
+            clock=clock,
+            accounts=accounts,
+            signer=signer,
+            pinspace=pinspace,
+            api_keys=api_keys,
+            conductor=conductor,
+            passwords=self.passwords,
+            refusals=refusals,
+            options=options,
+            entropy=entropy,
+        )
+        self.sign_in = SignIn(
+            clock=clock,
+            outbox=outbox,
+            transport=transport,
+            credentials=self.credentials,
+            asks=asks,
+            presence=presence,
+            watch=watch,
+            options=options,
+        )
+        self.secret_ops = SecretOps(
+            requests=requests, passwords=self.passwords, api_keys=api_keys, clock=clock, entropy=entropy
+        )
+        self.links = Links(
+            accounts=accounts,
+            signer=signer,
+            passwords=self.passwords,
+            emails=self.emails,
+            conductor=conductor,
+            requests=requests,
+            clock=clock,
+            url=options.public_url,
+            post=post,
+        )
+
+    def decided(self, part: Part, records: Sequence[Recorded]) -> None:
+        """Told of each command's events, before they are on disk."""
+        self.revocations.decided(part, records)
+        self.emails.decided(part.account, records)
