@@ -53,6 +53,14 @@ def test_any_other_character_is_another_key_or_none(entropy: bytes, data: st.Dat
     assert not KEYS.matches(made.digest, made.text[:place] + other + made.text[place + 1 :])
 
 
+@given(entropies, st.integers(0, 255))
+def test_a_digest_that_differs_in_one_bit_is_another(entropy: bytes, bit: int) -> None:
+    made = KEYS.make(entropy)
+    other = (int.from_bytes(made.digest, "big") ^ 1 << bit).to_bytes(32, "big")
+    assert not KEYS.matches(other, made.text)
+    assert not KEYS.matches(made.digest[:-1], made.text)
+
+
 @given(st.text())
 @example("")
 @example("hg__")

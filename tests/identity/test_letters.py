@@ -52,6 +52,8 @@ def test_plain_addresses_are_taken(address: str) -> None:
         "ann@example.org, bo@example.org",
         "ann@example.org\r\nBcc: bo@example.org",
         "ann@example.org\n",
+        " ann@example.org",
+        "\r\nann@example.org",
         "Ann <ann@example.org>",
         "<ann@example.org>",
         '"ann alder"@example.org',
