@@ -169,15 +169,15 @@ def create_key(state: State, command: ops.KeyCreate, context: Context) -> Decisi
     scopes = None if command.scopes is None else tuple(sorted(set(command.scopes)))
     expires = context.now + (command.life_ms or limits.KEY_LIFE)
     event = e.KeyCreated(made.key, command.person, made.digest, scopes, expires, context.who)
-    return Decision([event], {"key": made.key, "expires": expires}, {"secret": made.text})
+    return Decision([event], {"prefix": made.key, "expires": expires}, {"secret": made.text})
 
 
 def revoke_key(state: State, command: ops.KeyRevoke, context: Context) -> Decision | Refusal:
     """Make a key worthless; its connections end."""
-    key = state.keys.get(command.key)
+    key = state.keys.get(command.prefix)
     if key is None:
         return no_such("key")
-    return Decision([e.KeyEnded(key.key, key.person, "revoked", context.who)], {"key": key.key})
+    return Decision([e.KeyEnded(key.key, key.person, "revoked", context.who)], {"prefix": key.key})
 
 
 def list_keys(state: State, command: ops.KeyList, context: Context) -> Decision | Refusal:
@@ -188,7 +188,7 @@ def list_keys(state: State, command: ops.KeyList, context: Context) -> Decision 
 
 def _shown(key: ApiKey) -> dict[str, object]:
     shown: dict[str, object] = {
-        "key": key.key,
+        "prefix": key.key,
         "person": key.person,
         "created": key.created,
         "expires": key.expires,

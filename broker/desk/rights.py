@@ -389,7 +389,7 @@ TOUCHES: Final[dict[type, Touches]] = {
     ops.SignInList: lambda state, command: _person(state, command.person),
     ops.SignInEnd: lambda state, command: _person(state, command.person),
     ops.KeyCreate: lambda state, command: Target(person=command.person),
-    ops.KeyRevoke: lambda state, command: Target(person=_owner(state, command.key)),
+    ops.KeyRevoke: lambda state, command: Target(person=_owner(state, command.prefix)),
     ops.KeyList: lambda state, command: Target(person=command.person or ""),
     ops.RepresentativePut: _representative_put,
     ops.RepresentativeDelete: lambda state, command: _representative(state, command.representative),

@@ -428,7 +428,7 @@ class KeyRevoke:
     """Make an API key worthless; its connections end at once."""
 
     OP: ClassVar[str] = "key.revoke"
-    key: str
+    prefix: str
 
 
 @attrs.define

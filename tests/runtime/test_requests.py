@@ -378,7 +378,7 @@ async def test_too_much_waiting_for_the_journal_sheds_new_requests_first_and_acc
     autojump_clock: MockClock,
 ) -> None:
     quick = {role: attrs.evolve(found, rate=(1000.0, 1000.0)) for role, found in ROLES.items()}
-    async with broker(Options(open_batch_records=80, roles=quick)) as b:
+    async with broker(Options(open_batch_records=62, roles=quick)) as b:
         ann = await b.staff("ann")
         await ann.ask("subscribe", stream="me", from_="now")
         await ann.write("presence.set", presence="available")
@@ -386,7 +386,7 @@ async def test_too_much_waiting_for_the_journal_sheds_new_requests_first_and_acc
         offer = (await ann.event("offer.made")).data["offer"]
         boss, bob, eve = await b.staff("boss", "manager"), await b.staff("bob"), await b.customer("acme/ask")
         b.journal.hold()
-        for number in range(40):  # of those that may go up to the bound, two records each; bob's may go beyond it
+        for number in range(30):  # of those that may go up to the bound, two records each; bob's may go beyond it
             boss.ask_nowait("representative.put", f"k{number}", representative="bob", name="B", team="t1", capacity=2)
         await b.settle()
         assert [frame for frame in boss.pump() if isinstance(frame, frames.Fail)] == []
@@ -394,7 +394,7 @@ async def test_too_much_waiting_for_the_journal_sheds_new_requests_first_and_acc
         with pytest.raises(Refused) as shed:
             await eve.answer(refused)
         assert shed.value.code == Code.OVERLOADED
-        for number in range(40, 130):
+        for number in range(30, 60):
             bob.ask_nowait("presence.set", f"p{number}", presence="away" if number % 2 else "available")
             await b.settle()
         assert [frame for frame in bob.pump() if isinstance(frame, frames.Fail)] == []
