@@ -117,6 +117,7 @@ MAX_PORTALS: Final = 1000
 MAX_SUBPORTALS: Final = 1000
 MAX_TEAMS: Final = 1000
 MAX_TEAM_DEPTH: Final = 8  # levels of teams: a person, a shift, a site, a country, and as many again
+CHANGE_BYTES: Final = 4 * KIB  # of one changed value that is told; of a larger one, only that it changed
 MAX_REPRESENTATIVES: Final = 20_000
 MAX_MANAGERS: Final = 1000
 MAX_SERVICES: Final = 1000

@@ -25,12 +25,14 @@ from broker.protocol.ops import OPS
 from broker.routing.pins import PinSpace
 
 TABLES: Final = {
+    "account": "account.put",
     "portal": "portal.put",
     "subportal": "subportal.put",
     "team": "team.put",
     "representative": "representative.put",
 }
-"""Table and op, in the order in which a desk can take them: later ones name earlier ones."""
+"""Table and op, in the order in which a desk can take them: later ones name earlier ones. ``account`` is one table, the
+others are lists of tables."""
 
 
 @attrs.frozen
@@ -59,11 +61,16 @@ def load_desk(path: Path) -> tuple[Put, ...]:
     puts: list[Put] = []
     for name, op in TABLES.items():
         listed = tables.get(name, [])
+        if name == "account" and isinstance(listed, dict):
+            listed = [listed]
+        elif name == "account" and listed:
+            problems.append("account: expected one [account] table")
+            continue
         if not isinstance(listed, list) or not all(isinstance(args, dict) for args in listed):
             problems.append(f"{name}: expected [[{name}]] tables")
             continue
         for number, args in enumerate(listed):
-            put = Put(op, args, f"{name}[{number}]")
+            put = Put(op, args, name if name == "account" else f"{name}[{number}]")
             wrong = _wrong(put)
             problems += wrong
             if not wrong:
@@ -94,6 +101,8 @@ def _repeated(puts: list[Put]) -> list[str]:
     problems = []
     for put in puts:
         kind = put.op.partition(".")[0]
+        if kind == "account":
+            continue
         names = [(kind, put.args[kind], f"{put.where}.{kind}")]
         if kind == "portal":
             names += [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from broker.desk import rights, settings
-from broker.desk.hours import as_data
+from broker.desk import account, portals, rights, settings
 from broker.desk.managers import shown_manager, shown_service
 from broker.desk.outcome import Decision, Refusal
 from broker.desk.rights import Actor
-from broker.desk.state import Context, Portal, Representative, State, Team
+from broker.desk.state import Context, Representative, State, Team
 from broker.protocol import ops
 
 
@@ -33,7 +32,8 @@ def export(state: State, command: ops.AccountExport, context: Context) -> Decisi
 
 def _whole(state: State) -> dict[str, object]:
     return {
-        "portals": [portal(one) for one in state.portals.values()],
+        "account": account.shown(state.account_settings),
+        "portals": [portals.shown(one) for one in state.portals.values()],
         "subportals": [settings.shown(one) for one in state.subportals.values()],
         "teams": [team(one) for one in state.teams.values()],
         "representatives": [person(one) for one in state.representatives.values()],
@@ -46,8 +46,9 @@ def _of_teams(state: State, who: Actor) -> dict[str, object]:
     served = {state.subportals[name].portal for name in who.subportals}
     manager = state.managers[who.person]
     return {
+        "account": account.shown(state.account_settings),
         "portals": [
-            {**portal(one), "subportals": [name for name in one.subportals if name in who.subportals]}
+            {**portals.shown(one), "subportals": [name for name in one.subportals if name in who.subportals]}
             for one in state.portals.values()
             if one.portal in served
         ],
@@ -67,25 +68,7 @@ def _within(shown: dict[str, object], who: Actor) -> dict[str, object]:
 def _of_one(state: State, who: Actor) -> dict[str, object]:
     own = state.representatives[who.person]
     nothing: dict[str, object] = {"portals": [], "subportals": [], "managers": [], "services": []}
-    return {**nothing, "teams": [], "representatives": [{**person(own), "email": own.email}]}
-
-
-def portal(one: Portal) -> dict[str, object]:
-    """A portal, with references for texts."""
-    return {
-        "portal": one.portal,
-        "title": one.title,
-        "kind": one.kind,
-        "mode": one.mode,
-        "subportals": list(one.subportals),
-        "offer_ms": one.offer_ms,
-        "pick_fallback": one.pick_fallback,
-        "places": one.places,
-        "wrap_up_ms": one.wrap_up_ms,
-        "classes": [{"class": name, "boost_ms": boost} for name, boost in one.classes],
-        "take": one.take,
-        "hours": None if one.hours is None else as_data(one.hours),
-    }
+    return {**nothing, "account": account.shown(state.account_settings), "teams": [], "representatives": [{**person(own), "email": own.email}]}
 
 
 def team(one: Team) -> dict[str, object]:

@@ -15,6 +15,7 @@ from functools import partial
 import attrs
 
 from broker.desk import (
+    account,
     audit,
     by_hand,
     configuration,
@@ -54,7 +55,9 @@ Apply = Callable[..., None]  # type: ignore[explicit-any]  # each takes its own 
 Due = Callable[[State, str, int], list[e.Event]]
 
 RULES: dict[type, Rule] = {
+    ops.AccountPut: account.put_account,
     ops.PortalPut: portals.put_portal,
+    ops.PortalDelete: portals.delete_portal,
     ops.SubportalPut: portals.put_subportal,
     ops.TeamPut: teams.put_team,
     ops.TeamDelete: teams.delete_team,
@@ -113,7 +116,9 @@ EVOLVE: dict[type, Apply] = {
     e.BrokerStarted: presence.broker_started,
     e.OfferRenewed: offers.offer_renewed,
     e.LoadChanged: sessions.load_changed,
+    e.AccountPut: account.account_put,
     e.PortalPut: portals.portal_put,
+    e.PortalDeleted: portals.portal_deleted,
     e.SubportalPut: portals.subportal_put,
     e.TeamPut: teams.team_put,
     e.TeamDeleted: teams.team_deleted,

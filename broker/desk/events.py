@@ -17,6 +17,7 @@ from typing import ClassVar, get_args
 import attrs
 
 from broker.content import Ref
+from broker.desk.changes import Change
 from broker.routing.model import Need
 
 
@@ -60,6 +61,17 @@ class LoadChanged:
 
 
 @attrs.define
+class AccountPut:
+    """What holds for the whole account was changed."""
+
+    TYPE: ClassVar[str] = "account.put"
+    VERSION: ClassVar[int] = 1
+    by: str
+    modes: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+
+
+@attrs.define
 class PortalPut:
     """A portal was created or changed."""
 
@@ -79,6 +91,19 @@ class PortalPut:
     take: str = "off"
     hours: object = None
     """As the operation's argument has it."""
+    changes: tuple[Change, ...] = ()
+
+
+@attrs.define
+class PortalDeleted:
+    """A portal is gone, and its sub-portals with it."""
+
+    TYPE: ClassVar[str] = "portal.deleted"
+    VERSION: ClassVar[int] = 1
+    portal: str
+    subportals: tuple[str, ...]
+    by: str
+    changes: tuple[Change, ...] = ()
 
 
 @attrs.define
@@ -97,6 +122,7 @@ class SubportalPut:
     relax: tuple[tuple[int, int], ...] = ()
     sticky_ms: int = 0
     overflow: tuple[tuple[str, int | None, str | None], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @attrs.define
@@ -759,7 +785,9 @@ Event = (
     BrokerStarted
     | OfferRenewed
     | LoadChanged
+    | AccountPut
     | PortalPut
+    | PortalDeleted
     | SubportalPut
     | TeamPut
     | TeamDeleted

@@ -7,12 +7,13 @@ from typing import cast
 
 from broker import limits
 from broker.codes import Code
+from broker.desk import account, overflow, settings, teams
 from broker.desk import events as e
-from broker.desk import overflow, settings, teams
+from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, next_change, parse, restore
 from broker.desk.hours import is_open as within
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import NORMAL, Context, Portal, State, Subportal
+from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal
 from broker.protocol import ops
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -27,6 +28,8 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     """Create a portal or change it."""
     if command.kind not in KINDS[command.mode]:
         return bad_args("args.kind", f"one of {', '.join(KINDS[command.mode])} in mode {command.mode}")
+    if (refusal := account.refuse_mode(state, command.mode)) is not None:
+        return refusal
     names = tuple(command.subportals)
     if len(set(names)) != len(names):
         return bad_args("args.subportals", "each name once")
@@ -61,9 +64,31 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         command.take or "off",
         None if opened is None else as_data(opened),
     )
-    if now is not None and event.title is None and _portal_fields(now) == _portal_fields(event):
-        return Decision(value={"portal": command.portal, "changed": False})
-    return Decision([event], {"portal": command.portal, "changed": True})
+    before = {} if now is None else words(now)
+    after = words(event)
+    if now is not None and event.title is None:
+        after["title"] = now.title
+    event.changes = changes(before, after)
+    return Decision([event] if event.changes else [], {"portal": command.portal, "changed": bool(event.changes)})
+
+
+def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> Decision | Refusal:
+    """Delete a portal and its sub-portals, which nobody may wait in any more."""
+    portal = state.portals.get(command.portal)
+    if portal is None:
+        return no_such("portal")
+    if count := sum(_of(portal, request) for request in state.requests.values()):
+        return Refusal(
+            Code.WRONG_STATE,
+            f"{count} open requests came through the portal, or wait in it",
+            {"state": "in_use", "requests": count, "allowed": ["portal.delete without open requests"]},
+        )
+    gone = changes(words(portal), {})
+    return Decision([e.PortalDeleted(portal.portal, portal.subportals, context.who, gone)], {"portal": portal.portal})
+
+
+def _of(portal: Portal, request: Request) -> bool:
+    return request.portal == portal.portal or request.subportal in portal.subportals
 
 
 def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
@@ -82,10 +107,26 @@ def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Seq
     return None
 
 
-def _portal_fields(portal: Portal | e.PortalPut) -> tuple[object, ...]:
-    hours = as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours
-    plain = (portal.kind, portal.mode, portal.subportals, portal.offer_ms, portal.pick_fallback)
-    return (*plain, portal.places, portal.wrap_up_ms, portal.classes, portal.take, hours)
+def shown(portal: Portal) -> dict[str, object]:
+    """As managers read it."""
+    return {"portal": portal.portal, **words(portal)}
+
+
+def words(portal: Portal | e.PortalPut) -> dict[str, object]:
+    """All that can be set, in the words of the operation."""
+    return {
+        "title": portal.title,
+        "kind": portal.kind,
+        "mode": portal.mode,
+        "subportals": list(portal.subportals),
+        "offer_ms": portal.offer_ms,
+        "pick_fallback": portal.pick_fallback,
+        "places": portal.places,
+        "wrap_up_ms": portal.wrap_up_ms,
+        "classes": [{"class": name, "boost_ms": boost} for name, boost in portal.classes],
+        "take": portal.take,
+        "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
+    }
 
 
 def _wrong_classes(classes: Sequence[ops.Map]) -> Refusal | None:
@@ -105,8 +146,8 @@ def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> 
     if (refusal := settings.wrong(state, command)) is not None:
         return refusal
     event = settings.put(command, context.who)
-    changed = settings.fields(now) != settings.fields(event)
-    return Decision([event] if changed else [], {"subportal": command.subportal, "changed": changed})
+    event.changes = changes(settings.words(now), settings.words(event))
+    return Decision([event] if event.changes else [], {"subportal": now.subportal, "changed": bool(event.changes)})
 
 
 def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Decision | Refusal:
@@ -215,6 +256,15 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
         subportal = state.subportals[name] = kept.get(name) or Subportal(name, event.portal)
         state.router.put_line(name)
         state.router.tune(name, weight=subportal.weight, policy=subportal.policy, places=event.places)
+
+
+def portal_deleted(state: State, event: e.PortalDeleted, t: int) -> None:
+    """Apply ``PortalDeleted``."""
+    portal = state.portals.pop(event.portal)
+    state.release(portal.title)
+    for name in event.subportals:
+        del state.subportals[name]
+        _forget_subportal(state, name)
 
 
 def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:

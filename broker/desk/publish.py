@@ -185,7 +185,9 @@ def _key(event: e.KeyCreated | e.KeyEnded) -> Audience:
 _AUDIENCES: dict[type, Decide] = {
     e.OfferRenewed: lambda event: [(f"me:{event.representative}", "offer.renewed")],
     e.LoadChanged: lambda event: [(f"team:{event.team}", "load.changed")],
-    e.PortalPut: lambda event: [("account", "portal.changed")],
+    e.AccountPut: _account("account.changed"),
+    e.PortalPut: _account("portal.changed"),
+    e.PortalDeleted: _account("portal.deleted"),
     e.SubportalPut: lambda event: [("account", "subportal.changed")],
     e.TeamPut: lambda event: [("account", "team.changed"), (f"team:{event.team}", "team.changed")],
     e.TeamDeleted: _team_deleted,
@@ -254,6 +256,18 @@ class Body:
     """(wire field, attribute that holds a content ref)."""
 
 
+_Changed = (
+    e.AccountPut
+    | e.PortalPut
+    | e.PortalDeleted
+    | e.SubportalPut
+    | e.ManagerPut
+    | e.ServicePut
+    | e.Audited
+)
+"""They say what is different now."""
+
+
 @attrs.frozen
 class _Attr:
     name: str
@@ -297,7 +311,7 @@ def _share_body(state: str | _Attr, by: str | _Attr) -> Body:
     return _body("share", "session", state=state, by=by)
 
 
-def _changes(event: e.ManagerPut | e.ServicePut | e.Audited, stream: str) -> list[dict[str, object]]:
+def _changes(event: _Changed, stream: str) -> list[dict[str, object]]:
     return shown(event.changes)
 
 
@@ -316,8 +330,12 @@ _CUSTOMERS_NAME = {"text": "text", "name": "name"}
 _BODIES: dict[tuple[type, str], Body] = {
     (e.OfferRenewed, "offer.renewed"): _body("offer", "deadline"),
     (e.LoadChanged, "load.changed"): _LOAD,
-    (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by"),
-    (e.SubportalPut, "subportal.changed"): _body("subportal", "weight", "policy", "max_waiting", "by"),
+    (e.AccountPut, "account.changed"): _body("modes", "by", changes=_changes),
+    (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by", changes=_changes),
+    (e.PortalDeleted, "portal.deleted"): _body("portal", "subportals", "by", changes=_changes),
+    (e.SubportalPut, "subportal.changed"): _body(
+        "subportal", "weight", "policy", "max_waiting", "by", changes=_changes
+    ),
     (e.TeamPut, "team.changed"): _body("team", "subportals", "parent", "by"),
     (e.TeamDeleted, "team.deleted"): _body("team", "into", "by", representatives=_who_moved),
     (e.RepresentativePut, "representative.changed"): _body("representative", "team", "capacity", "by"),

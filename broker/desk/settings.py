@@ -63,16 +63,14 @@ def put(command: ops.SubportalPut, who: str) -> e.SubportalPut:
     )
 
 
-def fields(one: Subportal | e.SubportalPut) -> tuple[object, ...]:
-    """All that can be set."""
-    return (one.weight, one.policy, one.max_waiting, one.skills, one.relax, one.sticky_ms, one.overflow)
-
-
 def shown(one: Subportal) -> dict[str, object]:
-    """In the words of the operation."""
+    """As managers read it."""
+    return {"subportal": one.subportal, "portal": one.portal, **words(one)}
+
+
+def words(one: Subportal | e.SubportalPut) -> dict[str, object]:
+    """All that can be set, in the words of the operation."""
     return {
-        "subportal": one.subportal,
-        "portal": one.portal,
         "weight": one.weight,
         "policy": one.policy,
         "max_waiting": one.max_waiting,

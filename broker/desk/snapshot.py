@@ -13,6 +13,7 @@ from typing import Final, TypedDict, cast
 
 import attrs
 
+from broker.desk import account as account_settings
 from broker.desk import waits
 from broker.desk.desk import Desk
 from broker.desk.flow import Flow
@@ -60,6 +61,7 @@ class Dump(TypedDict):
     next_serial: int
     next_number: int
     turns: int
+    account: Row
     portals: list[Row]
     subportals: list[Row]
     teams: list[Row]
@@ -95,7 +97,7 @@ def merged(found: Iterable[Part]) -> Dump:
     for name, value in found:
         if isinstance(value, dict):
             cast("dict[str, int]", data[name]).update(value)
-        elif isinstance(value, int):
+        elif isinstance(value, int) or name == "account":
             data[name] = value
         else:
             cast("list[object]", data[name]).extend(cast("Iterable[object]", value))
@@ -111,6 +113,7 @@ def parts(desk: Desk) -> Iterator[Part]:
     yield "next_serial", state.next_serial
     yield "next_number", state.next_number
     yield "turns", state.router.turns
+    yield "account", account_settings.as_row(state.account_settings)
     for name, rows in _sections(state):
         while chunk := list(islice(rows, PART_ROWS)):
             yield name, chunk
@@ -231,6 +234,7 @@ def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times |
     desk.seq, desk.last_t = data["seq"], data["last_t"]
     state = desk.state
     state.next_serial, state.next_number = data["next_serial"], data["next_number"]
+    state.account_settings = account_settings.of_row(tuple(data["account"]))
     _load_configuration(state, data)
     _load_access(state, data)
     _load_people(state, data)

@@ -22,6 +22,9 @@ from broker.routing.pins import PinSpace
 from broker.routing.policies import DEFAULT
 from broker.routing.router import Router
 
+MODES: Final = ("web", "phone", "queue")
+"""What a portal may be, in the order in which it is told."""
+
 NORMAL: Final = "normal"
 """The class that every request has at first; its boost is 0."""
 
@@ -343,6 +346,14 @@ class Times:
     offer: int = limits.OFFER_TIMEOUT
 
 
+@attrs.frozen
+class AccountSettings:
+    """What holds for a whole account. New ones come last, with what older accounts have as their default."""
+
+    modes: tuple[str, ...] = MODES
+    """What its portals may be."""
+
+
 @attrs.define(eq=False)
 class State:
     """One account, whole."""
@@ -351,6 +362,7 @@ class State:
     slot: int
     pinspace: PinSpace
     times: Times
+    account_settings: AccountSettings = AccountSettings()
     portals: dict[str, Portal] = attrs.field(factory=dict)
     subportals: dict[str, Subportal] = attrs.field(factory=dict)
     serving: dict[str, set[str]] = attrs.field(factory=dict)

@@ -247,6 +247,15 @@ class AccountGet:
 
 
 @attrs.define
+class AccountPut:
+    """Set what holds for the whole account. What isn't given is as by default. Modes are refused while a portal has
+    another."""
+
+    OP: ClassVar[str] = "account.put"
+    modes: Sequence[str] | None = None
+
+
+@attrs.define
 class PortalPut:
     """Create a portal or change it to be as given. kind and mode must fit: web has pick, ask, button; phone has pin,
     global_pin; queue has ask, button."""
@@ -264,6 +273,14 @@ class PortalPut:
     classes: Sequence[Map] | None = None
     take: str | None = None
     hours: Map | None = None
+
+
+@attrs.define
+class PortalDelete:
+    """Delete a portal and its sub-portals, none of which has an open request. Teams serve them no longer."""
+
+    OP: ClassVar[str] = "portal.delete"
+    portal: str
 
 
 @attrs.define
@@ -504,7 +521,9 @@ Command = (
     | ShareDecline
     | ShareStop
     | AccountGet
+    | AccountPut
     | PortalPut
+    | PortalDelete
     | SubportalPut
     | TeamPut
     | TeamDelete
@@ -558,7 +577,9 @@ OPS: Final[dict[str, type[Command]]] = {
         ShareDecline,
         ShareStop,
         AccountGet,
+        AccountPut,
         PortalPut,
+        PortalDelete,
         SubportalPut,
         TeamPut,
         TeamDelete,

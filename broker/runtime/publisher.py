@@ -157,5 +157,6 @@ _CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
     e.TeamPut: _of_everybody,
     e.TeamDeleted: _of_everybody,
     e.PortalPut: _of_everybody,
+    e.PortalDeleted: _of_everybody,
     e.RepresentativePut: _of_everybody,
 }

@@ -15,6 +15,7 @@ from clients.python.commands import LIST, MAP, TEXT
 
 Policy = Literal["least_occupied", "longest_idle", "round_robin", "weighted"]
 """How one of the free representatives is chosen."""
+Mode = Literal["web", "phone", "queue"]
 Take = Literal["any", "head", "off"]
 """What representatives may take by hand."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -100,6 +101,14 @@ class Hours:
 
 
 @attrs.frozen(kw_only=True)
+class AccountSetup:
+    """What holds for the whole account."""
+
+    modes: Sequence[str]
+    """What its portals may be."""
+
+
+@attrs.frozen(kw_only=True)
 class PortalSetup:
     """A portal as it is set up."""
 
@@ -162,6 +171,7 @@ class RepresentativeSetup:
 class Configuration:
     """An account as it is set up (``account.get``)."""
 
+    account: AccountSetup = attrs.field(metadata={MAP: AccountSetup})
     portals: Sequence[PortalSetup] = attrs.field(metadata={LIST: PortalSetup})
     subportals: Sequence[SubportalSetup] = attrs.field(metadata={LIST: SubportalSetup})
     teams: Sequence[TeamSetup] = attrs.field(metadata={LIST: TeamSetup})

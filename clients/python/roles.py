@@ -14,7 +14,7 @@ import attrs
 from broker.content import Personal
 from broker.protocol import ops
 from clients.python import answers
-from clients.python.account import Class, Configuration, Hours, Needed, Overflow, Policy, Relax, Skill, Take
+from clients.python.account import Class, Configuration, Hours, Mode, Needed, Overflow, Policy, Relax, Skill, Take
 from clients.python.client import Answer, Client, Subscription
 from clients.python.commands import as_map, maps, personal, read
 from clients.python.settings import Identity
@@ -226,6 +226,13 @@ class Manager(_Overseer):
         """How it is set up."""
         return read(Configuration, (await self.request(ops.AccountGet())).value)
 
+    async def put_account(self, *, modes: Sequence[Mode] | None = None) -> bool:
+        """Set what holds for the whole account; whether anything changed. What isn't given is as by default.
+        ``WrongState`` (``portals``) while a portal has another mode than these."""
+        command = ops.AccountPut(None if modes is None else list(modes))
+        changed: bool = (await self.request(command))["changed"]
+        return changed
+
     async def put_portal(
         self,
         portal: str,
@@ -262,6 +269,10 @@ class Manager(_Overseer):
         )
         changed: bool = (await self.request(command))["changed"]
         return changed
+
+    async def delete_portal(self, portal: str) -> None:
+        """Delete a portal and its sub-portals. ``WrongState`` (``requests``) while requests are open in it."""
+        await self.request(ops.PortalDelete(portal))
 
     async def put_subportal(
         self,

@@ -66,6 +66,17 @@ def test_a_share_is_of_a_sub_portal_that_is_there(tmp_path: Path) -> None:
     assert problem == "subportal[0].weight: expected an int from 1 to 100"
 
 
+def test_what_holds_for_the_whole_account_is_one_table_and_comes_first(tmp_path: Path) -> None:
+    puts = load_desk(write(tmp_path, GOOD + '[account]\nmodes = ["queue"]\n'))
+    assert [(put.op, put.where) for put in puts][:2] == [("account.put", "account"), ("portal.put", "portal[0]")]
+    (problem,) = problems(tmp_path, GOOD + '[account]\nmodes = ["web"]\n')
+    assert problem == "portal[0].mode: expected one of web, as the account allows"
+    (problem,) = problems(tmp_path, GOOD + "[account]\nmodes = []\n")
+    assert problem == "account.modes: expected a list of 1 to 3"
+    (problem,) = problems(tmp_path, GOOD + '[[account]]\nmodes = ["web"]\n')
+    assert problem == "account: expected one [account] table"
+
+
 def test_an_empty_file_is_an_empty_account(tmp_path: Path) -> None:
     assert load_desk(write(tmp_path, "")) == ()
 

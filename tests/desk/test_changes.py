@@ -1,31 +1,48 @@
-"""What an event says of the difference between two settings."""
+"""What a put changed, field by field; texts and large values only by name."""
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker import limits
 from broker.desk.changes import changes, shown
 
-NAME = ("c_1", b"1" * 16)
-OTHER = ("c_2", b"2" * 16)
+values = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3) | st.lists(st.integers(0, 3), max_size=2)
+forms = st.dictionaries(st.sampled_from("abcd"), values)
 
 
-def test_A1_only_what_differs_is_told_in_the_order_of_the_new_settings() -> None:
-    before = {"kind": "ask", "places": 1, "take": "off"}
-    after = {"take": "head", "kind": "ask", "places": 2}
-    assert changes(before, after) == (("take", "off", "head"), ("places", 1, 2))
-    assert shown(changes(before, after)) == [
-        {"field": "take", "from": "off", "to": "head"},
-        {"field": "places", "from": 1, "to": 2},
+@given(before=forms, after=forms)
+def test_A1_what_was_there_and_the_difference_make_what_is_there(
+    before: dict[str, object], after: dict[str, object]
+) -> None:
+    found = changes(before, after)
+    made = {**before, **{field: to for field, _, to in found}}
+    assert {field: value for field, value in made.items() if value is not None} == {
+        field: value for field, value in after.items() if value is not None
+    }
+    assert all(before.get(field) == was for field, was, _ in found)
+    assert changes(after, after) == ()
+
+
+def test_A1_of_a_text_only_that_it_is_another_is_told() -> None:
+    one, other = ("c_1", b"d" * 16), ("c_2", b"e" * 16)
+    assert changes({"title": one}, {"title": other}) == (("title", None, None),)
+    assert changes({"title": one}, {"title": one}) == ()
+    assert changes({"title": None}, {"title": other}) == changes({"title": one}, {}) == (("title", None, None),)
+
+
+def test_A1_a_large_value_is_told_by_its_name() -> None:
+    most = ["x" * (limits.CHANGE_BYTES - 4)]  # 1 byte of list, 3 of str
+    assert changes({}, {"a": most}) == (("a", None, most),)
+    assert changes({}, {"a": [*most, 1]}) == (("a", None, None),)
+    assert changes({"a": {"b": most}}, {"a": 1}) == (("a", None, None),)
+
+
+def test_A1_what_is_missing_on_one_side_is_left_out_on_the_wire() -> None:
+    found = changes({"a": 1, "b": 2}, {"b": 3, "c": 4})
+    assert shown(found) == [
+        {"field": "a", "from": 1},
+        {"field": "b", "from": 2, "to": 3},
+        {"field": "c", "to": 4},
     ]
-
-
-def test_A1_a_text_only_says_that_it_is_another() -> None:
-    assert changes({"title": NAME}, {"title": NAME}) == ()
-    assert changes({"title": NAME}, {"title": OTHER}) == (("title", None, None),)
-    assert changes({}, {"title": NAME}) == (("title", None, None),)
-    assert shown(changes({"title": NAME}, {"title": OTHER})) == [{"field": "title"}]
-
-
-def test_A1_what_is_set_for_the_first_time_or_no_longer_has_one_side() -> None:
-    assert shown(changes({}, {"weight": 2})) == [{"field": "weight", "to": 2}]
-    assert shown(changes({"hours": [1]}, {"hours": None})) == [{"field": "hours", "from": [1]}]
-    assert changes({}, {"hours": None}) == ()

@@ -120,7 +120,12 @@ def test_a_sub_portals_share_and_policy_are_set_told_and_forgotten_with_it() -> 
     assert scene.ok(ops.SubportalPut("help", 1), MIA).value == {"subportal": "help", "changed": False}
     assert scene.ok(ops.SubportalPut("help", 3, "round_robin", 9), MIA).value == {"subportal": "help", "changed": True}
     told = {"subportal": "help", "weight": 3, "policy": "round_robin", "max_waiting": 9, "by": "mia"}
-    assert scene.told("account")[-1] == ("subportal.changed", told)
+    changed = [
+        {"field": "weight", "from": 1, "to": 3},
+        {"field": "policy", "from": "least_occupied", "to": "round_robin"},
+        {"field": "max_waiting", "from": limits.MAX_WAITING, "to": 9},
+    ]
+    assert scene.told("account")[-1] == ("subportal.changed", {**told, "changes": changed})
     assert scene.ok(ops.SubportalPut("help", 3, "round_robin", 9), MIA).value["changed"] is False
     line = scene.desk.state.router.lines["help"]
     assert (line.weight, line.policy) == (3, "round_robin")
@@ -161,6 +166,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
     scene = office("ann", capacity=2)
     value = scene.ok(ops.AccountGet(), MIA).value
     assert value == {
+        "account": {"modes": ["web", "phone", "queue"]},
         "portals": [
             {
                 "portal": "help",
@@ -520,3 +526,61 @@ def test_a_teams_limit_of_missed_offers_comes_back_and_alone_is_a_change() -> No
     assert team["away_after"] == 3
     scene.ok(ops.TeamPut("blue", ["help"]), MIA)
     assert scene.desk.state.teams["blue"].away_after is None
+
+
+# --- deleting a portal -------------------------------------------------------------------------------
+
+
+def test_a_deleted_portal_is_gone_with_all_that_was_its_own() -> None:
+    scene = office("ann")
+    scene.ok(ops.PortalPut("spare", "ask", "queue", ["spare", "more"], personal("Spare", "c_1")), MIA)
+    scene.team("blue", "help", "spare")
+    scene.ok(ops.PortalDelete("spare"), MIA)
+    assert scene.desk.drain_released() == ["c_1"]
+    assert set(scene.desk.state.portals) == set(scene.desk.state.subportals) == {"help"}
+    assert scene.desk.state.teams["blue"].subportals == ("help",)
+    assert not scene.desk.knows(customer("carl", "spare"))
+    assert not scene.desk.may_read(MIA, "subportal:spare")
+    scene.refused(ops.PortalDelete("spare"), MIA, Code.NO_SUCH)
+    kind, data = scene.told("account")[-1]
+    assert (kind, data["portal"], data["subportals"], data["by"]) == (
+        "portal.deleted",
+        "spare",
+        ("spare", "more"),
+        "mia",
+    )
+    gone = cast("list[dict[str, object]]", data["changes"])
+    assert {"field": "title"} in gone
+    assert {"field": "kind", "from": "ask"} in gone
+    scene.portal("spare", "ask", "queue", "more")  # both names are free again
+    scene.ask("carl", "spare")
+
+
+def test_a_portal_with_open_requests_is_not_deleted_wherever_they_wait() -> None:
+    scene = Routed()
+    scene.entrance("help")
+    scene.entrance("spill")
+    scene.tune("help", overflow=[{"on": "length", "length": 1, "to": "spill"}])
+    scene.request("carl")
+    scene.request("cora")
+    assert (scene.refused(ops.PortalDelete("help"), MIA).detail or {})["requests"] == 2
+    refusal = scene.refused(ops.PortalDelete("spill"), MIA)
+    assert refusal.text == "1 open requests came through the portal, or wait in it"
+    scene.ok(ops.RequestWithdraw(request_id("cora")), customer("cora"))
+    scene.ok(ops.PortalDelete("spill"), MIA)
+    scene.request("cora")  # its rule leads nowhere any more: it waits where it is
+    assert len(scene.line("help")) == 2
+
+
+def test_A1_what_a_portal_put_changed_is_told_field_by_field_and_of_a_title_only_that() -> None:
+    scene = office()
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "more"], personal("Help", "c_1"), offer_ms=5000), MIA)
+    _, data = scene.told("account")[-1]
+    assert data["changes"] == [
+        {"field": "title"},
+        {"field": "subportals", "from": ["help"], "to": ["help", "more"]},
+        {"field": "offer_ms", "from": limits.OFFER_TIMEOUT, "to": 5000},
+    ]
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "more"]), MIA)
+    _, data = scene.told("account")[-1]
+    assert data["changes"] == [{"field": "offer_ms", "from": 5000, "to": limits.OFFER_TIMEOUT}]

@@ -79,7 +79,7 @@ def test_each_setting_alone_is_a_change(field: str) -> None:
     assert scene.tune("help", **{field: getattr(WHOLE, field)}).value["changed"] is True
     assert scene.tune("help", **{field: getattr(WHOLE, field)}).value["changed"] is False
     (event,) = [one for one in scene.events(e.SubportalPut) if isinstance(one, e.SubportalPut)]
-    assert settings.fields(scene.desk.state.subportals["help"]) == settings.fields(event)
+    assert settings.words(scene.desk.state.subportals["help"]) == settings.words(event)
 
 
 def wait(after: int, to: str | None = None) -> Map:

@@ -103,6 +103,9 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (M, "request.why", lambda mia: mia.why("r_1"), {"request": "r_1"}),
     (M, "case.assign", lambda mia: mia.assign("r_1", "bo"), {"request": "r_1", "representative": "bo"}),
     (M, "account.get", lambda max: max.account(), {}),
+    (M, "account.put", lambda mia: mia.put_account(), {}),
+    (M, "account.put", lambda mia: mia.put_account(modes=("web", "queue")), {"modes": ["web", "queue"]}),
+    (M, "portal.delete", lambda mia: mia.delete_portal("p"), {"portal": "p"}),
     (
         M,
         "portal.put",
@@ -258,6 +261,7 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     found = read(
         Configuration,
         {
+            "account": {"modes": ["web"]},
             "portals": [
                 {**portal, "classes": [{"class": "gold", "boost_ms": 5}]},
                 {**portal, "portal": "q", "classes": [], "hours": None},
