@@ -33,3 +33,10 @@ def test_neither_text_nor_salt_is_shown() -> None:
     personal.seal("c_1", b"0123456789abcdef")
     assert "secret" not in repr(personal)
     assert "0123456789abcdef" not in repr(personal)
+
+
+def test_equal_documents_are_equal_texts_and_plain_is_what_came_in() -> None:
+    one, other = Personal.document({"b": 1, "a": ["ü"]}), Personal.document({"a": ["ü"], "b": 1})
+    assert one.text == other.text == '{"a":["ü"],"b":1}'
+    assert one.plain == {"b": 1, "a": ["ü"]}
+    assert Personal("hello").plain == "hello"

@@ -26,6 +26,8 @@ from broker.desk import (
     offers,
     overflow,
     pins,
+    portal_page,
+    portal_state,
     portals,
     presence,
     requests,
@@ -81,7 +83,7 @@ RULES: dict[type, Rule] = {
     c.SetPassword: credentials.by_link,
     c.Audit: audit.told,
     c.CountRefusals: audit.counted,
-    ops.PortalOpen: portals.open_portal,
+    ops.PortalOpen: portal_page.open_portal,
     ops.PresenceSet: presence.set_presence,
     c.ConnectionLost: presence.connection_lost,
     c.ConnectionBack: presence.connection_back,
@@ -306,7 +308,7 @@ class Desk:
                 return identity.person in self.state.representatives
             case Role.CUSTOMER:
                 if identity.portal is None:
-                    return portals.pin_portal(self.state) is not None
+                    return portal_state.pin_portal(self.state) is not None
                 return identity.portal in self.state.portals
             case Role.MANAGER:
                 return rights.actor(self.state, identity) is not None
@@ -374,7 +376,7 @@ class Desk:
     def held_contents(self) -> set[str]:
         """Ids of the contents that live things refer to."""
         state = self.state
-        refs = [portal.title for portal in state.portals.values()]
+        refs = [ref for one in state.portals.values() for ref in (one.title, one.labels, one.texts)]
         refs += [team.title for team in state.teams.values()]
         for person in state.representatives.values():
             refs += [person.name, person.email]
@@ -382,7 +384,7 @@ class Desk:
             refs += [manager.name, manager.email]
         refs += [access.password for access in state.access.values()]
         for request in state.requests.values():
-            refs += [request.text, request.name, request.email]
+            refs += [request.text, request.name, request.email, request.fields]
         return {ref[0] for ref in refs if ref is not None}
 
     def drain_released(self) -> list[str]:

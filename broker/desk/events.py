@@ -91,6 +91,15 @@ class PortalPut:
     take: str = "off"
     hours: object = None
     """As the operation's argument has it."""
+    require: tuple[str, ...] = ()
+    form: tuple[tuple[str, str, bool, int | None, int | None, tuple[str, ...]], ...] = ()
+    """See ``forms.Field``."""
+    labels: Ref | None = None
+    """Of the form, which is whole in there."""
+    texts: Ref | None = None
+    languages: tuple[str, ...] = ()
+    """In which there are texts or labels."""
+    language: str = "en"
     changes: tuple[Change, ...] = ()
 
 
@@ -436,6 +445,8 @@ class RequestCreated:
     held_until: int | None = None
     overflow: tuple[tuple[int, str | None], ...] = ()
     """(age in ms, the sub-portal it is moved to then; None: it becomes a support request)."""
+    fields: Ref | None = None
+    """What was filled into the portal's form."""
 
 
 @attrs.define
@@ -576,6 +587,7 @@ class OfferMade:
     text: Ref | None
     name: Ref | None
     by: str | None
+    fields: Ref | None = None
 
 
 @attrs.define
@@ -647,6 +659,7 @@ class RequestAssigned:
     representative_name: Ref
     load: int
     capacity: int
+    fields: Ref | None = None
 
 
 @attrs.define

@@ -32,3 +32,5 @@ class Identity:
     """Of a service: what its credential allows; None: whatever the account allows it."""
     network: str | None = None
     """Where it speaks from, as far as an audit says it: the network, not the host."""
+    language: str | None = None
+    """Of a customer: what its client speaks."""

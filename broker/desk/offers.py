@@ -52,6 +52,7 @@ def _made(request: Request, kind: str, who: str | None, deadline: int | None, by
         text=request.text,
         name=request.name,
         by=by,
+        fields=request.fields,
     )
 
 
@@ -94,6 +95,7 @@ def assigned(state: State, request: Request, person: Representative, kind: str, 
         representative_name=person.name,
         load=state.router.members[person.representative].load + places_of(state, request),
         capacity=person.capacity,
+        fields=request.fields,
     )
 
 

@@ -8,7 +8,7 @@ from broker.desk import events as e
 from broker.desk import requests
 from broker.desk.commands import PinGuessing
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
-from broker.desk.portals import pin_portal
+from broker.desk.portal_state import pin_portal
 from broker.desk.state import Context, Pin, State
 from broker.protocol import ops
 from broker.routing import pins

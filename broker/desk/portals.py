@@ -7,11 +7,11 @@ from typing import cast
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import account, overflow, settings, teams
+from broker.content import Ref
+from broker.desk import account, forms, overflow, settings, teams, texts
 from broker.desk import events as e
 from broker.desk.changes import changes
-from broker.desk.hours import Hours, HoursData, as_data, next_change, parse, restore
-from broker.desk.hours import is_open as within
+from broker.desk.hours import Hours, HoursData, as_data, parse, restore
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal
 from broker.protocol import ops
@@ -42,6 +42,9 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         return bad_args(*opened)
     if (refusal := _wrong_classes(command.classes or ())) is not None:
         return refusal
+    said = _said(command)
+    if isinstance(said, Refusal):
+        return said
     now = state.portals.get(command.portal)
     if now is None and len(state.portals) >= limits.MAX_PORTALS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_PORTALS} portals")
@@ -63,6 +66,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         tuple((cast("str", one["class"]), cast("int", one["boost_ms"])) for one in command.classes or ()),
         command.take or "off",
         None if opened is None else as_data(opened),
+        *said,
     )
     before = {} if now is None else words(now)
     after = words(event)
@@ -89,6 +93,30 @@ def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> 
 
 def _of(portal: Portal, request: Request) -> bool:
     return request.portal == portal.portal or request.subportal in portal.subportals
+
+
+Said = tuple[tuple[str, ...], forms.Form, Ref | None, Ref | None, tuple[str, ...], str]
+"""(require, form, labels, texts, languages, language)."""
+
+
+def _said(command: ops.PortalPut) -> Said | Refusal:
+    """What a portal asks for and says, in its languages."""
+    language = command.language or texts.DEFAULT
+    if not texts.is_language(language):
+        return bad_args("args.language", "a language tag, such as en or pt-BR")
+    form = forms.parse(command.form, language)
+    if isinstance(form, Refusal):
+        return form
+    require = tuple(dict.fromkeys(command.require or ()))
+    for name, given in (("form", form), ("require", require)):
+        if given and command.mode == "phone":
+            return bad_args(f"args.{name}", "nothing: a pin is all that a portal in mode phone asks for")
+    languages = texts.parse(command.texts, language)
+    if isinstance(languages, Refusal):
+        return languages
+    every = tuple(sorted({language, *languages, *forms.languages(command.form)}))
+    labels, said = (None if given is None else given.ref for given in (command.form, command.texts))
+    return require, form, labels, said, every, language
 
 
 def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
@@ -125,6 +153,10 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "wrap_up_ms": portal.wrap_up_ms,
         "classes": [{"class": name, "boost_ms": boost} for name, boost in portal.classes],
         "take": portal.take,
+        "require": list(portal.require),
+        "form": portal.labels,
+        "texts": portal.texts,
+        "language": portal.language,
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -150,83 +182,6 @@ def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> 
     return Decision([event] if event.changes else [], {"subportal": now.subportal, "changed": bool(event.changes)})
 
 
-def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Decision | Refusal:
-    """What a portal's page needs to begin."""
-    identity = context.identity
-    assert identity is not None
-    portal = pin_portal(state) if identity.portal is None else state.portals.get(identity.portal)
-    if portal is None:
-        return no_such("portal")
-    states = [
-        {
-            "subportal": name,
-            "open": is_open(state, portal, name, context.now),
-            **_asked(state.subportals[name]),
-        }
-        for name in portal.subportals
-    ]
-    visitor = state.visitors.get(identity.person)
-    value: dict[str, object] = {
-        "portal": portal.portal,
-        "kind": portal.kind,
-        "mode": portal.mode,
-        "open": any(entry["open"] for entry in states),
-        "subportals": states,
-        "representatives": _roster(state, portal) if portal.kind == "pick" else [],
-    }
-    if portal.title is not None:
-        value["title"] = portal.title
-    if (opens := opening(portal, context.now)) is not None:
-        value["opens"] = opens
-    if visitor is not None and portal.portal in visitor.requests:
-        value["request"] = visitor.requests[portal.portal]
-    return Decision(value=value)
-
-
-def _asked(subportal: Subportal) -> dict[str, object]:
-    """What its customers may ask for."""
-    skills = [skill for skill, _, asked in subportal.skills if asked]
-    return {"skills": skills} if skills else {}
-
-
-def pin_portal(state: State) -> Portal | None:
-    """The portal of those who came by the global pin address: the account's own for it, else any for pins."""
-    for kind in ("global_pin", "pin"):
-        for portal in state.portals.values():
-            if portal.kind == kind:
-                return portal
-    return None
-
-
-def is_open(state: State, portal: Portal, subportal: str, now: int) -> bool:
-    """Within its hours (A14), web mode is open while somebody who serves the sub-portal is signed in (A12), and a queue
-    always; a pin is the representative's own word at any hour."""
-    if portal.mode == "phone":
-        return True
-    if portal.hours is not None and not within(portal.hours, now):
-        return False
-    if portal.mode == "queue":
-        return True
-    return any(state.teams[team].signed_in for team in state.serving.get(subportal, ()))
-
-
-def opening(portal: Portal, now: int) -> int | None:
-    """When the portal's hours begin, if it is outside of them (ms)."""
-    if portal.hours is None or portal.mode == "phone" or within(portal.hours, now):
-        return None
-    return next_change(portal.hours, now)
-
-
-def _roster(state: State, portal: Portal) -> list[dict[str, object]]:
-    return [
-        {"representative": name, "name": state.representatives[name].name, "subportal": subportal}
-        for subportal in portal.subportals
-        for team in sorted(state.serving.get(subportal, ()))
-        for name in sorted(state.teams[team].members)
-        if state.representatives[name].available
-    ]
-
-
 # --- evolve ----------------------------------------------------------------------------------------
 
 
@@ -238,7 +193,8 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
         kept = {name: state.subportals.pop(name) for name in before.subportals}
         for name in sorted(set(before.subportals) - set(event.subportals)):
             _forget_subportal(state, name)
-        if event.title is not None:
+        state.release(*(ref for ref in (before.labels, before.texts) if ref not in (event.labels, event.texts)))
+        if event.title not in (None, before.title):
             state.release(before.title)
     title = event.title if event.title is not None or before is None else before.title
     state.portals[event.portal] = Portal(
@@ -251,6 +207,8 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
         event.classes,
         event.take,
     )
+    portal.require, portal.form, portal.labels = event.require, event.form, event.labels
+    portal.texts, portal.languages, portal.language = event.texts, event.languages, event.language
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
         subportal = state.subportals[name] = kept.get(name) or Subportal(name, event.portal)
@@ -261,7 +219,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
 def portal_deleted(state: State, event: e.PortalDeleted, t: int) -> None:
     """Apply ``PortalDeleted``."""
     portal = state.portals.pop(event.portal)
-    state.release(portal.title)
+    state.release(portal.title, portal.labels, portal.texts)
     for name in event.subportals:
         del state.subportals[name]
         _forget_subportal(state, name)

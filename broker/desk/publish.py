@@ -8,13 +8,16 @@ Names and texts appear only in streams whose readers may take or hold the reques
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 import attrs
 
+from broker.content import DOCUMENT
 from broker.desk import events as e
 from broker.desk.changes import shown
+from broker.desk.texts import InLanguage
 
 Audience = list[tuple[str, str]]
 """(stream, wire type), in the order of publication."""
@@ -57,12 +60,17 @@ def resolve(value: object, texts: Texts) -> object:
         if len(value) == 2 and type(value[0]) is str and type(value[1]) is bytes:
             return _text(value[0], texts)
         return [resolve(inner, texts) for inner in value]
+    if type(value) is InLanguage:
+        text = texts(value.ref[0])
+        return dict(ERASED) if text is None else value.told(text)
     return value
 
 
 def _text(content_id: str, texts: Texts) -> object:
     text = texts(content_id)
-    return dict(ERASED) if text is None else text
+    if text is None:
+        return dict(ERASED)
+    return json.loads(text) if content_id.startswith(DOCUMENT) else text
 
 
 # --- audiences -------------------------------------------------------------------------------------
@@ -324,8 +332,14 @@ def _refused(event: e.RefusalsCounted, stream: str) -> list[dict[str, object]]:
 
 
 _LOAD = _body("representative", "load", "capacity")
-_OPENED = _body("session", "request", "subportal", "representative", personal={"name": "customer_name", "text": "text"})
-_CUSTOMERS_NAME = {"text": "text", "name": "name"}
+_OPENED = _body(
+    "session",
+    "request",
+    "subportal",
+    "representative",
+    personal={"name": "customer_name", "text": "text", "fields": "fields"},
+)
+_CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields"}
 
 _BODIES: dict[tuple[type, str], Body] = {
     (e.OfferRenewed, "offer.renewed"): _body("offer", "deadline"),

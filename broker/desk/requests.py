@@ -10,9 +10,9 @@ from broker import ids, limits
 from broker.codes import Code
 from broker.content import Personal, Ref
 from broker.desk import events as e
-from broker.desk import offers, overflow, skills, waits
+from broker.desk import forms, offers, overflow, skills, waits
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
-from broker.desk.portals import is_open, opening
+from broker.desk.portal_state import is_open, opening
 from broker.desk.presence import wake_for_visitors
 from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal, Visitor
 from broker.desk.transitions import REQUEST, move
@@ -48,6 +48,7 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     event.text = ref_of(command.text)
     event.name = ref_of(command.name)
     event.email = ref_of(command.email)
+    event.fields = ref_of(command.fields)
     value = {"request": event.request, "session": event.session, "state": "converted", "existing": False}
     if portal.mode != "queue":
         return Decision([event], value, state_of=event.request)
@@ -130,6 +131,8 @@ def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.Requ
         return bad_args("args.subportal", f"one of {', '.join(portal.subportals)}")
     if portal.kind == "ask" and command.text is None:
         return bad_args("args.text", "the question")
+    if (refusal := _refuse_fields(portal, command)) is not None:
+        return refusal
     if portal.kind != "pick" and command.representative is not None:
         return bad_args("args.representative", "nothing: only a pick portal lets a customer choose")
     if (refusal := _refuse_skills(state.subportals[subportal], command.skills or ())) is not None:
@@ -140,6 +143,16 @@ def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.Requ
         if command.representative is None:
             return bad_args("args.representative", "the representative to ask for")
         return _refuse_pick(state, "args.representative", subportal, command.representative)
+    return None
+
+
+def _refuse_fields(portal: Portal, command: ops.RequestCreate) -> Refusal | None:
+    """What the portal asks for, beside what its kind does (A3)."""
+    for name in portal.require:
+        if getattr(command, name) is None:
+            return bad_args(f"args.{name}", "a value: the portal requires it")
+    if portal.form or command.fields is not None:
+        return forms.wrong(portal.form, command.fields)
     return None
 
 
@@ -247,6 +260,7 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         ladder=event.ladder,
         held_until=event.held_until,
         overflow=event.overflow,
+        fields=event.fields,
     )
     state.requests[request.request] = request
     state.next_number = event.number + 1
@@ -319,7 +333,7 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
         state.router.remove(event.request)
     state.deadlines.set("round", event.request, None)
     waits.disarm(state, request)
-    state.release(request.text, request.name, request.email)
+    state.release(request.text, request.name, request.email, request.fields)
     if request.session not in state.ended_sessions:  # else its stream is read to the end, for a while
         state.streams.pop(f"session:{request.session}", None)
     visitor = state.visitors[request.visitor]

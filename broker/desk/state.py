@@ -15,8 +15,10 @@ from broker import limits
 from broker.content import Ref
 from broker.desk.deadlines import Deadlines
 from broker.desk.flow import Flow
+from broker.desk.forms import Form
 from broker.desk.hours import Hours
 from broker.desk.identity import Identity
+from broker.desk.texts import DEFAULT as DEFAULT_LANGUAGE
 from broker.routing.model import Key, Need
 from broker.routing.pins import PinSpace
 from broker.routing.policies import DEFAULT
@@ -69,6 +71,16 @@ class Portal:
     classes: Classes = ()
     take: str = "off"
     """Which waiting requests representatives may take by hand: any, head (of the line), off."""
+    require: tuple[str, ...] = ()
+    """Of name, text and email, those that must be given."""
+    form: Form = ()
+    labels: Ref | None = None
+    """The form whole, with its labels."""
+    texts: Ref | None = None
+    languages: tuple[str, ...] = ()
+    """In which there are texts or labels."""
+    language: str = DEFAULT_LANGUAGE
+    """Where others fall back to."""
     hours: Hours | None = None
 
 
@@ -276,6 +288,8 @@ class Request:
     """Sub-portals it was in before."""
     joined: int = 0
     """When it came to stand in line, the last time."""
+    fields: Ref | None = None
+    """What was filled into the portal's form."""
 
 
 @attrs.define(eq=False)

@@ -81,6 +81,7 @@ def _offer(state: State, offer: Offer) -> Part:
         "arrived": request.arrived,
         "text": request.text,
         "name": request.name,
+        "fields": request.fields,
         "by": offer.by,
     }
 
@@ -95,6 +96,7 @@ def _session_part(state: State, session: Session) -> Part:
         "representative": session.representative,
         "representative_name": state.representatives[session.representative].name,
         "name": request.name,
+        "fields": request.fields,
         "text": request.text,
         "since": session.since,
         "share": None if share is None else {"share": share.share, "state": share.state},

@@ -106,7 +106,7 @@ def fingerprint(command: Command) -> bytes:
     for name in _NAMES[command.OP]:
         value = getattr(command, name)
         if value is not None:
-            args[name] = value.text if isinstance(value, Personal) else value
+            args[name] = value.plain if isinstance(value, Personal) else value
     return pack_value([command.OP, args])
 
 

@@ -32,19 +32,36 @@ class Wrong(Exception):
 
 
 def compile_field(spec: Spec, *, wrap: bool = False) -> Check:
-    """The check for one field. ``wrap``: a personal text becomes ``Personal`` (arguments); otherwise it stays
-    a str, and an erased one is accepted (results and events)."""
+    """The check for one field. ``wrap``: a personal text, map or list becomes ``Personal`` (arguments); otherwise it
+    stays as it is, and an erased one is accepted (results and events)."""
     kind = cast("str", spec["type"])
+    personal = bool(spec.get("personal"))
     if kind == "list":
-        return _list(spec, wrap=wrap)
-    if kind == "map":
-        return _map(spec, wrap=wrap)
-    check = _PLAIN[kind](spec)
-    if not spec.get("personal"):
+        check: Check = _list(spec, wrap=wrap and not personal)
+    elif kind == "map":
+        check = _map(spec, wrap=wrap and not personal)
+    else:
+        check = _PLAIN[kind](spec)
+    if not personal:
         return check
+    if wrap and kind in ("list", "map"):
+        return lambda value: Personal.document(_written(check(value)))
     if wrap:
         return lambda value: Personal(cast("str", check(value)))
     return lambda value: value if value == ERASED else check(value)
+
+
+def _written(value: object) -> object:
+    """A document is kept as JSON, which has no bin."""
+    if type(value) is bytes:
+        raise Wrong("", "no bin")
+    items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
+    for key, item in items:
+        try:
+            _written(item)
+        except Wrong as wrong:
+            raise Wrong(f".{key}{wrong.path}" if type(key) is str else f"[{key}]{wrong.path}", wrong.expected) from None
+    return value
 
 
 def compile_map(fields: Mapping[str, Spec], *, wrap: bool = False) -> Callable[[object], dict[str, object]]:

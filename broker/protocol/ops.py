@@ -26,6 +26,7 @@ class PortalOpen:
     """The portal this customer came through, as its page needs it; on a pick portal, who can be picked now."""
 
     OP: ClassVar[str] = "portal.open"
+    language: str | None = None
 
 
 @attrs.define
@@ -39,6 +40,7 @@ class RequestCreate:
     email: Personal | None = None
     representative: str | None = None
     skills: Sequence[str] | None = None
+    fields: Personal | None = None
 
 
 @attrs.define
@@ -273,6 +275,10 @@ class PortalPut:
     classes: Sequence[Map] | None = None
     take: str | None = None
     hours: Map | None = None
+    require: Sequence[str] | None = None
+    form: Personal | None = None
+    texts: Personal | None = None
+    language: str | None = None
 
 
 @attrs.define

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, cast
 
 import attrs
 
+from broker.content import Personal, Ref
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
 from broker.desk.publish import resolve
@@ -48,7 +49,7 @@ def furnish(account: Account, puts: Sequence[Put], conductor: Conductor, entropy
         command = _needed(account, check.parse(put.op, put.args))
         if command is None:
             continue
-        personal = check.personal_fields(command)
+        personal = [one for one in check.personal_fields(command) if not one.ref[0]]
         for one in personal:
             seal(one, entropy)
         outcome = conductor.carry_out(account, command, identity, personal)
@@ -63,6 +64,9 @@ def _needed(account: Account, command: ops.Command) -> ops.Command | None:
     state, texts = account.desk.state, account.texts.get
     if isinstance(command, ops.PortalPut):
         portal = state.portals.get(command.portal)
+        if portal is not None:
+            _take_over(command.form, portal.labels, texts)
+            _take_over(command.texts, portal.texts, texts)
         return _without_title(command, resolve(portal.title, texts) if portal is not None else None)
     if isinstance(command, ops.TeamPut):
         team = state.teams.get(command.team)
@@ -72,6 +76,12 @@ def _needed(account: Account, command: ops.Command) -> ops.Command | None:
         there = person is not None and (person.team, person.capacity, resolve(person.name, texts))
         return None if there == (command.team, command.capacity, command.name.text) else command
     return command
+
+
+def _take_over(given: Personal | None, there: Ref | None, texts: Callable[[str], str | None]) -> None:
+    """A document that is there already is given as that one."""
+    if given is not None and there is not None and texts(there[0]) == given.text:
+        given.ref = there
 
 
 def _without_title(command: ops.PortalPut | ops.TeamPut, title: object) -> ops.Command:

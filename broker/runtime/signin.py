@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+import attrs
+
 from broker.codes import Close
 from broker.desk.identity import Role
+from broker.desk.texts import is_language
 from broker.journal.base import Reply
 from broker.protocol.handshake import Agreed, Terms
 from broker.runtime.asks import Asks
@@ -61,7 +64,7 @@ class SignIn:
 
         def verified(found: Credential | Refused) -> None:
             if isinstance(found, Credential):
-                self._load_keys(connection, found)
+                self._load_keys(connection, _speaking(found, agreed.hello.client))
                 return
             self.refused += 1
             self._outbox.end(connection, found.code, found.text, retry_ms=found.retry_ms)
@@ -151,6 +154,14 @@ class SignIn:
     def server(self) -> Mapping[str, object]:
         """WELCOME's server map."""
         return {"name": self._options.name, "build": self._options.build, "t_ms": self._clock.now()}
+
+
+def _speaking(found: Credential, client: Mapping[str, object]) -> Credential:
+    """A customer says in what language its client is."""
+    language = client.get("language")
+    if found.identity.role is not Role.CUSTOMER or not is_language(language):
+        return found
+    return attrs.evolve(found, identity=attrs.evolve(found.identity, language=language))
 
 
 def _identity_map(found: Credential) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from broker.content import Personal
+from broker.content import DOCUMENT, Personal
 from broker.desk.publish import resolve
 from broker.ids import token
 
@@ -17,7 +17,8 @@ _SALT_BYTES: Final = 16
 def seal(personal: Personal, entropy: Callable[[int], bytes]) -> None:
     """Give a text its id and salted digest."""
     drawn = entropy(_TOKEN_BYTES + _SALT_BYTES)
-    personal.seal(PREFIX + token(drawn), drawn[_TOKEN_BYTES:])
+    prefix = PREFIX if personal.data is None else DOCUMENT
+    personal.seal(prefix + token(drawn), drawn[_TOKEN_BYTES:])
 
 
 def refs(value: object) -> list[str]:

@@ -6,7 +6,7 @@ What each setting does: docs/explanation/routing.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -97,6 +97,37 @@ class Hours:
     holidays: Sequence[Holiday] = attrs.field(default=(), metadata={LIST: Holiday})
 
 
+FieldType = Literal["text", "long_text", "email", "phone", "number", "choice", "checkbox", "date"]
+Required = Literal["name", "text", "email"]
+Label = str | Mapping[str, str]
+"""A text, or texts by language."""
+
+
+@attrs.frozen
+class Choice:
+    """One of those that a field of type ``choice`` has."""
+
+    choice: str
+    label: Label
+
+
+@attrs.frozen
+class Field:
+    """A field of a portal's form. ``min`` and ``max``: characters of text and long_text, bounds of a number."""
+
+    field: str
+    type: FieldType
+    label: Label
+    required: bool = attrs.field(default=False, kw_only=True)
+    min: int | None = attrs.field(default=None, kw_only=True)
+    max: int | None = attrs.field(default=None, kw_only=True)
+    choices: Sequence[Choice] | None = attrs.field(default=None, kw_only=True, metadata={LIST: Choice})
+
+
+Texts = Mapping[str, Mapping[str, str]]
+"""Language to what a portal's page says there, by key."""
+
+
 # --- what account() gives -------------------------------------------------------------------------------
 
 
@@ -123,6 +154,10 @@ class PortalSetup:
     wrap_up_ms: int
     classes: Sequence[Class] = attrs.field(metadata={LIST: Class})
     take: str
+    require: Sequence[str]
+    form: Sequence[Field] = attrs.field(metadata={LIST: Field})
+    texts: Texts | None
+    language: str
     hours: Hours | None = attrs.field(metadata={MAP: Hours})
     """None: always."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from clients.python.account import Field
 from clients.python.commands import LIST, TEXT
 
 
@@ -37,6 +38,14 @@ class Portal:
     title: str | None = attrs.field(metadata={TEXT: True})
     opens: int | None
     """Outside of its hours: when they begin (ms since 1970 UTC)."""
+    language: str | None
+    """Of texts and form."""
+    texts: Mapping[str, Any] = attrs.field(factory=dict)
+    """What the page says, by key; those that there are."""
+    require: Sequence[str] = ()
+    """What ``Customer.ask`` must have, of name, text and email."""
+    form: Sequence[Field] = attrs.field(default=(), metadata={LIST: Field})
+    """What it must have in ``fields``."""
     kind: str
     """pick, ask, button, pin or global_pin."""
     mode: str
@@ -95,6 +104,8 @@ class Waiting:
     name: str | None = attrs.field(metadata={TEXT: True})
     text: str | None = attrs.field(metadata={TEXT: True})
     """Both None for managers, and where the customer gave none."""
+    fields: Mapping[str, Any] | None
+    """What the customer filled into the portal's form; None as above."""
 
 
 @attrs.frozen(kw_only=True)

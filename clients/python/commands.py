@@ -31,13 +31,20 @@ def arguments(command: Command) -> dict[str, object]:
     for field in attrs.fields(type(command)):
         value = getattr(command, field.name)
         if value is not None:
-            args[field.name.rstrip("_")] = value.text if isinstance(value, Personal) else value
+            args[field.name.rstrip("_")] = value.plain if isinstance(value, Personal) else value
     return args
 
 
 def personal(text: str | None) -> Personal | None:
     """A personal argument."""
     return None if text is None else Personal(text)
+
+
+def document(value: Mapping[str, object] | Sequence[object] | None) -> Personal | None:
+    """A personal argument that is a map or a list."""
+    if value is None:
+        return None
+    return Personal.document(dict(value) if isinstance(value, Mapping) else as_map(list(value)))
 
 
 def as_map(value: object) -> object:

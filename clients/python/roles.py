@@ -6,7 +6,7 @@ Every method raises the ``Refused`` of the broker's code; what writes is carried
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 import attrs
@@ -14,9 +14,23 @@ import attrs
 from broker.content import Personal
 from broker.protocol import ops
 from clients.python import answers
-from clients.python.account import Class, Configuration, Hours, Mode, Needed, Overflow, Policy, Relax, Skill, Take
+from clients.python.account import (
+    Class,
+    Configuration,
+    Field,
+    Hours,
+    Mode,
+    Needed,
+    Overflow,
+    Policy,
+    Relax,
+    Required,
+    Skill,
+    Take,
+    Texts,
+)
 from clients.python.client import Answer, Client, Subscription
-from clients.python.commands import as_map, maps, personal, read
+from clients.python.commands import as_map, document, maps, personal, read
 from clients.python.settings import Identity
 
 
@@ -61,9 +75,9 @@ class Role:
 class Customer(Role):
     """Somebody who asks for help. Events: its stream ``me``, and ``session:<id>`` once assigned."""
 
-    async def open_portal(self) -> answers.Portal:
-        """The portal it came through."""
-        return read(answers.Portal, (await self.request(ops.PortalOpen())).value)
+    async def open_portal(self, *, language: str | None = None) -> answers.Portal:
+        """The portal it came through, in this language as far as it is there; the client's own unless given."""
+        return read(answers.Portal, (await self.request(ops.PortalOpen(language))).value)
 
     async def ask(
         self,
@@ -74,12 +88,15 @@ class Customer(Role):
         email: str | None = None,
         representative: str | None = None,
         skills: Sequence[str] | None = None,
+        fields: Mapping[str, object] | None = None,
     ) -> answers.Asked:
         """Ask for help; where a request is open at this portal already, that one (``existing``). ``skills``: what who
-        helps must have, of those that the sub-portal lets its customers ask for. ``WrongState`` (``opens``) outside of
-        the portal's hours, ``QueueFull`` where the line is."""
+        helps must have, of those that the sub-portal lets its customers ask for. ``fields``: of the portal's form.
+        ``WrongState`` (``opens``) outside of the portal's hours, ``QueueFull`` where the line is; ``BadArgs`` names the
+        field that isn't as the form asks for it."""
         given = personal(text), personal(name), personal(email)
-        command = ops.RequestCreate(subportal, *given, representative, None if skills is None else list(skills))
+        needs = None if skills is None else list(skills)
+        command = ops.RequestCreate(subportal, *given, representative, needs, document(fields))
         return read(answers.Asked, (await self.request(command)).value)
 
     async def pick(self, request: str, representative: str) -> answers.Asked:
@@ -248,11 +265,17 @@ class Manager(_Overseer):
         classes: Sequence[Class] | None = None,
         take: Take | None = None,
         hours: Hours | None = None,
+        require: Sequence[Required] | None = None,
+        form: Sequence[Field] | None = None,
+        texts: Texts | None = None,
+        language: str | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
         ``offer_ms``: how long an offer stands. ``places``: of a representative's capacity that a session takes, and
-        keeps for ``wrap_up_ms`` at most after its end. ``take``: what representatives may take by hand."""
+        keeps for ``wrap_up_ms`` at most after its end. ``take``: what representatives may take by hand. ``require``,
+        ``form``: what customers must fill in. ``texts``: what the page says; languages that are missing there read as
+        ``language`` does (en)."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -266,6 +289,10 @@ class Manager(_Overseer):
             maps(classes),
             take,
             None if hours is None else cast("ops.Map", as_map(hours)),
+            None if require is None else list(require),
+            document(form),
+            document(texts),
+            language,
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

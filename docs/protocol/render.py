@@ -89,14 +89,14 @@ def _type(spec: Schema) -> str:
         values = " ".join(f"`{value}`" for value in spec["values"])
         fallback = f", else `{spec['fallback']}`" if "fallback" in spec else ""
         return f"{values}{fallback}"
+    marks = "".join(f", {mark}" for mark in ("personal", "secret") if spec.get(mark))
     if kind == "list":
-        return f"list{bounds} of {_type(spec['of'])}"
+        return f"list{bounds} of {_type(spec['of'])}{marks}"
     if kind == "map" and isinstance(spec.get("fields"), str):
         return f"map [{spec['fields']}](#maps)"
     if kind == "map" and "fields" in spec:
         inner = "; ".join(f"`{name}` {_type(field)}" for name, field in spec["fields"].items())
         return f"map ({inner})"
-    marks = "".join(f", {mark}" for mark in ("personal", "secret") if spec.get(mark))
     return f"{kind}{bounds}{marks}"
 
 

@@ -1,6 +1,8 @@
 """Portals, teams, representatives: what managers set up, and what it does to those who wait."""
 
 # covers: broker/desk/portals.py
+# covers: broker/desk/portal_page.py
+# covers: broker/desk/portal_state.py
 
 from __future__ import annotations
 
@@ -180,6 +182,10 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "wrap_up_ms": 0,
                 "classes": [],
                 "take": "off",
+                "require": [],
+                "form": None,
+                "texts": None,
+                "language": "en",
                 "hours": None,
             }
         ],
@@ -221,6 +227,8 @@ def test_a_portals_page_gets_what_it_needs() -> None:
     value = scene.ok(ops.PortalOpen(), customer("carl")).value
     assert value == {
         "portal": "help",
+        "language": "en",
+        "require": [],
         "kind": "ask",
         "mode": "queue",
         "open": True,

@@ -51,6 +51,7 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                     "arrived": START,
                     "text": f"C_CORA_{scene.commands - 1}",
                     "name": None,
+                    "fields": None,
                     "by": None,
                 }
             ]
@@ -64,6 +65,7 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                     "representative": "ann",
                     "representative_name": "C_ANN",
                     "name": "C_CARL",
+                    "fields": None,
                     "text": "C_WHY",
                     "since": START,
                     "share": {"share": share_id("carl"), "state": "requested"},

@@ -12,6 +12,7 @@ Tables = Mapping[str, Any]
 
 TYPES = {"id", "slug", "str", "int", "bool", "time", "bin", "enum", "list", "map", "doc"}
 KEYS = {"name", "type", "optional", "min", "max", "values", "fallback", "of", "fields", "personal", "secret"}
+PERSONAL = {"str", "map", "list"}
 ROLES = {"customer", "representative", "manager", "service"}
 STREAMS = {"me", "subportal", "session", "team", "account"}
 
@@ -58,10 +59,10 @@ def of_ops(tables: Tables, classes: Mapping[str, type]) -> list[str]:
 def annotation(spec: Mapping[str, Any]) -> str:
     """A field's type in Python."""
     plain = {"int": "int", "time": "int", "bool": "bool", "bin": "bytes", "doc": "object", "map": "Map"}
-    if spec["type"] == "list":
-        made = f"Sequence[{annotation(spec['of'])}]"
-    elif spec.get("personal"):
+    if spec.get("personal"):
         made = "Personal"
+    elif spec["type"] == "list":
+        made = f"Sequence[{annotation(spec['of'])}]"
     else:
         made = plain.get(spec["type"], "str")
     return f"{made} | None" if spec.get("optional") else made
@@ -110,8 +111,8 @@ def _field(
         faults.append(f"{where}: an enum that clients read needs a fallback")
     if not secret and spec.get("secret"):
         faults.append(f"{where}: a secret is in a RESULT only")
-    if spec.get("personal") and (kind != "str" or personal == "nested"):
-        faults.append(f"{where}: only a str is personal, and of arguments only one at the top")
+    if spec.get("personal") and (kind not in PERSONAL or personal == "nested"):
+        faults.append(f"{where}: only a str, map or list is personal, and of arguments only one at the top")
     inside: dict[str, Any] = {"read": read, "secret": secret, "personal": "nested" if personal else ""}
     if kind == "list":
         faults += _field(f"{where}[]", spec["of"], tables, **inside)

@@ -123,7 +123,7 @@ def bad(spec: Spec, *, erasable: bool = False) -> list[Bad]:
     wrong: list[Bad] = [
         ("", value) for kind, value in POOL.items() if kind != wire and not (kind == "nil" and spec.get("optional"))
     ]
-    if erasable and spec.get("personal"):
+    if erasable and spec.get("personal") and spec["type"] == "str":
         wrong += [("", {"erased": False}), ("", {"erased": 1.5}), ("", {"erased": True, "text": "x"})]
     return wrong + _beyond(spec, erasable=erasable)
 
@@ -182,6 +182,7 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=20),
     st.binary(max_size=20),
 )
+WRITTEN: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers(-MAX_INT, MAX_INT) | st.text(max_size=20)
 LEVELS = [SCALARS]
 for _ in range(3):
     LEVELS.append(
@@ -194,8 +195,9 @@ def plain() -> st.SearchStrategy[Any]:
     return LEVELS[-1]
 
 
-def fitting(spec: Spec) -> st.SearchStrategy[Any]:
-    """Any value that fits a field, as the field reads once it is decoded."""
+def fitting(spec: Spec, *, written: bool = False) -> st.SearchStrategy[Any]:
+    """Any value that fits a field, as the field reads once it is decoded. ``written``: it is kept as JSON."""
+    written = written or bool(spec.get("personal"))
     low, high = spec.get("min"), spec.get("max")
     match spec["type"]:
         case "id":
@@ -215,19 +217,22 @@ def fitting(spec: Spec) -> st.SearchStrategy[Any]:
         case "enum":
             made = st.sampled_from(spec["values"])
         case "list":
-            made = st.lists(fitting(spec["of"]), min_size=low or 0, max_size=min(4, high or 4))
+            made = st.lists(fitting(spec["of"], written=written), min_size=low or 0, max_size=min(4, high or 4))
         case "map" if "fields" in spec:
             fields = fields_of(spec)
             made = st.fixed_dictionaries(
-                {name: fitting(field) for name, field in fields.items() if not field.get("optional")},
+                {name: fitting(field, written=written) for name, field in fields.items() if not field.get("optional")},
                 optional={
-                    name: fitting({**field, "optional": False})
+                    name: fitting({**field, "optional": False}, written=written)
                     for name, field in fields.items()
                     if field.get("optional")
                 },
             )
         case "map":
-            made = st.dictionaries(st.text(max_size=8), SCALARS, max_size=4)
+            values = WRITTEN if spec.get("personal") else SCALARS  # a personal map is kept as JSON
+            made = st.dictionaries(st.text(max_size=8), values, max_size=4)
+        case _ if written:
+            made = WRITTEN
         case _:
             made = plain()
     return st.none() | made if spec.get("optional") else made

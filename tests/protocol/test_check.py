@@ -54,7 +54,11 @@ def test_an_op_takes_what_the_schema_says(op: str) -> None:
     assert type(command) is OPS[op]
     for name, value in args.items():
         field = getattr(command, attribute(name))
-        assert field == (Personal(value) if TABLES["ops"][op]["args"][name].get("personal") else value)
+        if TABLES["ops"][op]["args"][name].get("personal"):
+            assert isinstance(field, Personal)
+            assert field.plain == value
+        else:
+            assert field == value
 
 
 @every_op
@@ -189,6 +193,21 @@ def test_the_personal_fields_of_a_command_are_found(op: str) -> None:
     command = parse(op, good_map(fields))
     assert personal_fields(command) == [getattr(command, name) for name in wanted]
     assert all(isinstance(found, Personal) for found in personal_fields(command))
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "path"),
+    [
+        ("request.create", {"fields": {"a": b"x"}}, "args.fields.a"),
+        ("request.create", {"fields": {"a": ["x", {"b": b"x"}]}}, "args.fields.a[1].b"),
+        ("portal.put", {"form": [{"field": "a", "type": "text", "label": b"x"}]}, "args.form[0].label"),
+    ],
+)
+def test_a_document_has_no_bin_for_it_is_kept_as_json(op: str, args: dict[str, object], path: str) -> None:
+    fields = TABLES["ops"][op]["args"]
+    with pytest.raises(BadArgs) as caught:
+        parse(op, {**good_map(fields, full=False), **args})
+    assert (caught.value.path, caught.value.expected) == (path, "no bin")
 
 
 def test_a_personal_field_that_is_missing_is_left_out() -> None:

@@ -24,6 +24,18 @@ class Put:
 
 FILE = (
     Put("portal.put", {"portal": "p", "title": "Help", "kind": "ask", "mode": "queue", "subportals": ["p-1"]}),
+    Put(
+        "portal.put",
+        {
+            "portal": "q",
+            "kind": "button",
+            "mode": "web",
+            "subportals": ["q-1"],
+            "form": [{"field": "order", "type": "text", "label": "Order"}],
+            "texts": {"en": {"welcome": "Hello"}},
+        },
+        "portal[1]",
+    ),
     Put("team.put", {"team": "t", "title": "All", "subportals": ["p-1"]}),
     Put("representative.put", {"representative": "ann", "name": "Ann", "team": "t", "capacity": 2}),
 )
@@ -43,7 +55,7 @@ def changed(index: int, **args: object) -> list[Put]:
 
 async def test_what_is_there_already_is_not_done_again(autojump_clock: MockClock) -> None:
     async with broker(furnished=False) as b:
-        assert apply(b, FILE) == 3
+        assert apply(b, FILE) == 4
         seq = b.hub.accounts["acme"].seq
         assert apply(b, FILE) == 0
         assert b.hub.accounts["acme"].seq == seq
@@ -55,10 +67,13 @@ async def test_what_is_there_already_is_not_done_again(autojump_clock: MockClock
         changed(0, title="Support"),
         changed(0, subportals=["p-1", "p-2"]),
         changed(0, offer_ms=5000),
-        changed(1, title="Everyone"),
-        changed(1, subportals=[]),
-        changed(2, name="Anna"),
-        changed(2, capacity=3),
+        changed(1, form=[{"field": "order", "type": "text", "label": "Number"}]),
+        changed(1, texts={"en": {"welcome": "Hello!"}}),
+        changed(1, texts=None),
+        changed(2, title="Everyone"),
+        changed(2, subportals=[]),
+        changed(3, name="Anna"),
+        changed(3, capacity=3),
     ],
 )
 async def test_one_difference_is_one_change(autojump_clock: MockClock, puts: list[Put]) -> None:

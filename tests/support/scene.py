@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
 from broker.codes import Code
+from broker.content import DOCUMENT
 from broker.desk import invariants
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.deadlines import Due
@@ -14,7 +15,7 @@ from broker.desk.desk import Desk
 from broker.desk.events import Event, RequestClassified, RequestMoved, RequestRequeued
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
-from broker.desk.publish import render
+from broker.desk.publish import render, resolve
 from broker.protocol import ops
 from tests.support import builders
 from tests.support.history import History, expect
@@ -159,10 +160,20 @@ class Scene:
         """All events so far of these classes."""
         return [record.event for record in self.records if isinstance(record.event, kinds)]
 
-    def told(self, stream: str) -> list[tuple[str, dict[str, object]]]:
+    def words(self, value: Mapping[str, object], document: str) -> dict[str, object]:
+        """A value as it leaves the broker, where every document is this one."""
+        told = resolve(value, lambda content: document if content.startswith(DOCUMENT) else content.upper())
+        assert isinstance(told, dict)
+        return told
+
+    def told(self, stream: str, document: str = "{}") -> list[tuple[str, dict[str, object]]]:
         """What readers of a stream have seen: (wire type, data)."""
+
+        def text(content: str) -> str:
+            return document if content.startswith(DOCUMENT) else content.upper()
+
         return [
-            (wire_type, render(record.event, wire_type, place, str.upper))
+            (wire_type, render(record.event, wire_type, place, text))
             for record in self.records
             for place, _, wire_type in record.entries
             if place == stream

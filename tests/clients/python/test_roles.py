@@ -13,8 +13,21 @@ from trio.testing import MockClock
 
 from broker.protocol import check, ops
 from broker.protocol.frames import Request, Result
-from clients.python.account import Class, Configuration, Holiday, Hours, Needed, Overflow, Relax, Skill, Weekly
-from clients.python.answers import Choice, Decision, Entrance, Portal
+from clients.python.account import (
+    Choice,
+    Class,
+    Configuration,
+    Field,
+    Holiday,
+    Hours,
+    Needed,
+    Overflow,
+    Relax,
+    Skill,
+    Weekly,
+)
+from clients.python.answers import Choice as Somebody
+from clients.python.answers import Decision, Entrance, Portal
 from clients.python.client import open_client
 from clients.python.commands import arguments, as_map, personal, read, text_of
 from clients.python.roles import Customer, Manager, Representative, Role, Service
@@ -53,11 +66,45 @@ HOURS_DATA: dict[str, object] = {
 }
 OVERFLOW_DATA = [{"on": "length", "length": 4, "to": "t"}, {"on": "wait", "after_ms": 1000}, {"on": "staffing"}]
 
+FORM = [
+    Field("topic", "choice", {"de": "Thema", "en": "Topic"}, required=True, choices=[Choice("bill", "Rechnung")]),
+    Field("order", "text", "Nr.", max=9),
+]
+FORM_DATA: list[dict[str, object]] = [
+    {
+        "field": "topic",
+        "type": "choice",
+        "label": {"de": "Thema", "en": "Topic"},
+        "required": True,
+        "choices": [{"choice": "bill", "label": "Rechnung"}],
+    },
+    {"field": "order", "type": "text", "label": "Nr.", "required": False, "max": 9},
+]
+
 C, R, M, S = Customer, Representative, Manager, Service
 Call = Callable[[Any], Awaitable[object]]
 
 CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (C, "portal.open", lambda kim: kim.open_portal(), {}),
+    (C, "portal.open", lambda kim: kim.open_portal(language="de-AT"), {"language": "de-AT"}),
+    (C, "request.create", lambda kim: kim.ask(fields={"order": "A 1"}), {"fields": {"order": "A 1"}}),
+    (
+        M,
+        "portal.put",
+        lambda mia: mia.put_portal(
+            "p", "ask", "web", ("s",), require=("name",), form=FORM, texts={"de": {"welcome": "Hallo"}}, language="de"
+        ),
+        {
+            "portal": "p",
+            "kind": "ask",
+            "mode": "web",
+            "subportals": ["s"],
+            "require": ["name"],
+            "form": FORM_DATA,
+            "texts": {"de": {"welcome": "Hallo"}},
+            "language": "de",
+        },
+    ),
     (
         C,
         "request.create",
@@ -254,7 +301,8 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
         "offer_ms": 1,
         "pick_fallback": "choose",
     }
-    portal = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
+    portal: dict[str, Any] = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
+    portal = {**portal, "require": ["text"], "form": FORM_DATA, "texts": None, "language": "de"}
     subportal = {"subportal": "s", "portal": "p", "weight": 1, "policy": "weighted", "max_waiting": 9, "sticky_ms": 0}
     needed = {"skill": "german", "level": 5, "asked": True}
     person = {"representative": "ann", "name": {"erased": True}, "team": "t", "capacity": 2, "weight": 3}
@@ -280,6 +328,7 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     assert (hours.zone, list(hours.weekly), list(hours.holidays)) == (HOURS.zone, HOURS.weekly, HOURS.holidays)
     assert found.portals[0].classes == (Class("gold", 5),)
     assert (found.portals[0].places, found.portals[0].wrap_up_ms, found.portals[0].take) == (2, 1, "head")
+    assert as_map(found.portals[0].form) == as_map(FORM)
     line = found.subportals[0]
     assert (line.skills, line.relax) == ((Needed("german", 5, asked=True),), (Relax(1, 2),))
     assert as_map(line.overflow) == OVERFLOW_DATA
@@ -299,7 +348,7 @@ def test_a_portal_says_when_it_opens_and_what_can_be_asked_for() -> None:
         Entrance(subportal="t", open=False),
     )
     assert page.subportals == both
-    assert page.representatives == (Choice(representative="bo", name="Bo", subportal="s"),)
+    assert page.representatives == (Somebody(representative="bo", name="Bo", subportal="s"),)
 
 
 async def test_a_decision_has_what_all_have_in_common_and_the_whole(
