@@ -54,7 +54,7 @@ Rule = Callable[..., Decision | Refusal]  # type: ignore[explicit-any]  # each t
 """(state, the command, context)."""
 Apply = Callable[..., None]  # type: ignore[explicit-any]  # each takes its own class
 """(state, the event, time ms)."""
-Due = Callable[[State, str, int], list[e.Event]]
+Due = Callable[[State, str, int], Sequence[e.Event]]
 
 RULES: dict[type, Rule] = {
     ops.AccountPut: account.put_account,
@@ -121,6 +121,8 @@ EVOLVE: dict[type, Apply] = {
     e.AccountPut: account.account_put,
     e.PortalPut: portals.portal_put,
     e.PortalDeleted: portals.portal_deleted,
+    e.PortalTurned: portal_state.portal_turned,
+    e.SubportalState: portal_state.subportal_state,
     e.SubportalPut: portals.subportal_put,
     e.TeamPut: teams.team_put,
     e.TeamDeleted: teams.team_deleted,
@@ -181,6 +183,7 @@ DUE: dict[str, Due] = {
     "sticky": waits.release,
     "overflow": overflow.due,
     "unstaffed": overflow.unstaffed,
+    "hours": portal_state.due,
     "wrap_up": wrap_up.expire,
     "lease": presence.lease_over,
     "hold": presence.hold_over,
@@ -266,6 +269,8 @@ class Desk:
         if happened:
             while (match := next_match(self.state.router)) is not None:
                 records.append(self._record(offers.from_match(self.state, match, now), now))
+            turned = portal_state.changed(self.state, happened, now)
+            records += [self._record(event, now) for event in turned]
         return records
 
     def _record(self, event: e.Event, now: int) -> Recorded:
@@ -396,6 +401,30 @@ class Desk:
         """Ids of contents that are to be gone from the journal, since the last call."""
         erased, self.state.erased = self.state.erased, []
         return erased
+
+    def drain_turned(self) -> set[str]:
+        """Portals of which something else is said since the last call."""
+        turned, self.state.turned = self.state.turned, set()
+        return turned
+
+    def page(self, portal: str) -> dict[str, object] | None:
+        """What customers of a portal are told of its state, as far as it was decided; None: there is none."""
+        state = self.state
+        one = state.portals.get(portal)
+        return (
+            None if one is None else portal_state.page(state, one, [state.subportals[n].told for n in one.subportals])
+        )
+
+    def full(self) -> set[str]:
+        """The sub-portals where a request would be refused because as many wait as may."""
+        state = self.state
+        found = (state.subportals[name] for name, _ in self.lines())
+        return {one.subportal for one in found if portal_state.is_full(state, state.portals[one.portal], one.subportal)}
+
+    def origins(self, portal: str) -> tuple[str, ...]:
+        """Pages that a portal's customers may come from; none: as the installation has it."""
+        one = self.state.portals.get(portal)
+        return () if one is None else one.origins
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""

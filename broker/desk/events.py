@@ -100,6 +100,10 @@ class PortalPut:
     languages: tuple[str, ...] = ()
     """In which there are texts or labels."""
     language: str = "en"
+    closing_ms: int = 900_000
+    origins: tuple[str, ...] = ()
+    wake: int | None = None
+    """When the clock changes its state next (ms)."""
     changes: tuple[Change, ...] = ()
 
 
@@ -113,6 +117,30 @@ class PortalDeleted:
     subportals: tuple[str, ...]
     by: str
     changes: tuple[Change, ...] = ()
+
+
+@attrs.define
+class PortalTurned:
+    """A portal's hours begin, end, or end soon."""
+
+    TYPE: ClassVar[str] = "portal.turned"
+    VERSION: ClassVar[int] = 1
+    portal: str
+    wake: int | None
+    """When to look again (ms)."""
+
+
+@attrs.define
+class SubportalState:
+    """A sub-portal is open, closing or closed from now on."""
+
+    TYPE: ClassVar[str] = "subportal.state"
+    VERSION: ClassVar[int] = 1
+    subportal: str
+    portal: str
+    state: str
+    opens: int | None
+    closes: int | None
 
 
 @attrs.define
@@ -801,6 +829,8 @@ Event = (
     | AccountPut
     | PortalPut
     | PortalDeleted
+    | PortalTurned
+    | SubportalState
     | SubportalPut
     | TeamPut
     | TeamDeleted

@@ -222,6 +222,7 @@ _OF_DEADLINE = {
     "unstaffed": "F1",
     "wrap_up": "F4",
     "visitors": "F23",
+    "hours": "A14",
 }
 
 
@@ -258,6 +259,10 @@ def _deadlines(state: State) -> Broken:
             yield _OF_DEADLINE[kind], f"{name} has its {kind} deadline at another time than {t}"
     if (found.pop(("visitors", ""), None) is None) == bool(state.idle_visitors):
         yield "F23", "idle visitors are forgotten at no time, or nobody is idle"
+    for portal in state.portals.values():
+        by_the_clock = portal.hours is not None and portal.mode != "phone"
+        if (found.pop(("hours", portal.portal), None) is not None) != by_the_clock:
+            yield "A14", f"{portal.portal} is looked at by the clock without hours, or has hours and isn't"
     for kind, name in found:  # of a round, the deadline may outlive its pause: then it does nothing
         looked = kind == "unstaffed" and name in state.subportals
         if not looked and (kind != "round" or name not in state.requests):

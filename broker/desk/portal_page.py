@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from broker.desk import texts
 from broker.desk.outcome import Decision, Refusal, no_such
-from broker.desk.portal_state import is_open, opening, pin_portal
+from broker.desk.portal_state import is_open, page, pin_portal, state_of
 from broker.desk.state import Context, Portal, State, Subportal
 from broker.protocol import ops
 
@@ -16,18 +18,19 @@ def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Deci
     portal = pin_portal(state) if identity.portal is None else state.portals.get(identity.portal)
     if portal is None:
         return no_such("portal")
+    shown = page(state, portal, [state_of(state, portal, name, context.now) for name in portal.subportals])
     states = [
         {
-            "subportal": name,
-            "open": is_open(state, portal, name, context.now),
-            **_asked(state.subportals[name]),
+            **one,
+            "open": is_open(state, portal, one["subportal"], context.now),
+            **_asked(state.subportals[one["subportal"]]),
         }
-        for name in portal.subportals
+        for one in cast("list[dict[str, str]]", shown["subportals"])
     ]
     visitor = state.visitors.get(identity.person)
     language = texts.chosen(portal.languages, command.language or identity.language, portal.language)
     value: dict[str, object] = {
-        "portal": portal.portal,
+        **shown,
         "language": language,
         "require": list(portal.require),
         "kind": portal.kind,
@@ -41,8 +44,6 @@ def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Deci
     for name, ref in (("texts", portal.texts), ("form", portal.labels)):
         if ref is not None:
             value[name] = texts.InLanguage(ref, language, portal.language)
-    if (opens := opening(portal, context.now)) is not None:
-        value["opens"] = opens
     if visitor is not None and portal.portal in visitor.requests:
         value["request"] = visitor.requests[portal.portal]
     return Decision(value=value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 from broker import limits
 from broker.codes import Code
 from broker.content import Ref
-from broker.desk import account, forms, overflow, settings, teams, texts
+from broker.desk import account, forms, overflow, portal_state, settings, teams, texts
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, parse, restore
@@ -42,6 +43,9 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         return bad_args(*opened)
     if (refusal := _wrong_classes(command.classes or ())) is not None:
         return refusal
+    for index, origin in enumerate(command.origins or ()):
+        if _ORIGIN.fullmatch(origin) is None:
+            return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
     said = _said(command)
     if isinstance(said, Refusal):
         return said
@@ -67,7 +71,10 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         command.take or "off",
         None if opened is None else as_data(opened),
         *said,
+        limits.CLOSING if command.closing_ms is None else command.closing_ms,
+        tuple(dict.fromkeys(command.origins or ())),
     )
+    event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     before = {} if now is None else words(now)
     after = words(event)
     if now is not None and event.title is None:
@@ -94,6 +101,8 @@ def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> 
 def _of(portal: Portal, request: Request) -> bool:
     return request.portal == portal.portal or request.subportal in portal.subportals
 
+
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 Said = tuple[tuple[str, ...], forms.Form, Ref | None, Ref | None, tuple[str, ...], str]
 """(require, form, labels, texts, languages, language)."""
@@ -157,6 +166,8 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "form": portal.labels,
         "texts": portal.texts,
         "language": portal.language,
+        "closing_ms": portal.closing_ms,
+        "origins": list(portal.origins),
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -209,9 +220,13 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     )
     portal.require, portal.form, portal.labels = event.require, event.form, event.labels
     portal.texts, portal.languages, portal.language = event.texts, event.languages, event.language
+    portal.closing_ms, portal.origins = event.closing_ms, event.origins
+    state.deadlines.set("hours", event.portal, event.wake)
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
-        subportal = state.subportals[name] = kept.get(name) or Subportal(name, event.portal)
+        subportal = state.subportals[name] = kept.get(name) or Subportal(
+            name, event.portal, told=portal_state.FIRST[event.mode]
+        )
         state.router.put_line(name)
         state.router.tune(name, weight=subportal.weight, policy=subportal.policy, places=event.places)
 
@@ -220,6 +235,7 @@ def portal_deleted(state: State, event: e.PortalDeleted, t: int) -> None:
     """Apply ``PortalDeleted``."""
     portal = state.portals.pop(event.portal)
     state.release(portal.title, portal.labels, portal.texts)
+    state.deadlines.set("hours", event.portal, None)
     for name in event.subportals:
         del state.subportals[name]
         _forget_subportal(state, name)

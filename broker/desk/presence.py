@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from broker import limits
 from broker.desk import events as e
-from broker.desk import offers, overflow, sessions, wrap_up
+from broker.desk import offers, overflow, portal_state, sessions, wrap_up
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Representative, State, Visitor
@@ -79,6 +79,10 @@ def broker_start(state: State, command: BrokerStart, context: Context) -> Decisi
         if offer.representative is not None:
             portal = state.portals[state.requests[offer.request].portal]
             happened.append(e.OfferRenewed(offer.offer, offer.representative, context.now + portal.offer_ms))
+    for name in state.portals:  # time zones may be others than before the stop
+        (turned,) = portal_state.due(state, name, now)
+        if turned.wake != state.deadlines.get("hours", name):
+            happened.append(turned)
     return Decision(happened)
 
 

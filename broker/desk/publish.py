@@ -196,6 +196,10 @@ _AUDIENCES: dict[type, Decide] = {
     e.AccountPut: _account("account.changed"),
     e.PortalPut: _account("portal.changed"),
     e.PortalDeleted: _account("portal.deleted"),
+    e.SubportalState: lambda event: [
+        (f"subportal:{event.subportal}", "subportal.state"),
+        ("account", "subportal.state"),
+    ],
     e.SubportalPut: lambda event: [("account", "subportal.changed")],
     e.TeamPut: lambda event: [("account", "team.changed"), (f"team:{event.team}", "team.changed")],
     e.TeamDeleted: _team_deleted,
@@ -347,6 +351,7 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.AccountPut, "account.changed"): _body("modes", "by", changes=_changes),
     (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by", changes=_changes),
     (e.PortalDeleted, "portal.deleted"): _body("portal", "subportals", "by", changes=_changes),
+    (e.SubportalState, "subportal.state"): _body("subportal", "portal", "state", "opens", "closes"),
     (e.SubportalPut, "subportal.changed"): _body(
         "subportal", "weight", "policy", "max_waiting", "by", changes=_changes
     ),

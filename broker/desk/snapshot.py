@@ -123,7 +123,13 @@ def parts(desk: Desk) -> Iterator[Part]:
 
 
 def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
-    yield "portals", ((*_PORTAL(portal), _hours(portal)) for portal in state.portals.values())
+    yield (
+        "portals",
+        (
+            (*_PORTAL(portal), _hours(portal), state.deadlines.get("hours", portal.portal))
+            for portal in state.portals.values()
+        ),
+    )
     yield "subportals", _subportals(state)
     yield "teams", map(_TEAM, state.teams.values())
     yield "representatives", _representatives(state)
@@ -256,10 +262,11 @@ def _rows(rows: list[Row]) -> list[tuple]:  # type: ignore[type-arg]  # what a d
 
 
 def _load_configuration(state: State, data: Dump) -> None:
-    for *fields, hours in _rows(data["portals"]):
+    for *fields, hours, wake in _rows(data["portals"]):
         portal = Portal(*fields)
         portal.hours = None if hours is None else restore(hours)
         state.portals[portal.portal] = portal
+        state.deadlines.set("hours", portal.portal, wake)
     for *fields, unstaffed, handled, handle_ms, waited_ms, gave_up in _rows(data["subportals"]):
         subportal = Subportal(*fields)
         state.subportals[subportal.subportal] = subportal

@@ -43,6 +43,10 @@ Waits = tuple[tuple[int, str | None], ...]
 """(age of the request in ms, sub-portal or None for a support request), the earliest first."""
 
 
+Told = tuple[str, int | None, int | None]
+"""(open, closing or closed; when its hours begin, if it is outside of them; when they end, if it is open)."""
+
+
 @attrs.frozen
 class WrapUp:
     """The work after a session."""
@@ -81,6 +85,10 @@ class Portal:
     """In which there are texts or labels."""
     language: str = DEFAULT_LANGUAGE
     """Where others fall back to."""
+    closing_ms: int = limits.CLOSING
+    """So long before its hours end it is closing."""
+    origins: tuple[str, ...] = ()
+    """Pages that its customers may come from; none: as the installation has it."""
     hours: Hours | None = None
 
 
@@ -101,6 +109,8 @@ class Subportal:
     overflow: tuple[Rule, ...] = ()
     unstaffed_upto: Key | None = None
     """While its requests go elsewhere because nobody is there: how far along the line they have been looked at."""
+    told: Told = ("closed", None, None)
+    """What was said last."""
 
 
 @attrs.define(eq=False)
@@ -413,6 +423,8 @@ class State:
     """Content that no open thing refers to any more; the runtime drains it."""
     erased: list[str] = attrs.field(factory=list)
     """Content that is to be gone from the journal too; the runtime drains it."""
+    turned: set[str] = attrs.field(factory=set)
+    """Portals of which something else is said now; the runtime drains it."""
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     router: Router = attrs.field(factory=Router)
     flow: Flow = attrs.field(factory=Flow)

@@ -10,7 +10,7 @@ from itertools import islice
 
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
-from broker.desk.state import Offer, Session, State
+from broker.desk.state import Offer, Session, State, Subportal
 from broker.routing import estimate
 
 Part = dict[str, object]
@@ -30,7 +30,7 @@ def view(desk: Desk, stream: str, identity: Identity) -> list[Part]:
         case "me":
             return _parts(("requests", _requests_of(state, name)))
         case "subportal":
-            return _parts(("offers", _broadcasts(state, name)))
+            return _parts(("offers", _broadcasts(state, name)), ("subportals", _subportal(state, name)))
         case "session":
             return _parts(("sessions", _session(state, name)))
         case "team":
@@ -131,6 +131,16 @@ def _broadcasts(state: State, subportal: str) -> Iterator[Part]:
             yield _offer(state, offer)
 
 
+def _subportal(state: State, name: str) -> Iterator[Part]:
+    one = state.subportals.get(name)
+    if one is not None:
+        yield {"subportal": name, "portal": one.portal, **_state(one)}
+
+
+def _state(one: Subportal) -> Part:
+    return {"state": one.told[0], "opens": one.told[1], "closes": one.told[2]}
+
+
 def _session(state: State, name: str) -> Iterator[Part]:
     session = state.sessions.get(name)
     if session is not None:
@@ -161,4 +171,5 @@ def _lines(desk: Desk) -> Iterator[Part]:
             "portal": one.portal,
             "waiting": waiting.get(one.subportal, 0),
             "handle_ms": handle_ms,
+            **_state(one),
         }

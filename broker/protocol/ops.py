@@ -279,6 +279,8 @@ class PortalPut:
     form: Personal | None = None
     texts: Personal | None = None
     language: str | None = None
+    closing_ms: int | None = None
+    origins: Sequence[str] | None = None
 
 
 @attrs.define

@@ -41,6 +41,8 @@ class Conductor:
         self._fired_at = 0
         self._fired = 0
         """Deadlines carried out at ``_fired_at``."""
+        self.turned: Callable[[Account, set[str]], None] = lambda account, portals: None
+        """Told of portals whose customers are to be told something else."""
         self.decided: Callable[[Part, Sequence[Recorded]], None] = lambda part, records: None
         """Told of each command's events right after they were decided."""
 
@@ -111,6 +113,8 @@ class Conductor:
                 self._end_share(account, recorded.event.share)
         part.released.extend(account.desk.drain_released())
         part.erased.extend(account.desk.drain_erased())
+        if turned := account.desk.drain_turned():
+            self.turned(account, turned)
         self.decided(part, records)
 
     def _end_share(self, account: Account, share: str) -> None:

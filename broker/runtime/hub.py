@@ -34,6 +34,7 @@ from broker.runtime import (
     notices,
     outbox,
     own,
+    portal_notices,
     presence,
     publisher,
     recovery,
@@ -224,6 +225,9 @@ class Hub:
             asks=self.asks,
             options=options,
         )
+        self.portal_notices = portal_notices.PortalNotices(
+            clock=clock, timers=self.timers, outbox=self.outbox, accounts=self.accounts, options=options
+        )
         self.notices = notices.Notices(
             clock=clock,
             timers=self.timers,
@@ -245,6 +249,8 @@ class Hub:
         self.conductor.decided = self._decided
         self.entrance.passwords.guard = self.faults.run
         self.requests.refusals = self.refusals.request
+        self.conductor.turned = self.portal_notices.turned
+        self.subscriptions.greet = self.portal_notices.greet
         self.asks.guard = self.faults.run
         self.timers.guard = self.faults.run
         self.faults.touched = self.conductor.touched
@@ -279,6 +285,7 @@ class Hub:
         for one in self.accounts.values():
             self.recovery.load(one)
         self.notices.start()
+        self.portal_notices.start()
         self.timers.wake_by("forget answers", self.clock.now() + self.options.forget_period, self._forget_answers)
 
     @property

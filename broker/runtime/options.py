@@ -65,7 +65,10 @@ class Options:
     build: str = "dev"
     """Told in WELCOME: a page that sees another one reloads itself."""
     allowed_origins: frozenset[str] | None = None
-    """Pages that may connect; None: any. A client that sends no Origin (no browser) is never refused for it."""
+    """Pages that may connect; None: any. A client that sends no Origin (no browser) is never refused for it. A portal
+    that has origins of its own goes before this, for its customers."""
+    own_origins: frozenset[str] = frozenset()
+    """The broker's own pages: whatever a portal says, they may connect."""
     roles: Mapping[Role, RoleOptions] = ROLES
     max_connections: int = limits.MAX_CONNECTIONS
     max_handshakes: int = limits.MAX_HANDSHAKES

@@ -103,8 +103,6 @@ class Peers:
         elif len(self.connections) > options.max_connections or len(self._strangers) > options.max_handshakes:
             self.turned_away += 1
             self._outbox.end(connection, Close.BUSY, "no room for another connection", retry_ms=options.retry_most)
-        elif options.allowed_origins is not None and link.origin not in (None, *options.allowed_origins):
-            self._outbox.end(connection, Close.ORIGIN, "pages of this origin may not connect")
         else:
             self._watch.start(connection)
 

@@ -55,6 +55,7 @@ def options(config: Config, url: str) -> Options:
     return Options(
         build=__version__,
         allowed_origins=origins(config, url),
+        own_origins=own_origins(url),
         roles=roles,
         max_connections=rates.max_connections,
         max_handshakes=rates.max_handshakes,
@@ -76,13 +77,18 @@ def origins(config: Config, url: str) -> frozenset[str] | None:
     """Pages that may connect: those named, and the broker's own. None: any."""
     if "*" in config.server.allowed_origins:
         return None
+    return own_origins(url) | set(config.server.allowed_origins)
+
+
+def own_origins(url: str) -> frozenset[str]:
+    """The broker's own pages."""
     scheme, _, rest = url.partition("://")
     host, _, port = rest.rpartition(":")
     hosts = {host} | ({"localhost", "127.0.0.1", "[::1]"} if host in ("127.0.0.1", "[::1]", "localhost") else set())
     own = {f"{scheme}://{name}:{port}" for name in hosts}
     if port == {"http": "80", "https": "443"}[scheme]:
         own |= {f"{scheme}://{name}" for name in hosts}  # browsers leave the usual port out
-    return frozenset(own | set(config.server.allowed_origins))
+    return frozenset(own)
 
 
 def times(config: Config) -> Times:

@@ -64,12 +64,23 @@ class SignIn:
 
         def verified(found: Credential | Refused) -> None:
             if isinstance(found, Credential):
-                self._load_keys(connection, _speaking(found, agreed.hello.client))
-                return
+                if self._welcomes(connection.link.origin, found):
+                    self._load_keys(connection, _speaking(found, agreed.hello.client))
+                    return
+                found = Refused(Close.ORIGIN, "pages of this origin may not connect")
             self.refused += 1
             self._outbox.end(connection, found.code, found.text, retry_ms=found.retry_ms)
 
         self._credentials.verify(connection, agreed.hello.auth, verified)
+
+    def _welcomes(self, origin: str | None, found: Credential) -> bool:
+        """Whether a page of this origin may connect; who sends none is no browser."""
+        options, portal = self._options, found.identity.portal
+        if origin is None or not found.account.up:  # the latter is told so below
+            return True
+        of_portal = found.account.desk.origins(portal) if portal is not None else ()
+        allowed = options.own_origins.union(of_portal) if of_portal else options.allowed_origins
+        return allowed is None or origin in allowed
 
     def _load_keys(self, connection: Connection, found: Credential) -> None:
         """Go on once the person's keys are in memory."""

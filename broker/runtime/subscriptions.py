@@ -6,7 +6,7 @@ leaves before what follows it. ``feeds`` does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, cast
 
@@ -38,6 +38,8 @@ class Subscriptions:
         self._options = options
         self.snapshots = 0
         """Asked of the follower since the start."""
+        self.greet: Callable[[Connection, Account], None] = lambda connection, account: None
+        """Told of who has begun to follow ``me``."""
 
     def subscribe(self, connection: Connection, number: int, command: Subscribe) -> None:
         """Carry out ``subscribe``; what follows from the state is answered once that state is on disk."""
@@ -143,6 +145,7 @@ class Subscriptions:
             self._ask_snapshot(cursor, account, number)
             return
         self._answers.settled(connection, number, {"stream": command.stream, "offset": position})
+        self._greet(cursor, account)
         if asked > stream.head:
             # The client knows more than the journal does: this journal is an older copy.
             self._outbox.frame(connection, Gap(command.stream, stream.head + 1, asked, _TOO_FAR))
@@ -168,6 +171,7 @@ class Subscriptions:
             cursor.parts = list(reversed(parts))
             cursor.mode = Mode.BEHIND
             self._answers.settled(connection, number, {"stream": cursor.stream.wire, "offset": offset})
+            self._greet(cursor, account)
             self._feeds.advance(cursor, account)
 
         def ask() -> None:
@@ -182,6 +186,10 @@ class Subscriptions:
             self._asks.ask("snapshot", account.name, cursor.stream.name, cursor.stream.wire, person, then=viewed)
 
         self._feeds.view(cursor, ask)
+
+    def _greet(self, cursor: Cursor, account: Account) -> None:
+        if cursor.stream.wire == "me":
+            self.greet(cursor.connection, account)
 
     def unsubscribe(self, connection: Connection, number: int, command: Unsubscribe) -> None:
         """Carry out ``unsubscribe``."""

@@ -158,6 +158,8 @@ class PortalSetup:
     form: Sequence[Field] = attrs.field(metadata={LIST: Field})
     texts: Texts | None
     language: str
+    closing_ms: int
+    origins: Sequence[str]
     hours: Hours | None = attrs.field(metadata={MAP: Hours})
     """None: always."""
 

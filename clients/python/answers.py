@@ -16,7 +16,10 @@ class Entrance:
     """A sub-portal, as its portal's page needs it."""
 
     subportal: str
+    state: str | None
+    """open, closing (its hours end soon), full or closed."""
     open: bool
+    """Unless closed."""
     skills: Sequence[str] = ()
     """What its customers may ask for (``Customer.ask``)."""
 
@@ -50,6 +53,10 @@ class Portal:
     """pick, ask, button, pin or global_pin."""
     mode: str
     """web, phone or queue."""
+    state: str | None
+    """The best of its sub-portals'."""
+    closes: int | None
+    """While it is open: when its hours end."""
     open: bool
     subportals: Sequence[Entrance] = attrs.field(metadata={LIST: Entrance})
     representatives: Sequence[Choice] = attrs.field(metadata={LIST: Choice})

@@ -269,13 +269,16 @@ class Manager(_Overseer):
         form: Sequence[Field] | None = None,
         texts: Texts | None = None,
         language: str | None = None,
+        closing_ms: int | None = None,
+        origins: Sequence[str] | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
         ``offer_ms``: how long an offer stands. ``places``: of a representative's capacity that a session takes, and
         keeps for ``wrap_up_ms`` at most after its end. ``take``: what representatives may take by hand. ``require``,
         ``form``: what customers must fill in. ``texts``: what the page says; languages that are missing there read as
-        ``language`` does (en)."""
+        ``language`` does (en). ``closing_ms``: how long before its hours end it is closing. ``origins``: pages whose
+        customers may connect."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -293,6 +296,8 @@ class Manager(_Overseer):
             document(form),
             document(texts),
             language,
+            closing_ms,
+            None if origins is None else list(origins),
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

@@ -186,6 +186,8 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "form": None,
                 "texts": None,
                 "language": "en",
+                "closing_ms": limits.CLOSING,
+                "origins": [],
                 "hours": None,
             }
         ],
@@ -231,8 +233,9 @@ def test_a_portals_page_gets_what_it_needs() -> None:
         "require": [],
         "kind": "ask",
         "mode": "queue",
+        "state": "open",
         "open": True,
-        "subportals": [{"subportal": "help", "open": True}],
+        "subportals": [{"subportal": "help", "state": "open", "open": True}],
         "representatives": [],
         "title": scene.desk.state.portals["help"].title,
     }
@@ -421,7 +424,7 @@ def test_outside_of_its_hours_nobody_may_ask_at_a_portal_and_is_told_when_they_b
     scene.pass_time(CLOSES - 1)
     assert scene.ok(ops.PortalOpen(), customer("carl")).value["open"] is True
     assert "opens" not in scene.ok(ops.PortalOpen(), customer("carl")).value
-    scene.now += 1
+    scene.pass_time(1)
     value = scene.ok(ops.PortalOpen(), customer("carl")).value
     assert (value["open"], value["opens"]) == (False, START + OPENS)
     command = ops.RequestCreate(None, personal("?"))
@@ -430,7 +433,7 @@ def test_outside_of_its_hours_nobody_may_ask_at_a_portal_and_is_told_when_they_b
     assert {"state": "closed", "opens": START + OPENS}.items() <= (refusal.detail or {}).items()
     again = scene.ok(ops.RequestCreate(None, personal("?")), customer("early"))
     assert again.value["existing"] is True  # who is in line already stays there
-    scene.now = START + OPENS
+    scene.pass_time(START + OPENS - scene.now)
     scene.set("ann", "available")
     scene.ok(command, customer("carl"))
 
@@ -522,8 +525,8 @@ def test_a_portals_page_says_what_skills_its_customers_may_ask_for() -> None:
     scene.tune("help", skills=[{"skill": "tax", "level": 1, "asked": True}, {"skill": "law", "level": 1}])
     value = scene.ok(ops.PortalOpen(), customer("carl")).value
     first, second = cast("list[dict[str, object]]", value["subportals"])
-    assert first == {"subportal": "help", "open": True, "skills": ["tax"]}
-    assert second == {"subportal": "plain", "open": True}
+    assert first == {"subportal": "help", "state": "open", "open": True, "skills": ["tax"]}
+    assert second == {"subportal": "plain", "state": "open", "open": True}
 
 
 def test_a_teams_limit_of_missed_offers_comes_back_and_alone_is_a_change() -> None:

@@ -21,6 +21,7 @@ SECRET = "a text that nobody else may read"
 slug = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
 WORDS: dict[tuple[str, str], list[str]] = {
     ("PresenceChanged", "presence"): ["available", "away", "offline"],
+    ("SubportalState", "state"): ["open", "closing", "closed"],
     ("PresenceChanged", "by"): ["representative", "broker"],
     ("RepresentativeBack", "presence"): ["available", "away"],
     ("OfferMade", "kind"): ["queue", "direct", "broadcast", "transfer"],
@@ -136,7 +137,14 @@ def as_received(body: dict[str, object]) -> dict[str, object]:
 
 def test_every_event_has_a_place_but_those_that_concern_nobody() -> None:
     silent = set(e.EVENTS.values()) - set(_AUDIENCES)
-    assert silent == {e.BrokerStarted, e.OverflowPassed, e.RoundPaused, e.RoundStarted, e.VisitorsForgotten}
+    assert silent == {
+        e.BrokerStarted,
+        e.OverflowPassed,
+        e.PortalTurned,
+        e.RoundPaused,
+        e.RoundStarted,
+        e.VisitorsForgotten,
+    }
     assert audiences(e.RoundStarted("r")) == []
 
 

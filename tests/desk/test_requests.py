@@ -55,7 +55,7 @@ def test_only_the_picked_representative_is_asked() -> None:
     scene = pick_office()
     scene.ask("carl", pick="bo")
     assert (scene.offered_to("bo"), scene.offered_to("ann")) == ([request_id("carl")], [])
-    assert scene.told("subportal:help") == []
+    assert [kind for kind, _ in scene.told("subportal:help")] == ["subportal.state"]
 
 
 def test_the_customer_of_a_lost_pick_may_choose_again_and_keeps_the_time_of_arrival() -> None:
@@ -94,11 +94,16 @@ def test_a_lost_pick_is_asked_of_everyone_where_the_portal_says_so(how: str) -> 
         scene.pass_time(20 * SECONDS)
     (event,) = scene.events(e.RequestUnplaced)
     assert event == e.RequestUnplaced(request_id("carl"), "v_carl", "bo", how, broadcast=True)
-    assert [kind for kind, _ in scene.told("subportal:help")] == ["offer.made"]
+    assert [kind for kind, _ in scene.told("subportal:help")] == ["subportal.state", "offer.made"]
     scene.accept(offer_id("carl", 2), "ann")
     scene.set("ann", "offline", sessions="hand_back")
     assert scene.desk.state.requests[request_id("carl")].discipline == "broadcast"  # it stays for everyone
-    assert [kind for kind, _ in scene.told("subportal:help")] == ["offer.made", "offer.ended", "offer.made"]
+    assert [kind for kind, _ in scene.told("subportal:help")] == [
+        "subportal.state",
+        "offer.made",
+        "offer.ended",
+        "offer.made",
+    ]
 
 
 def test_who_picks_a_busy_representative_waits_for_that_one_in_order_of_arrival() -> None:

@@ -121,9 +121,11 @@ def test_a_sub_portal_shows_its_open_broadcasts() -> None:
     scene.team("blue", "help", "other")
     scene.ask("carl")
     scene.ask("cora", "other")
-    (part,) = shown(scene, "subportal:help", "ann")
-    assert isinstance(part, dict)
-    assert [offer["request"] for offer in part["offers"]] == [request_id("carl")]
+    offers, state = shown(scene, "subportal:help", "ann")
+    assert isinstance(offers, dict)
+    assert [offer["request"] for offer in offers["offers"]] == [request_id("carl")]
+    open_ = {"subportal": "help", "portal": "help", "state": "open", "opens": None, "closes": None}
+    assert state == {"subportals": [open_]}
 
 
 def test_a_session_shows_itself_and_a_team_its_people() -> None:
@@ -141,11 +143,12 @@ def test_an_account_shows_every_line_with_its_length() -> None:
     scene = office()
     scene.portal("more", "ask", "queue")
     scene.ask("carl")
+    state = {"state": "open", "opens": None, "closes": None}
     assert shown(scene, "account") == [
         {
             "subportals": [
-                {"subportal": "help", "portal": "help", "waiting": 1, "handle_ms": None},
-                {"subportal": "more", "portal": "more", "waiting": 0, "handle_ms": None},
+                {"subportal": "help", "portal": "help", "waiting": 1, "handle_ms": None, **state},
+                {"subportal": "more", "portal": "more", "waiting": 0, "handle_ms": None, **state},
             ]
         }
     ]

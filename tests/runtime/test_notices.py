@@ -21,7 +21,7 @@ async def line(b: Broker, count: int) -> list[Client]:
 
 def places(client: Client) -> list[tuple[object, object]]:
     """(position, reason) of the notices that came since the last look."""
-    found = [frame for frame in client.pump() if isinstance(frame, frames.Notice)]
+    found = [frame for frame in client.pump() if isinstance(frame, frames.Notice) and frame.type == "queue.position"]
     for notice in found:
         check.check_notice(notice.type, notice.data)
     return [(notice.data["position"], notice.data.get("reason")) for notice in found]
@@ -173,7 +173,7 @@ async def test_a_place_comes_with_the_wait_that_is_expected(autojump_clock: Mock
         await ann.write("session.end", session=taken["session"])
         waiting = await line(b, 5)  # three of them are offered at once: capacity 3
         await trio.sleep(2.1)
-        (last,) = [f for f in waiting[4].pump() if isinstance(f, frames.Notice)]
+        (last,) = [f for f in waiting[4].pump() if isinstance(f, frames.Notice) and f.type == "queue.position"]
         assert last.data["position"] == 5
         assert last.data["wait_ms"] == 50_000  # 30 s each, 3 at a time
 

@@ -149,6 +149,25 @@ async def test_pages_of_foreign_origins_are_turned_away(autojump_clock: MockCloc
         assert end.value.code == Close.ORIGIN
 
 
+async def test_A13_a_portals_origins_go_before_the_installations_for_its_customers(autojump_clock: MockClock) -> None:
+    own, site, other = "https://broker.example.org", "https://shop.example.org", "https://help.example.org"
+    options = Options(allowed_origins=frozenset({own, other}), own_origins=frozenset({own}))
+    async with broker(options) as b:
+        boss = await b.staff("boss", "manager")
+        await boss.write(
+            "portal.put", portal="help", kind="button", mode="queue", subportals=["help-1"], origins=[site]
+        )
+        for origin in (own, site, None):
+            await b.customer("acme/help", origin=origin)
+        with pytest.raises(Ended) as end:
+            await b.customer("acme/help", origin=other)
+        assert end.value.code == Close.ORIGIN
+        await b.customer("acme/ask", origin=other)
+        with pytest.raises(Ended) as end:
+            await b.customer("acme/ask", origin=site)
+        assert end.value.code == Close.ORIGIN
+
+
 async def test_hello_must_come_in_time_and_only_once(autojump_clock: MockClock) -> None:
     async with broker() as b:
         silent = Client(b.transport.connect())

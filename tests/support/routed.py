@@ -28,6 +28,7 @@ class Routed(Scene):
         self.records += records
         self.ledger.see(self.desk, records, self.lowered)
         invariants.check(self.desk.state, lowered=self.lowered)
+        self.watch_portals()
 
     # --- setting up ------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from broker.desk.desk import Desk
 from broker.desk.events import Event, RequestClassified, RequestMoved, RequestRequeued
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
+from broker.desk.portal_state import state_of
 from broker.desk.publish import render, resolve
 from broker.protocol import ops
 from tests.support import builders
@@ -84,6 +85,16 @@ class Scene:
         self.history.see(records)
         invariants.check(self.desk.state, lowered=self.lowered)
         self._watch_places(records)
+        self.watch_portals()
+
+    def watch_portals(self) -> None:
+        """A12, A14: what was said last of each sub-portal is what is true now, unless a deadline will say otherwise."""
+        state = self.desk.state
+        for subportal in state.subportals.values():
+            portal = state.portals[subportal.portal]
+            if (state.deadlines.get("hours", portal.portal) or self.now + 1) > self.now:
+                true = state_of(state, portal, subportal.subportal, self.now)
+                expect("A12", subportal.told == true, f"{subportal.subportal} is {true}, told was {subportal.told}")
 
     def _watch_places(self, records: Sequence[Recorded]) -> None:
         """F22: a place in a line only rises when somebody was put before it: sent back, moved or of another class."""

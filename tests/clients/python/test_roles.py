@@ -92,7 +92,16 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         M,
         "portal.put",
         lambda mia: mia.put_portal(
-            "p", "ask", "web", ("s",), require=("name",), form=FORM, texts={"de": {"welcome": "Hallo"}}, language="de"
+            "p",
+            "ask",
+            "web",
+            ("s",),
+            require=("name",),
+            form=FORM,
+            texts={"de": {"welcome": "Hallo"}},
+            language="de",
+            closing_ms=0,
+            origins=("https://x.example",),
         ),
         {
             "portal": "p",
@@ -103,6 +112,8 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "form": FORM_DATA,
             "texts": {"de": {"welcome": "Hallo"}},
             "language": "de",
+            "closing_ms": 0,
+            "origins": ["https://x.example"],
         },
     ),
     (
@@ -303,6 +314,7 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     }
     portal: dict[str, Any] = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
     portal = {**portal, "require": ["text"], "form": FORM_DATA, "texts": None, "language": "de"}
+    portal = {**portal, "closing_ms": 1, "origins": []}
     subportal = {"subportal": "s", "portal": "p", "weight": 1, "policy": "weighted", "max_waiting": 9, "sticky_ms": 0}
     needed = {"skill": "german", "level": 5, "asked": True}
     person = {"representative": "ann", "name": {"erased": True}, "team": "t", "capacity": 2, "weight": 3}
@@ -344,8 +356,8 @@ def test_a_portal_says_when_it_opens_and_what_can_be_asked_for() -> None:
     page = read(Portal, {**value, "representatives": choices})
     assert (page.opens, page.title, page.request) == (5, None, None)
     both = (
-        Entrance(subportal="s", open=False, skills=["german"]),
-        Entrance(subportal="t", open=False),
+        Entrance(subportal="s", state=None, open=False, skills=["german"]),
+        Entrance(subportal="t", state=None, open=False),
     )
     assert page.subportals == both
     assert page.representatives == (Somebody(representative="bo", name="Bo", subportal="s"),)
