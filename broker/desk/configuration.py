@@ -68,7 +68,12 @@ def _within(shown: dict[str, object], who: Actor) -> dict[str, object]:
 def _of_one(state: State, who: Actor) -> dict[str, object]:
     own = state.representatives[who.person]
     nothing: dict[str, object] = {"portals": [], "subportals": [], "managers": [], "services": []}
-    return {**nothing, "account": account.shown(state.account_settings), "teams": [], "representatives": [{**person(own), "email": own.email}]}
+    return {
+        **nothing,
+        "account": account.shown(state.account_settings),
+        "teams": [],
+        "representatives": [{**person(own), "email": own.email}],
+    }
 
 
 def team(one: Team) -> dict[str, object]:

@@ -152,8 +152,12 @@ def _all_of_it(state: State, event: e.PortalPut | e.PortalTurned) -> Iterable[st
     return state.portals[event.portal].subportals
 
 
-def _all(state: State, event: e.TeamPut) -> Iterable[str]:
+def _all(state: State, event: e.TeamPut | e.TeamDeleted) -> Iterable[str]:
     return state.subportals
+
+
+def _left(state: State, event: e.RepresentativeDeleted) -> Iterable[str]:
+    return state.teams[event.team].subportals
 
 
 _LOOK: Final[dict[type, Look]] = {
@@ -162,6 +166,8 @@ _LOOK: Final[dict[type, Look]] = {
     e.PortalPut: _all_of_it,
     e.PortalTurned: _all_of_it,
     e.TeamPut: _all,
+    e.TeamDeleted: _all,
+    e.RepresentativeDeleted: _left,
 }
 
 

@@ -268,15 +268,7 @@ class Body:
     """(wire field, attribute that holds a content ref)."""
 
 
-_Changed = (
-    e.AccountPut
-    | e.PortalPut
-    | e.PortalDeleted
-    | e.SubportalPut
-    | e.ManagerPut
-    | e.ServicePut
-    | e.Audited
-)
+_Changed = e.AccountPut | e.PortalPut | e.PortalDeleted | e.SubportalPut | e.ManagerPut | e.ServicePut | e.Audited
 """They say what is different now."""
 
 

@@ -33,6 +33,9 @@ MOST_QUESTIONS: Final = 1024
 for everybody who comes and goes."""
 
 
+_FOREIGN: Final = "pages of this origin may not connect"
+
+
 class SignIn:
     """Carries out HELLO."""
 
@@ -67,11 +70,16 @@ class SignIn:
                 if self._welcomes(connection.link.origin, found):
                     self._load_keys(connection, _speaking(found, agreed.hello.client))
                     return
-                found = Refused(Close.ORIGIN, "pages of this origin may not connect")
+                found = Refused(Close.ORIGIN, _FOREIGN)
             self.refused += 1
             self._outbox.end(connection, found.code, found.text, retry_ms=found.retry_ms)
 
-        self._credentials.verify(connection, agreed.hello.auth, verified)
+        auth, allowed, origin = agreed.hello.auth, self._options.allowed_origins, connection.link.origin
+        if not {"portal", "token"} & auth.keys() and allowed is not None and origin not in (None, *allowed):
+            # No customer of a portal with origins of its own: a foreign page's password isn't even looked at.
+            verified(Refused(Close.ORIGIN, _FOREIGN))
+            return
+        self._credentials.verify(connection, auth, verified)
 
     def _welcomes(self, origin: str | None, found: Credential) -> bool:
         """Whether a page of this origin may connect; who sends none is no browser."""
