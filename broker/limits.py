@@ -116,6 +116,7 @@ LISTED_PINS: Final = 256  # pins of one representative that pin.list remembers, 
 MAX_PORTALS: Final = 1000
 MAX_SUBPORTALS: Final = 1000
 MAX_TEAMS: Final = 1000
+LISTED_SEATS: Final = 100  # who is signed in, as told to somebody for whom there is no login left: more than one reads
 MAX_TEAM_DEPTH: Final = 8  # levels of teams: a person, a shift, a site, a country, and as many again
 CHANGE_BYTES: Final = 4 * KIB  # of one changed value that is told; of a larger one, only that it changed
 MAX_REPRESENTATIVES: Final = 20_000

@@ -92,6 +92,8 @@ def _cannot(state: State, request: Request, person: Representative) -> Refusal |
         return wrong_state("assigned", "session.transfer")
     if person.presence not in ("available", "away"):
         return wrong_state(person.presence, "presence.set")
+    if person.taken_over:
+        return wrong_state("taken_over", "presence.set")
     member = state.router.members[person.representative]
     places = state.portals[request.portal].places
     own = places if request.offer in person.offers else 0

@@ -84,6 +84,7 @@ def team(one: Team) -> dict[str, object]:
         "subportals": list(one.subportals),
         "away_after": one.away_after,
         "parent": one.parent,
+        "logins": one.logins,
     }
 
 

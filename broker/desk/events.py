@@ -174,6 +174,7 @@ class TeamPut:
     by: str
     away_after: int | None = None
     parent: str | None = None
+    logins: int | None = None
 
 
 @attrs.define
@@ -388,6 +389,19 @@ class PresenceChanged:
     presence: str
     by: str
     reason: str | None
+
+
+@attrs.define
+class TakenOver:
+    """Another representative took this one's login: it keeps its sessions and gets nothing new."""
+
+    TYPE: ClassVar[str] = "presence.taken_over"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    team: str
+    presence: str
+    """away or reconnecting."""
+    by: str
 
 
 @attrs.define
@@ -849,6 +863,7 @@ Event = (
     | Audited
     | RefusalsCounted
     | PresenceChanged
+    | TakenOver
     | RepresentativeLost
     | RepresentativeBack
     | CustomerLost

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
-from broker.desk.state import Request, State
+from broker.desk.state import Representative, Request, State, Team
 from broker.routing.model import Key, make_key
 from broker.routing.policies import POLICIES
 
@@ -24,16 +24,18 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, H1 and H2 for teams."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, H1, H2 and H12 for teams."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
     """Raise InvariantBroken for the first thing that isn't as it must be.
 
-    ``lowered``: representatives whose capacity a manager put below their sessions: F4 lets them finish those."""
+    ``lowered``: representatives whose capacity a manager put below their sessions: F4 lets them finish those; and
+    ``team:<name>`` of teams with more people signed in than a manager left logins: H12 signs nobody out."""
     for part in (_conserved, _owned, _tickets, _refusals, _visitors, _teams, _people):
         _raise(part(state))
-    _raise(_capacity(state, lowered))
+    for bounded in (_capacity, _seats):
+        _raise(bounded(state, lowered))
     for part in (_pins, _deadlines, in_order, working):
         _raise(part(state))
 
@@ -173,13 +175,32 @@ def _people(state: State) -> Broken:
             yield "F17", f"{name} is waited for twice"
         if person.chosen != "offline" and not person.connected and person.lease_until is person.hold_until is None:
             yield "F17", f"{name} isn't there, and nobody waits for the return"
+        if person.taken_over and (person.chosen != "away" or person.offers or member.direct):
+            yield "H12", f"{name} was taken over, is {person.chosen}, and gets requests"
         if member.available != person.available:
             yield "F18", f"{name} is {person.presence}, routing thinks otherwise"
         if member.pool.subportals != frozenset(state.teams[person.team].subportals):
             yield "F5", f"{name} serves other sub-portals than {person.team}"
     for team in state.teams.values():
-        if team.signed_in != sum(state.representatives[name].chosen != "offline" for name in team.members):
+        if team.signed_in != sum(state.representatives[name].seated for name in team.members):
             yield "F18", f"{team.team} counts {team.signed_in} signed in"
+
+
+def _seats(state: State, lowered: Collection[str]) -> Broken:
+    """H12: no more are signed in than the team has logins, sub-teams included."""
+    for team in state.teams.values():
+        there = [
+            name for name, person in state.representatives.items() if person.seated and _within(state, person, team)
+        ]
+        if team.logins is not None and len(there) > team.logins and f"team:{team.team}" not in lowered:
+            yield "H12", f"{team.team} has {team.logins} logins, and {len(there)} are signed in"
+
+
+def _within(state: State, person: Representative, team: Team) -> bool:
+    at: str | None = person.team
+    while at not in (None, team.team):
+        at = state.teams[at or ""].parent
+    return at is not None
 
 
 def _capacity(state: State, lowered: Collection[str]) -> Broken:
@@ -223,6 +244,7 @@ _OF_DEADLINE = {
     "wrap_up": "F4",
     "visitors": "F23",
     "hours": "A14",
+    "vacate": "H12",
 }
 
 
@@ -232,6 +254,9 @@ def _deadlines(state: State) -> Broken:
     for offer in state.offers.values():
         due["offer", offer.offer] = offer.deadline
     for person in state.representatives.values():
+        idle = person.taken_over and not person.sessions and not person.wrap_ups
+        if idle != (state.deadlines.get("vacate", person.representative) is not None):
+            yield "H12", f"{person.representative} was taken over, has nothing open and stays, or leaves too early"
         due["lease", person.representative] = person.lease_until
         due["hold", person.representative] = person.hold_until
     for visitor in state.visitors.values():
@@ -264,6 +289,6 @@ def _deadlines(state: State) -> Broken:
         if (found.pop(("hours", portal.portal), None) is not None) != by_the_clock:
             yield "A14", f"{portal.portal} is looked at by the clock without hours, or has hours and isn't"
     for kind, name in found:  # of a round, the deadline may outlive its pause: then it does nothing
-        looked = kind == "unstaffed" and name in state.subportals
+        looked = (kind == "unstaffed" and name in state.subportals) or kind == "vacate"  # at the time of the last event
         if not looked and (kind != "round" or name not in state.requests):
             yield _OF_DEADLINE[kind], f"a {kind} deadline of {name}, which isn't there"

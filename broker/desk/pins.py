@@ -80,6 +80,8 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     if pin is None:
         return INVALID
     person = state.representatives[pin.representative]
+    if person.taken_over:
+        return wrong_state("representative_taken_over", "pin.redeem later")
     if person.presence in ("offline", "reconnecting"):
         return wrong_state(f"representative_{person.presence}", "pin.redeem later")
     member = state.router.members[person.representative]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from broker import limits
 from broker.desk import events as e
-from broker.desk import offers, overflow, portal_state, sessions, wrap_up
+from broker.desk import offers, overflow, portal_state, seats, sessions, wrap_up
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Representative, State, Visitor
@@ -18,7 +18,8 @@ from broker.protocol import ops
 
 
 def set_presence(state: State, command: ops.PresenceSet, context: Context) -> Decision | Refusal:
-    """A representative says whether offers are welcome; offline signs out."""
+    """A representative says whether offers are welcome; offline signs out. Who was taken over is away already, and asks
+    for a login anew with available."""
     assert context.identity is not None
     person = state.representatives.get(context.identity.person)
     if person is None:
@@ -33,8 +34,12 @@ def set_presence(state: State, command: ops.PresenceSet, context: Context) -> De
     value = {"presence": wanted}
     if wanted == person.chosen and (person.connected or wanted == "offline"):
         return Decision(value=value)
+    sought = [] if wanted == "offline" or person.seated else seats.seek(state, person, command.takeover)
+    if isinstance(sought, Refusal):
+        return sought
     happened: list[e.Event] = [
-        e.PresenceChanged(person.representative, person.team, wanted, "representative", command.reason)
+        *sought,
+        e.PresenceChanged(person.representative, person.team, wanted, "representative", command.reason),
     ]
     if wanted != "available":
         happened += offers.withdraw_all(state, person)
@@ -143,7 +148,7 @@ def presence_changed(state: State, event: e.PresenceChanged, t: int) -> None:
     person = state.representatives[event.representative]
     rested = person.chosen != "available"
     team = state.teams[person.team]
-    team.signed_in += (event.presence != "offline") - (person.chosen != "offline")
+    seats.stand(state, person, seated=event.presence != "offline")
     person.chosen = event.presence
     person.connected = event.presence != "offline"
     person.missed = 0

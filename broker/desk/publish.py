@@ -131,6 +131,10 @@ def _of_sessions(wire_type: str) -> Decide:
     return lambda event: [(f"session:{session}", wire_type) for session in event.sessions]
 
 
+def _taken_over(event: e.TakenOver) -> Audience:
+    return [(place, "presence.changed") for place in (f"me:{event.representative}", f"team:{event.team}", "account")]
+
+
 def _presence(event: e.PresenceChanged | e.RepresentativeLost | e.RepresentativeBack, sessions: Audience) -> Audience:
     told = [(f"me:{event.representative}", "presence.changed"), (f"team:{event.team}", "presence.changed")]
     if isinstance(event, e.PresenceChanged) and event.by == "broker" and event.reason is not None:
@@ -220,6 +224,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.Audited: lambda event: [("audit", "audit.recorded")],
     e.RefusalsCounted: lambda event: [("audit", "audit.refusals")],
     e.PresenceChanged: lambda event: _presence(event, []),
+    e.TakenOver: _taken_over,
     e.RepresentativeLost: lambda event: _presence(event, _of_sessions("session.held")(event)),
     e.RepresentativeBack: lambda event: _presence(event, _of_sessions("session.resumed")(event)),
     e.CustomerLost: _of_sessions("session.held"),
@@ -363,6 +368,9 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.Audited, "audit.recorded"): _body("person", "role", "network", "op", "object", changes=_changes),
     (e.RefusalsCounted, "audit.refusals"): _body("more", rows=_refused),
     (e.PresenceChanged, "presence.changed"): _body("representative", "presence", "by", "reason"),
+    (e.TakenOver, "presence.changed"): _body(
+        "representative", "presence", by="representative", reason="taken_over", taken_by=_Attr("by")
+    ),
     (e.RepresentativeLost, "presence.changed"): _body("representative", presence="reconnecting", by="broker"),
     (e.RepresentativeLost, "session.held"): _body("until", session=_id_in_stream, who="representative"),
     (e.RepresentativeBack, "presence.changed"): _body("representative", "presence", by="broker"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.desk import events as e
-from broker.desk import offers, waits, wrap_up
+from broker.desk import offers, seats, waits, wrap_up
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Session, State
@@ -169,6 +169,7 @@ def session_transferred(state: State, event: e.SessionTransferred, t: int) -> No
     person.missed = 0
     places = offers.places_of(state, request)
     state.router.add_load(event.former, -places, t)
+    seats.done(state, state.representatives[event.former], t)
     state.router.add_load(event.representative, places, t, offers=-places)
 
 
@@ -185,6 +186,7 @@ def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
     else:
         wrap_up.begin(state, session, event.wrap_up, places)
     state.remember_session(event.session, session.visitor, session.representative)
+    seats.done(state, state.representatives[event.representative], t)
 
 
 def load_changed(state: State, event: e.LoadChanged, t: int) -> None:

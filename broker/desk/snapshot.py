@@ -175,6 +175,7 @@ def _representatives(state: State) -> Iterator[Row]:
             person.lease_until,
             person.hold_until,
             person.missed,
+            person.taken_over,
             person.email,
             person.management,
             tuple(person.sessions),
@@ -184,6 +185,7 @@ def _representatives(state: State) -> Iterator[Row]:
             members[name].idle_since,
             members[name].turn,
             members[name].tag,
+            state.deadlines.get("vacate", name),
         )
 
 
@@ -219,7 +221,7 @@ def _row_of(cls: type[attrs.AttrsInstance], *but: str) -> Callable[[object], Row
 
 _PORTAL: Final = _row_of(Portal, "hours")
 _MEASURED: Final = attrgetter("handled", "handle_ms", "waited_ms", "gave_up")
-_TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent")
+_TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent", "logins")
 _SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
@@ -276,8 +278,8 @@ def _load_configuration(state: State, data: Dump) -> None:
         state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)
         line = state.router.lines[subportal.subportal]
         line.handled, line.handle_ms, line.waited_ms, line.gave_up = handled, handle_ms, waited_ms, gave_up
-    for name, title, subportals, away_after, parent in _rows(data["teams"]):
-        state.teams[name] = Team(name, title, subportals, away_after=away_after, parent=parent)
+    for name, title, subportals, away_after, parent, logins in _rows(data["teams"]):
+        state.teams[name] = Team(name, title, subportals, away_after=away_after, parent=parent, logins=logins)
         for subportal in subportals:
             state.serving.setdefault(subportal, set()).add(name)
     for team in state.teams.values():  # a parent may be younger than its sub-team
@@ -303,7 +305,7 @@ def _load_access(state: State, data: Dump) -> None:
 
 
 def _load_people(state: State, data: Dump) -> None:
-    for *facts, email, management, sessions, offers, pins, wrap_ups, idle_since, turn, tag in _rows(
+    for *facts, email, management, sessions, offers, pins, wrap_ups, idle_since, turn, tag, vacate in _rows(
         data["representatives"]
     ):
         person = Representative(*facts)
@@ -317,7 +319,7 @@ def _load_people(state: State, data: Dump) -> None:
         state.representatives[name] = person
         team = state.teams[person.team]
         team.members.add(name)
-        team.signed_in += person.chosen != "offline"
+        team.signed_in += person.seated
         skills = dict(person.skills)
         state.router.put_member(name, person.capacity, team.subportals, weight=person.weight, skills=skills)
         member = state.router.members[name]
@@ -326,6 +328,7 @@ def _load_people(state: State, data: Dump) -> None:
         state.router.set_available(name, idle_since, available=person.available, rested=False)
         state.deadlines.set("lease", name, person.lease_until)
         state.deadlines.set("hold", name, person.hold_until)
+        state.deadlines.set("vacate", name, vacate)
     for name, requests, lost_until, ended, served_by in _rows(data["visitors"]):
         state.visitors[name] = Visitor(name, dict(requests), lost_until, ended, served_by)
         state.deadlines.set("abandon", name, lost_until)

@@ -124,8 +124,10 @@ class Team:
     away_after: int | None = None
     """Offers missed in a row that set a member away."""
     signed_in: int = 0
-    """Members whose chosen presence isn't offline."""
+    """Members who count as signed in: whose chosen presence isn't offline, and whom nobody has taken over."""
     parent: str | None = None
+    logins: int | None = None
+    """How many may be signed in at once, sub-teams included."""
     children: set[str] = attrs.field(factory=set)
     """The teams directly beneath it."""
 
@@ -149,6 +151,8 @@ class Representative:
     """Lost: its sessions are held until then."""
     missed: int = 0
     """Offers that expired in a row."""
+    taken_over: bool = False
+    """Somebody else has its login: it ends its sessions and gets nothing new."""
     sessions: dict[str, None] = attrs.field(factory=dict)
     offers: dict[str, None] = attrs.field(factory=dict)
     pins: dict[str, None] = attrs.field(factory=dict)
@@ -164,6 +168,11 @@ class Representative:
         if self.chosen == "offline":
             return "offline"
         return self.chosen if self.connected else "reconnecting"
+
+    @property
+    def seated(self) -> bool:
+        """Whether it counts as signed in."""
+        return self.chosen != "offline" and not self.taken_over
 
     @property
     def available(self) -> bool:

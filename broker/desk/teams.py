@@ -63,7 +63,7 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
     if now is None and len(state.teams) >= limits.MAX_TEAMS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_TEAMS} teams")
     title = command.title.ref if command.title is not None else None
-    put = e.TeamPut(command.team, title, names, context.who, command.away_after, command.parent)
+    put = e.TeamPut(command.team, title, names, context.who, command.away_after, command.parent, command.logins)
     if now is not None and title is None and _team_fields(now) == _team_fields(put):
         return Decision(value={"team": command.team, "changed": False})
     happened: list[e.Event] = [put]
@@ -74,7 +74,7 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
 
 
 def _team_fields(team: Team | e.TeamPut) -> tuple[object, ...]:
-    return (team.subportals, team.away_after, team.parent)
+    return (team.subportals, team.away_after, team.parent, team.logins)
 
 
 def delete_team(state: State, command: ops.TeamDelete, context: Context) -> Decision | Refusal:
@@ -155,7 +155,7 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
     elif event.title is not None:
         state.release(team.title)
         team.title = event.title
-    team.away_after = event.away_after
+    team.away_after, team.logins = event.away_after, event.logins
     _stand_beneath(state, team, event.parent)
     former = team.subportals
     for name in former:
@@ -206,7 +206,7 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
             state.release(person.name)
         former = state.teams[person.team]
         former.members.discard(person.representative)
-        former.signed_in -= person.chosen != "offline"
+        former.signed_in -= person.seated
         person.name, person.team, person.capacity = event.name, event.team, event.capacity
         left = former.subportals if former.team != event.team else ()
     person.weight, person.skills, person.management = event.weight, event.skills, event.management
@@ -215,6 +215,6 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
         person.email = event.email
     team = state.teams[event.team]
     team.members.add(person.representative)
-    team.signed_in += person.chosen != "offline"
+    team.signed_in += person.seated
     _put_member(state, person, team.subportals)
     overflow.watch_staff(state, left, t)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from broker.desk import events as e
+from broker.desk import seats
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, Representative, Session, State, WrapUp
 from broker.protocol import ops
@@ -58,5 +59,6 @@ def wrap_up_ended(state: State, event: e.WrapUpEnded, t: int) -> None:
     del state.wrapping[event.session]
     state.deadlines.set("wrap_up", event.session, None)
     state.router.add_load(event.representative, -work.places, t)
+    seats.done(state, state.representatives[event.representative], t)
     if work.subportal in state.subportals:  # else it was taken from its portal meanwhile
         estimate.handled(state.router.lines[work.subportal], t - work.since)

@@ -128,12 +128,14 @@ class PinRedeem:
 @attrs.define
 class PresenceSet:
     """Say whether offers are welcome. offline signs out of the line; with sessions open it is refused unless they
-    are handed back."""
+    are handed back. Where no login of the team is left: 2422, detail.signed_in says who has them; takeover takes that
+    one's, who keeps its sessions and gets no new requests."""
 
     OP: ClassVar[str] = "presence.set"
     presence: str
     reason: str | None = None
     sessions: str | None = None
+    takeover: str | None = None
 
 
 @attrs.define
@@ -319,6 +321,7 @@ class TeamPut:
     title: Personal | None = None
     away_after: int | None = None
     parent: str | None = None
+    logins: int | None = None
 
 
 @attrs.define

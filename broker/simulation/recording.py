@@ -31,7 +31,7 @@ from broker.simulation.world import Answers, Arrival, Turn, World
 from broker.units import SECONDS
 
 PAGE: Final = 512  # records read at a time, as the journal's own commands do
-_PRESENCE: Final = (e.PresenceChanged, e.RepresentativeLost, e.RepresentativeBack)
+_PRESENCE: Final = (e.PresenceChanged, e.TakenOver, e.RepresentativeLost, e.RepresentativeBack)
 
 
 @attrs.define(eq=False)

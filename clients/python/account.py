@@ -190,6 +190,8 @@ class TeamSetup:
     """None: never."""
     parent: str | None
     """None: at the top."""
+    logins: int | None
+    """None: no limit."""
 
 
 @attrs.frozen(kw_only=True)

@@ -143,10 +143,12 @@ class Representative(Role):
         *,
         reason: str | None = None,
         sessions: Literal["keep", "hand_back"] | None = None,
+        takeover: str | None = None,
     ) -> str:
         """Say whether offers are welcome; what it is now. ``WrongState`` for going offline with sessions open, unless
-        they are handed back."""
-        now: str = (await self.request(ops.PresenceSet(presence, reason, sessions)))["presence"]
+        they are handed back. ``Quota`` where no login of the team is left (``detail["signed_in"]``: who has them),
+        unless that of ``takeover`` is taken."""
+        now: str = (await self.request(ops.PresenceSet(presence, reason, sessions, takeover)))["presence"]
         return now
 
     async def accept(self, offer: str) -> answers.Accepted:
@@ -337,10 +339,11 @@ class Manager(_Overseer):
         title: str | None = None,
         away_after: int | None = None,
         parent: str | None = None,
+        logins: int | None = None,
     ) -> bool:
         """The same for a team and what it serves. Who misses ``away_after`` offers in a row is set away. ``parent``:
-        the team that it is a sub-team of."""
-        command = ops.TeamPut(team, list(subportals), personal(title), away_after, parent)
+        the team that it is a sub-team of. ``logins``: how many of it and its sub-teams may be signed in at once."""
+        command = ops.TeamPut(team, list(subportals), personal(title), away_after, parent, logins)
         changed: bool = (await self.request(command))["changed"]
         return changed
 

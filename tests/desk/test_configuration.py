@@ -201,7 +201,9 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 **NO_SETTINGS,
             }
         ],
-        "teams": [{"team": "blue", "title": None, "subportals": ["help"], "away_after": None, "parent": None}],
+        "teams": [
+            {"team": "blue", "title": None, "subportals": ["help"], "away_after": None, "parent": None, "logins": None}
+        ],
         "representatives": [
             {
                 "representative": "ann",

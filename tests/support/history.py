@@ -137,6 +137,8 @@ class History:
             case e.PresenceChanged():
                 self.welcome[event.representative] = event.presence == "available"
                 self.connected[event.representative] = event.presence != "offline"
+            case e.TakenOver():
+                self.welcome[event.representative] = False
             case e.RepresentativeLost():
                 self.connected[event.representative] = False
             case e.RepresentativeBack():

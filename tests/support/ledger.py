@@ -282,6 +282,10 @@ class Ledger:
                 self.settings[event.subportal] = event
             case e.TeamPut():
                 self.serves[event.team] = tuple(event.subportals)
+            case e.TeamDeleted():
+                del self.serves[event.team]
+                for name in event.representatives:
+                    self.people[name].team = event.into or ""
             case e.RepresentativePut():
                 person = self.people.setdefault(event.representative, Person(event.team, event.capacity, {}))
                 person.team, person.capacity, person.skills = event.team, event.capacity, dict(event.skills)
@@ -290,6 +294,8 @@ class Ledger:
             case e.PresenceChanged():
                 person = self.people[event.representative]
                 person.presence, person.connected, person.lost = event.presence, event.presence != "offline", False
+            case e.TakenOver():
+                self.people[event.representative].presence = "away"
             case e.RepresentativeLost():
                 self.people[event.representative].connected, self.people[event.representative].lost = False, True
             case e.RepresentativeBack():

@@ -8,11 +8,19 @@ import attrs
 
 from broker.codes import Code
 from broker.content import DOCUMENT
-from broker.desk import invariants
+from broker.desk import invariants, seats
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.deadlines import Due
 from broker.desk.desk import Desk
-from broker.desk.events import Event, RequestClassified, RequestMoved, RequestRequeued
+from broker.desk.events import (
+    Event,
+    RepresentativePut,
+    RequestClassified,
+    RequestMoved,
+    RequestRequeued,
+    TeamDeleted,
+    TeamPut,
+)
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
 from broker.desk.portal_state import state_of
@@ -32,6 +40,10 @@ class Scene:
     history: History = attrs.field(factory=History)
     lowered: set[str] = attrs.field(factory=set)
     commands: int = 0
+    seated: dict[str, int] = attrs.field(factory=dict)
+    """Team with a limit to how many are signed in there."""
+    over: set[str] = attrs.field(factory=set)
+    """Teams with more than that."""
     places: dict[str, int] = attrs.field(factory=dict)
     """Request to its place in its line."""
 
@@ -83,6 +95,7 @@ class Scene:
         """Keep these records and check what they did."""
         self.records += records
         self.history.see(records)
+        self._watch_seats(records)
         invariants.check(self.desk.state, lowered=self.lowered)
         self._watch_places(records)
         self.watch_portals()
@@ -95,6 +108,18 @@ class Scene:
             if (state.deadlines.get("hours", portal.portal) or self.now + 1) > self.now:
                 true = state_of(state, portal, subportal.subportal, self.now)
                 expect("A12", subportal.told == true, f"{subportal.subportal} is {true}, told was {subportal.told}")
+
+    def _watch_seats(self, records: Sequence[Recorded]) -> None:
+        """H12: beyond a team's logins nobody signs in; only managers can bring that about, and it only shrinks."""
+        put = any(isinstance(record.event, TeamPut | TeamDeleted | RepresentativePut) for record in records)
+        state = self.desk.state
+        seated = {name: seats.count(state, name) for name, team in state.teams.items() if team.logins is not None}
+        over = {name for name, count in seated.items() if count > (state.teams[name].logins or 0)}
+        for name in () if put else over:
+            expect("H12", seated[name] <= self.seated.get(name, 0), f"{seated[name]} are signed in to {name}")
+        self.lowered = {name for name in self.lowered if not name.startswith("team:")}
+        self.lowered |= {f"team:{name}" for name in over if put or name in self.over}
+        self.over, self.seated = over, seated
 
     def _watch_places(self, records: Sequence[Recorded]) -> None:
         """F22: a place in a line only rises when somebody was put before it: sent back, moved or of another class."""
@@ -117,9 +142,9 @@ class Scene:
         command = ops.PortalPut(name, kind, mode, subportals or (name,), pick_fallback=fallback)
         self.ok(command, builders.manager())
 
-    def team(self, name: str, *subportals: str) -> None:
+    def team(self, name: str, *subportals: str, logins: int | None = None, parent: str | None = None) -> None:
         """A team and what it serves."""
-        self.ok(ops.TeamPut(name, subportals), builders.manager())
+        self.ok(ops.TeamPut(name, subportals, parent=parent, logins=logins), builders.manager())
 
     def staff(self, team: str, *names: str, capacity: int = 1, presence: str = "available") -> None:
         """Representatives of a team, signed in."""

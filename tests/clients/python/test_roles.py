@@ -143,6 +143,12 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         lambda ann: ann.set_presence("offline", sessions="hand_back"),
         {"presence": "offline", "sessions": "hand_back"},
     ),
+    (
+        R,
+        "presence.set",
+        lambda ann: ann.set_presence("available", takeover="bo"),
+        {"presence": "available", "takeover": "bo"},
+    ),
     (R, "offer.accept", lambda ann: ann.accept("o_1"), {"offer": "o_1"}),
     (R, "offer.decline", lambda ann: ann.decline("o_1", "busy"), {"offer": "o_1", "reason": "busy"}),
     (R, "case.list", lambda ann: ann.waiting("s"), {"subportal": "s"}),
@@ -234,8 +240,8 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (
         M,
         "team.put",
-        lambda mia: mia.put_team("t", ("s",), away_after=3, parent="p"),
-        {"team": "t", "subportals": ["s"], "away_after": 3, "parent": "p"},
+        lambda mia: mia.put_team("t", ("s",), away_after=3, parent="p", logins=2),
+        {"team": "t", "subportals": ["s"], "away_after": 3, "parent": "p", "logins": 2},
     ),
     (
         M,
