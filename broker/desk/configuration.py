@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from broker.desk import account, portals, rights, settings
+from broker.desk import account, portals, rights, settings, teams
 from broker.desk.managers import shown_manager, shown_service
 from broker.desk.outcome import Decision, Refusal
 from broker.desk.rights import Actor
-from broker.desk.state import Context, Representative, State, Team
+from broker.desk.state import Context, State
 from broker.protocol import ops
 
 
@@ -26,7 +26,7 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
 def export(state: State, command: ops.AccountExport, context: Context) -> Decision | Refusal:
     """All of it, with the e-mail addresses."""
     value = _whole(state)
-    value["representatives"] = [{**person(one), "email": one.email} for one in state.representatives.values()]
+    value["representatives"] = [{**teams.shown(one), "email": one.email} for one in state.representatives.values()]
     return Decision(value=value)
 
 
@@ -35,8 +35,8 @@ def _whole(state: State) -> dict[str, object]:
         "account": account.shown(state.account_settings),
         "portals": [portals.shown(one) for one in state.portals.values()],
         "subportals": [settings.shown(one) for one in state.subportals.values()],
-        "teams": [team(one) for one in state.teams.values()],
-        "representatives": [person(one) for one in state.representatives.values()],
+        "teams": [teams.shown(one) for one in teams.from_the_top(state)],
+        "representatives": [teams.shown(one) for one in state.representatives.values()],
         "managers": [shown_manager(one) for one in state.managers.values()],
         "services": [shown_service(one) for one in state.services.values()],
     }
@@ -53,8 +53,8 @@ def _of_teams(state: State, who: Actor) -> dict[str, object]:
             if one.portal in served
         ],
         "subportals": [settings.shown(one) for one in state.subportals.values() if one.subportal in who.subportals],
-        "teams": [_within(team(one), who) for one in state.teams.values() if one.team in who.teams],
-        "representatives": [person(one) for one in state.representatives.values() if one.team in who.teams],
+        "teams": [_within(teams.shown(one), who) for one in teams.from_the_top(state) if one.team in who.teams],
+        "representatives": [teams.shown(one) for one in state.representatives.values() if one.team in who.teams],
         "managers": [shown_manager(manager)],
         "services": [],
     }
@@ -72,30 +72,5 @@ def _of_one(state: State, who: Actor) -> dict[str, object]:
         **nothing,
         "account": account.shown(state.account_settings),
         "teams": [],
-        "representatives": [{**person(own), "email": own.email}],
-    }
-
-
-def team(one: Team) -> dict[str, object]:
-    """A team, with references for texts."""
-    return {
-        "team": one.team,
-        "title": one.title,
-        "subportals": list(one.subportals),
-        "away_after": one.away_after,
-        "parent": one.parent,
-        "logins": one.logins,
-    }
-
-
-def person(one: Representative) -> dict[str, object]:
-    """A representative, with references for texts; the e-mail address isn't everybody's to read."""
-    return {
-        "representative": one.representative,
-        "name": one.name,
-        "team": one.team,
-        "capacity": one.capacity,
-        "weight": one.weight,
-        "skills": [{"skill": skill, "level": level} for skill, level in one.skills],
-        "management": one.management,
+        "representatives": [{**teams.shown(own), "email": own.email}],
     }

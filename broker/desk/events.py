@@ -105,6 +105,7 @@ class PortalPut:
     wake: int | None = None
     """When the clock changes its state next (ms)."""
     changes: tuple[Change, ...] = ()
+    functions: tuple[tuple[str, bool], ...] = ()
 
 
 @attrs.define
@@ -175,6 +176,8 @@ class TeamPut:
     away_after: int | None = None
     parent: str | None = None
     logins: int | None = None
+    functions: tuple[tuple[str, bool], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @attrs.define
@@ -208,6 +211,8 @@ class RepresentativePut:
     email: Ref | None = None
     """None: as it was."""
     management: bool = False
+    functions: tuple[tuple[str, bool], ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @attrs.define
@@ -702,6 +707,8 @@ class RequestAssigned:
     load: int
     capacity: int
     fields: Ref | None = None
+    functions: tuple[str, ...] = ()
+    """Those that are on as it opens."""
 
 
 @attrs.define
@@ -720,6 +727,8 @@ class SessionTransferred:
     representative_name: Ref
     load: int
     capacity: int
+    functions: tuple[str, ...] = ()
+    """Those that are on for the new one."""
 
 
 @attrs.define
@@ -834,6 +843,8 @@ class ShareEnded:
     session: str
     state: str
     by: str
+    reason: str | None = None
+    """function_off, or nothing more to say than by whom."""
 
 
 Event = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from broker.desk import functions
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
 from broker.desk.state import Representative, Request, State, Team
 from broker.routing.model import Key, make_key
@@ -24,7 +25,7 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, H1, H2 and H12 for teams."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -82,6 +83,13 @@ def _owned(state: State) -> Broken:
         share = state.shares.get(session.share or "")
         if session.share is not None and (share is None or share.session != session.session):
             yield "F2", f"{session.session} knows a share {session.share} that isn't there"
+        elif share is not None:
+            person, portal = (
+                state.representatives[session.representative],
+                state.portals[state.requests[session.request].portal],
+            )
+            if "screen_share" not in functions.on(state, portal, person):
+                yield "A11", f"{share.share} goes on, and screen_share is off"
     if held or sum(len(person.sessions) for person in state.representatives.values()) != len(state.sessions):
         yield "F2", f"sessions are held that are over, or twice: {sorted(held)}"
     unowned = [request.request for request in state.requests.values() if request.representative and not _busy(request)]

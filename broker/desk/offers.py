@@ -11,7 +11,7 @@ from collections.abc import Collection
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import waits
+from broker.desk import functions, waits
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.skills import fits
 from broker.desk.state import Context, Offer, Representative, Request, Session, State
@@ -96,6 +96,7 @@ def assigned(state: State, request: Request, person: Representative, kind: str, 
         load=state.router.members[person.representative].load + places_of(state, request),
         capacity=person.capacity,
         fields=request.fields,
+        functions=functions.on(state, state.portals[request.portal], person),
     )
 
 
@@ -262,6 +263,7 @@ def _transferred(state: State, session: Session, offer: Offer, person: Represent
             representative_name=person.name,
             load=members[person.representative].load + places,
             capacity=person.capacity,
+            functions=functions.on(state, state.portals[state.requests[session.request].portal], person),
         )
     )
     load = members[former.representative].load - places

@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker import ids, limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import requests
+from broker.desk import functions, requests
 from broker.desk.commands import PinGuessing
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.portal_state import pin_portal
@@ -105,6 +105,7 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
         representative_name=person.name,
         load=member.load + portal.places,
         capacity=person.capacity,
+        functions=functions.on(state, portal, person),
     )
     value = {
         "request": created.request,

@@ -9,7 +9,7 @@ from typing import Final, cast
 from broker import limits
 from broker.codes import Code
 from broker.content import Ref
-from broker.desk import account, forms, overflow, portal_state, settings, teams, texts
+from broker.desk import account, forms, functions, overflow, portal_state, settings, teams, texts
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, parse, restore
@@ -41,7 +41,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     opened = None if command.hours is None else parse(command.hours)
     if isinstance(opened, tuple):
         return bad_args(*opened)
-    if (refusal := _wrong_classes(command.classes or ())) is not None:
+    if (refusal := _wrong_classes(command.classes or ()) or functions.wrong(command.functions)) is not None:
         return refusal
     for index, origin in enumerate(command.origins or ()):
         if _ORIGIN.fullmatch(origin) is None:
@@ -73,6 +73,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         *said,
         limits.CLOSING if command.closing_ms is None else command.closing_ms,
         tuple(dict.fromkeys(command.origins or ())),
+        functions=functions.switched(command.functions),
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     before = {} if now is None else words(now)
@@ -80,7 +81,9 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     if now is not None and event.title is None:
         after["title"] = now.title
     event.changes = changes(before, after)
-    return Decision([event] if event.changes else [], {"portal": command.portal, "changed": bool(event.changes)})
+    ended = functions.act(functions.Plan(state, portals={event.portal: event.functions}))
+    happened = [event, *ended] if event.changes else []
+    return Decision(happened, {"portal": command.portal, "changed": bool(event.changes)})
 
 
 def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> Decision | Refusal:
@@ -168,6 +171,7 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "language": portal.language,
         "closing_ms": portal.closing_ms,
         "origins": list(portal.origins),
+        "functions": dict(portal.functions),
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -222,6 +226,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     portal.texts, portal.languages, portal.language = event.texts, event.languages, event.language
     portal.closing_ms, portal.origins = event.closing_ms, event.origins
     state.deadlines.set("hours", event.portal, event.wake)
+    portal.functions = event.functions
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
         subportal = state.subportals[name] = kept.get(name) or Subportal(

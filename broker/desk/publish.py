@@ -273,7 +273,17 @@ class Body:
     """(wire field, attribute that holds a content ref)."""
 
 
-_Changed = e.AccountPut | e.PortalPut | e.PortalDeleted | e.SubportalPut | e.ManagerPut | e.ServicePut | e.Audited
+_Changed = (
+    e.AccountPut
+    | e.PortalPut
+    | e.PortalDeleted
+    | e.SubportalPut
+    | e.TeamPut
+    | e.RepresentativePut
+    | e.ManagerPut
+    | e.ServicePut
+    | e.Audited
+)
 """They say what is different now."""
 
 
@@ -316,8 +326,13 @@ def _assigned_reason(event: e.RequestAssigned, stream: str) -> str:
     return "rescinded" if event.kind == "broadcast" else "accepted"
 
 
-def _share_body(state: str | _Attr, by: str | _Attr) -> Body:
-    return _body("share", "session", state=state, by=by)
+def _share_body(state: str | _Attr, by: str | _Attr, *more: str) -> Body:
+    return _body("share", "session", *more, state=state, by=by)
+
+
+def _granted(event: e.RequestAssigned | e.SessionTransferred, stream: str) -> list[str] | None:
+    """To whoever may use them."""
+    return list(event.functions) if stream == f"me:{event.representative}" else None
 
 
 def _changes(event: _Changed, stream: str) -> list[dict[str, object]]:
@@ -339,6 +354,7 @@ _OPENED = _body(
     "subportal",
     "representative",
     personal={"name": "customer_name", "text": "text", "fields": "fields"},
+    functions=_granted,
 )
 _CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields"}
 
@@ -352,9 +368,11 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.SubportalPut, "subportal.changed"): _body(
         "subportal", "weight", "policy", "max_waiting", "by", changes=_changes
     ),
-    (e.TeamPut, "team.changed"): _body("team", "subportals", "parent", "by"),
+    (e.TeamPut, "team.changed"): _body("team", "subportals", "parent", "by", changes=_changes),
     (e.TeamDeleted, "team.deleted"): _body("team", "into", "by", representatives=_who_moved),
-    (e.RepresentativePut, "representative.changed"): _body("representative", "team", "capacity", "by"),
+    (e.RepresentativePut, "representative.changed"): _body(
+        "representative", "team", "capacity", "by", changes=_changes
+    ),
     (e.RepresentativeDeleted, "representative.deleted"): _body("representative", "team", "former", "by"),
     (e.ManagerPut, "manager.changed"): _body("manager", "kind", "teams", "rights", "by", changes=_changes),
     (e.ManagerDeleted, "manager.deleted"): _body("manager", "by"),
@@ -405,7 +423,7 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.RequestAssigned, "load.changed"): _LOAD,
     (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason="accepted"),
     (e.SessionTransferred, "session.transferred"): _body(
-        "session", "request", "representative", "former", personal={"name": "representative_name"}
+        "session", "request", "representative", "former", personal={"name": "representative_name"}, functions=_granted
     ),
     (e.SessionTransferred, "load.changed"): _LOAD,
     (e.SessionEnded, "session.ended"): _body("session", "request", "reason", "wrap_up"),
@@ -418,5 +436,5 @@ _BODIES: dict[tuple[type, str], Body] = {
     (e.ShareRequested, "share.changed"): _share_body("requested", "representative"),
     (e.ShareAccepted, "share.changed"): _share_body("accepted", "customer"),
     (e.ShareConfirmed, "share.changed"): _share_body("active", "customer"),
-    (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by")),
+    (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason"),
 }

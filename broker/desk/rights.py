@@ -18,10 +18,10 @@ from typing import Final
 import attrs
 
 from broker.codes import Code
-from broker.desk import names
+from broker.desk import functions, names
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
-from broker.desk.state import Manager, State
+from broker.desk.state import Functions, Manager, State
 from broker.desk.teams import below
 from broker.protocol import ops
 from broker.protocol.check import ROLES
@@ -172,6 +172,13 @@ RIGHTS: Final[dict[str, Row]] = {
     "account.get": _row(account_manager=_ACCOUNT, team_manager=_TEAMS, api_manager=_ACCOUNT, self_managing=_SELF),
     "account.export": _row(api_manager=_ACCOUNT),
     "account.put": _ACCOUNT_ONLY,
+    "function.effective": _row(
+        representative=_SELF,
+        account_manager=_ACCOUNT,
+        team_manager=_TEAMS,
+        api_manager=_ACCOUNT,
+        service=_service("events"),
+    ),
     "portal.put": _PORTAL,
     "portal.delete": _PORTAL,
     "subportal.put": _PORTAL,
@@ -333,7 +340,13 @@ def _team_put(state: State, command: ops.TeamPut) -> Target:
     elif command.parent is None:
         touched = {command.team}
     before = set() if now is None else set(now.subportals)
-    return Target(frozenset(touched), frozenset(set(command.subportals) - before))
+    needed = _switching(command.functions, () if now is None else now.functions)
+    return Target(frozenset(touched), frozenset(set(command.subportals) - before), rights=needed)
+
+
+def _switching(given: ops.Map | None, now: Functions) -> frozenset[str]:
+    """To change what is on is a right of its own."""
+    return frozenset() if functions.switched(given) == now else frozenset({"functions"})
 
 
 def _team_delete(state: State, command: ops.TeamDelete) -> Target:
@@ -346,7 +359,8 @@ def _team_delete(state: State, command: ops.TeamDelete) -> Target:
 def _representative_put(state: State, command: ops.RepresentativePut) -> Target:
     now = state.representatives.get(command.representative)
     teams = {command.team} if now is None else {command.team, now.team}
-    return Target(frozenset(teams))
+    needed = _switching(command.functions, () if now is None else now.functions)
+    return Target(frozenset(teams), rights=needed)
 
 
 def _representative(state: State, name: str) -> Target:
@@ -393,6 +407,7 @@ TOUCHES: Final[dict[type, Touches]] = {
     ops.KeyCreate: lambda state, command: Target(person=command.person),
     ops.KeyRevoke: lambda state, command: Target(person=_owner(state, command.prefix)),
     ops.KeyList: lambda state, command: Target(person=command.person or ""),
+    ops.FunctionEffective: lambda state, command: _representative(state, command.representative),
     ops.RepresentativePut: _representative_put,
     ops.RepresentativeDelete: lambda state, command: _representative(state, command.representative),
     ops.ManagerPut: _manager_put,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from broker import limits
 from broker.desk import events as e
-from broker.desk import sessions
+from broker.desk import functions, sessions
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Share, State
@@ -24,6 +24,10 @@ def request(state: State, command: ops.ShareRequest, context: Context) -> Decisi
         return no_such("session")
     if session.share is not None:
         return wrong_state(state.shares[session.share].state, "share.stop")
+    portal = state.portals[state.requests[session.request].portal]
+    person = state.representatives[session.representative]
+    if (refusal := functions.refuse(state, portal, person, "screen_share")) is not None:
+        return refusal
     number = state.requests[session.request].shares + 1
     share = f"h_{session.session[2:]}.{number}"
     event = e.ShareRequested(share, session.session, context.now + limits.CONSENT_TIMEOUT)

@@ -170,6 +170,7 @@ def _representatives(state: State) -> Iterator[Row]:
             person.capacity,
             person.weight,
             person.skills,
+            person.functions,
             person.chosen,
             person.connected,
             person.lease_until,
@@ -221,7 +222,7 @@ def _row_of(cls: type[attrs.AttrsInstance], *but: str) -> Callable[[object], Row
 
 _PORTAL: Final = _row_of(Portal, "hours")
 _MEASURED: Final = attrgetter("handled", "handle_ms", "waited_ms", "gave_up")
-_TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent", "logins")
+_TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent", "logins", "functions")
 _SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
@@ -278,8 +279,9 @@ def _load_configuration(state: State, data: Dump) -> None:
         state.router.tune(subportal.subportal, weight=subportal.weight, policy=subportal.policy, places=places)
         line = state.router.lines[subportal.subportal]
         line.handled, line.handle_ms, line.waited_ms, line.gave_up = handled, handle_ms, waited_ms, gave_up
-    for name, title, subportals, away_after, parent, logins in _rows(data["teams"]):
-        state.teams[name] = Team(name, title, subportals, away_after=away_after, parent=parent, logins=logins)
+    for name, title, subportals, *facts in _rows(data["teams"]):
+        team = state.teams[name] = Team(name, title, subportals)
+        team.away_after, team.parent, team.logins, team.functions = facts
         for subportal in subportals:
             state.serving.setdefault(subportal, set()).add(name)
     for team in state.teams.values():  # a parent may be younger than its sub-team

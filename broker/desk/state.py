@@ -30,6 +30,9 @@ MODES: Final = ("web", "phone", "queue")
 NORMAL: Final = "normal"
 """The class that every request has at first; its boost is 0."""
 
+Functions = tuple[tuple[str, bool], ...]
+"""(function, on): what is set here; what is missing is decided elsewhere."""
+
 Classes = tuple[tuple[str, int], ...]
 """(class, its boost in ms)."""
 
@@ -89,6 +92,7 @@ class Portal:
     """So long before its hours end it is closing."""
     origins: tuple[str, ...] = ()
     """Pages that its customers may come from; none: as the installation has it."""
+    functions: Functions = ()
     hours: Hours | None = None
 
 
@@ -128,6 +132,7 @@ class Team:
     parent: str | None = None
     logins: int | None = None
     """How many may be signed in at once, sub-teams included."""
+    functions: Functions = ()
     children: set[str] = attrs.field(factory=set)
     """The teams directly beneath it."""
 
@@ -142,6 +147,7 @@ class Representative:
     capacity: int
     weight: int = 1
     skills: tuple[tuple[str, int], ...] = ()
+    functions: Functions = ()
     chosen: str = "offline"
     """What it set itself: available, away or offline."""
     connected: bool = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import names, offers, overflow, settings
+from broker.desk import functions, names, offers, overflow, settings
+from broker.desk.changes import changes
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, Representative, State, Team
 from broker.protocol import ops
@@ -51,12 +52,19 @@ def _wrong_parent(state: State, team: str, parent: str | None) -> Refusal | None
     return None
 
 
+def from_the_top(state: State) -> list[Team]:
+    """All teams, parents before their sub-teams: the order in which they can be put."""
+    return sorted(state.teams.values(), key=lambda team: len(above(state, team.team)))
+
+
 def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision | Refusal:
-    """Create a team or change what it serves."""
+    """Create a team or change it."""
     names = tuple(dict.fromkeys(command.subportals))
     for index, name in enumerate(command.subportals):
         if name not in state.subportals:
             return bad_args(f"args.subportals[{index}]", "the name of a sub-portal")
+    if (refusal := functions.wrong(command.functions)) is not None:
+        return refusal
     if (refusal := _wrong_parent(state, command.team, command.parent)) is not None:
         return refusal
     now = state.teams.get(command.team)
@@ -64,17 +72,31 @@ def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision |
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_TEAMS} teams")
     title = command.title.ref if command.title is not None else None
     put = e.TeamPut(command.team, title, names, context.who, command.away_after, command.parent, command.logins)
-    if now is not None and title is None and _team_fields(now) == _team_fields(put):
+    put.functions = functions.switched(command.functions)
+    after = words(put) if title is not None or now is None else {**words(put), "title": now.title}
+    put.changes = changes({} if now is None else words(now), after)
+    if now is None:
+        return Decision([put], {"team": command.team, "changed": True})
+    if not put.changes:
         return Decision(value={"team": command.team, "changed": False})
     happened: list[e.Event] = [put]
-    if now is not None and (lost := set(now.subportals) - set(names)):
+    if lost := set(now.subportals) - set(names):
         for member in sorted(now.members):
             happened += offers.take_away(state, state.representatives[member], lost)
+    happened += functions.act(functions.Plan(state, teams={now.team: (put.functions, command.parent)}))
     return Decision(happened, {"team": command.team, "changed": True})
 
 
-def _team_fields(team: Team | e.TeamPut) -> tuple[object, ...]:
-    return (team.subportals, team.away_after, team.parent, team.logins)
+def words(one: Team | e.TeamPut) -> dict[str, object]:
+    """All that can be set, in the words of the operation."""
+    return {
+        "title": one.title,
+        "subportals": list(one.subportals),
+        "away_after": one.away_after,
+        "parent": one.parent,
+        "logins": one.logins,
+        "functions": dict(one.functions),
+    }
 
 
 def delete_team(state: State, command: ops.TeamDelete, context: Context) -> Decision | Refusal:
@@ -95,6 +117,9 @@ def delete_team(state: State, command: ops.TeamDelete, context: Context) -> Deci
         lost = set(team.subportals) - set(state.teams[into].subportals)
         for member in members:
             happened += offers.take_away(state, state.representatives[member], lost)
+    children = {name: (state.teams[name].functions, team.parent) for name in team.children}
+    people = {name: (state.representatives[name].functions, into or "") for name in members}
+    happened += functions.act(functions.Plan(state, teams=children, people=people))
     return Decision(happened, {"team": team.team} if into is None else {"team": team.team, "into": into})
 
 
@@ -110,25 +135,50 @@ def put_representative(state: State, command: ops.RepresentativePut, context: Co
     can = settings.skills_of(command.skills or ())
     if isinstance(can, Refusal):
         return can
+    if (refusal := functions.wrong(command.functions)) is not None:
+        return refusal
     former = now.team if now is not None and now.team != command.team else None
     put = e.RepresentativePut(
         command.representative, command.name.ref, command.team, former, command.capacity, context.who
     )
-    put.weight, put.skills = command.weight or 1, can
+    put.weight, put.skills, put.functions = command.weight or 1, can, functions.switched(command.functions)
     put.email, put.management = None if command.email is None else command.email.ref, bool(command.management)
+    after = words_of(put) if now is None or put.email is not None else {**words_of(put), "email": now.email}
+    put.changes = changes({} if now is None else words_of(now), after)
     happened: list[e.Event] = [put]
     if now is not None:
-        if put.email is None and _person_fields(now) == _person_fields(put):
+        if not put.changes:
             return Decision(value={"representative": command.representative, "changed": False})
         lost = set(state.teams[now.team].subportals) - set(state.teams[command.team].subportals)
         happened += offers.take_away(state, now, lost)
         happened += offers.release_unfit(state, now, put, lost)
         happened += offers.make_fit(state, now, command.capacity, happened)
+        people = {now.representative: (put.functions, command.team)}
+        happened += functions.act(functions.Plan(state, people=people))
     return Decision(happened, {"representative": command.representative, "changed": True})
 
 
-def _person_fields(person: Representative | e.RepresentativePut) -> tuple[object, ...]:
-    return (person.name, person.team, person.capacity, person.weight, person.skills, person.management)
+def words_of(one: Representative | e.RepresentativePut) -> dict[str, object]:
+    """The same of a representative."""
+    return {
+        "name": one.name,
+        "team": one.team,
+        "capacity": one.capacity,
+        "weight": one.weight,
+        "skills": [{"skill": skill, "level": level} for skill, level in one.skills],
+        "functions": dict(one.functions),
+        "management": one.management,
+        "email": one.email,
+    }
+
+
+def shown(one: Team | Representative) -> dict[str, object]:
+    """As managers read it; the e-mail address isn't everybody's to read."""
+    if isinstance(one, Team):
+        return {"team": one.team, **words(one)}
+    told = {"representative": one.representative, **words_of(one)}
+    del told["email"]
+    return told
 
 
 # --- evolve ----------------------------------------------------------------------------------------
@@ -155,7 +205,7 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
     elif event.title is not None:
         state.release(team.title)
         team.title = event.title
-    team.away_after, team.logins = event.away_after, event.logins
+    team.away_after, team.logins, team.functions = event.away_after, event.logins, event.functions
     _stand_beneath(state, team, event.parent)
     former = team.subportals
     for name in former:
@@ -209,7 +259,8 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
         former.signed_in -= person.seated
         person.name, person.team, person.capacity = event.name, event.team, event.capacity
         left = former.subportals if former.team != event.team else ()
-    person.weight, person.skills, person.management = event.weight, event.skills, event.management
+    person.weight, person.skills, person.functions = event.weight, event.skills, event.functions
+    person.management = event.management
     if event.email is not None:
         state.forget(person.email)
         person.email = event.email

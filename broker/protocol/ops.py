@@ -260,6 +260,18 @@ class AccountPut:
 
 
 @attrs.define
+class FunctionEffective:
+    """Which functions are on for a representative at a portal, and who decides each: the portal and the representative
+    must both allow it; the representative's own setting goes before its team's, a sub-team's before its parent's.
+    Representatives ask about themselves alone."""
+
+    OP: ClassVar[str] = "function.effective"
+    representative: str
+    portal: str
+    function: str | None = None
+
+
+@attrs.define
 class PortalPut:
     """Create a portal or change it to be as given. kind and mode must fit: web has pick, ask, button; phone has pin,
     global_pin; queue has ask, button."""
@@ -283,6 +295,7 @@ class PortalPut:
     language: str | None = None
     closing_ms: int | None = None
     origins: Sequence[str] | None = None
+    functions: Map | None = None
 
 
 @attrs.define
@@ -322,6 +335,7 @@ class TeamPut:
     away_after: int | None = None
     parent: str | None = None
     logins: int | None = None
+    functions: Map | None = None
 
 
 @attrs.define
@@ -347,6 +361,7 @@ class RepresentativePut:
     skills: Sequence[Map] | None = None
     email: Personal | None = None
     management: bool | None = None
+    functions: Map | None = None
 
 
 @attrs.define
@@ -532,6 +547,7 @@ Command = (
     | ShareDecline
     | ShareStop
     | AccountGet
+    | FunctionEffective
     | AccountPut
     | PortalPut
     | PortalDelete
@@ -588,6 +604,7 @@ OPS: Final[dict[str, type[Command]]] = {
         ShareDecline,
         ShareStop,
         AccountGet,
+        FunctionEffective,
         AccountPut,
         PortalPut,
         PortalDelete,

@@ -62,9 +62,10 @@ def configuration(desk: Desk) -> tuple[Put, ...]:
     for table, rows in cast("Mapping[str, Sequence[Mapping[str, object]]]", handled.value).items():
         kind = table.removesuffix("s")
         op = f"{kind}.put"
-        if op not in OPS:
+        if op not in OPS or isinstance(rows, Mapping):  # what holds for the whole account binds managers alone
             continue
-        known = [field.name for field in attrs.fields(OPS[op])]
+        # who is there when is the day's own: in a simulation, whoever is not at work is away, and so signed in
+        known = [field.name for field in attrs.fields(OPS[op]) if field.name != "logins"]
         for row in rows:
             args = {name: row[name] for name in known if row.get(name) is not None}
             puts.append(Put(op, {name: _plain(value, str(row[kind])) for name, value in args.items()}))

@@ -18,6 +18,21 @@ Policy = Literal["least_occupied", "longest_idle", "round_robin", "weighted"]
 Mode = Literal["web", "phone", "queue"]
 Take = Literal["any", "head", "off"]
 """What representatives may take by hand."""
+Function = Literal[
+    "chat",
+    "web_chat",
+    "screen_share",
+    "control",
+    "file_transfer",
+    "reboot",
+    "recording",
+    "monitoring",
+    "collaboration",
+    "external_specialists",
+]
+"""What can be done in a session."""
+Functions = Mapping[Function, bool]
+"""What is set; what is missing is decided elsewhere."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -162,6 +177,7 @@ class PortalSetup:
     origins: Sequence[str]
     hours: Hours | None = attrs.field(metadata={MAP: Hours})
     """None: always."""
+    functions: Functions
 
 
 @attrs.frozen(kw_only=True)
@@ -192,6 +208,7 @@ class TeamSetup:
     """None: at the top."""
     logins: int | None
     """None: no limit."""
+    functions: Functions
 
 
 @attrs.frozen(kw_only=True)
@@ -204,6 +221,7 @@ class RepresentativeSetup:
     capacity: int
     weight: int
     skills: Sequence[Skill] = attrs.field(metadata={LIST: Skill})
+    functions: Functions
 
 
 @attrs.frozen(kw_only=True)

@@ -116,6 +116,29 @@ class Waiting:
 
 
 @attrs.frozen(kw_only=True)
+class Reason:
+    """A part of the answer whether a function is on."""
+
+    level: str
+    """portal, representative, team, or default: nobody on the side of ``name`` has set it."""
+    name: str
+    value: bool | None
+    """None: not set here."""
+    decides: bool
+    """Whether the answer is what it is because of this."""
+
+
+@attrs.frozen(kw_only=True)
+class EffectiveFunction:
+    """Whether a function is on for a representative at a portal (``function.effective``)."""
+
+    function: str
+    on: bool
+    reasons: Sequence[Reason] = attrs.field(metadata={LIST: Reason})
+    """The portal's side, then the representative's from itself up."""
+
+
+@attrs.frozen(kw_only=True)
 class MadePin:
     """A pin to tell a customer (``pin.create``)."""
 

@@ -62,6 +62,11 @@ def as_map(value: object) -> object:
     return {name: as_map(each) for name, each in fields.items() if each is not None}
 
 
+def a_map(value: object) -> Map | None:
+    """An argument that is one of them, or a plain map; None is not given."""
+    return None if value is None else cast("Map", as_map(value))
+
+
 def maps(values: Sequence[object] | None) -> list[Map] | None:
     """An argument that is a list of them; None is not given."""
     return None if values is None else cast("list[Map]", as_map(list(values)))

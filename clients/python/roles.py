@@ -18,6 +18,8 @@ from clients.python.account import (
     Class,
     Configuration,
     Field,
+    Function,
+    Functions,
     Hours,
     Mode,
     Needed,
@@ -30,7 +32,7 @@ from clients.python.account import (
     Texts,
 )
 from clients.python.client import Answer, Client, Subscription
-from clients.python.commands import as_map, document, maps, personal, read
+from clients.python.commands import a_map, document, maps, personal, read
 from clients.python.settings import Identity
 
 
@@ -207,6 +209,17 @@ class Representative(Role):
         """End a screen share."""
         await self.request(ops.ShareStop(share))
 
+    async def functions(self, portal: str, function: Function | None = None) -> list[answers.EffectiveFunction]:
+        """What this representative may do in sessions of a portal (all, or one function), and who decides it."""
+        return await _effective(self, self.identity.person, portal, function)
+
+
+async def _effective(
+    role: Role, representative: str, portal: str, function: Function | None
+) -> list[answers.EffectiveFunction]:
+    told = (await role.request(ops.FunctionEffective(representative, portal, function)))["functions"]
+    return [read(answers.EffectiveFunction, each) for each in told]
+
 
 async def _listed(role: Role, subportal: str, first: int | None) -> list[answers.Waiting]:
     told = (await role.request(ops.CaseList(subportal, first)))["requests"]
@@ -221,6 +234,12 @@ class _Overseer(Role):
         """Give an open request in queue mode a class of its portal, or ``normal``; whether that is new."""
         changed: bool = (await self.request(ops.RequestClassify(request, class_)))["changed"]
         return changed
+
+    async def functions(
+        self, representative: str, portal: str, function: Function | None = None
+    ) -> list[answers.EffectiveFunction]:
+        """What a representative may do in sessions of a portal (all, or one function), and who decides it."""
+        return await _effective(self, representative, portal, function)
 
     async def why(self, request: str) -> list[answers.Decision]:
         """How each offer of a request came about, and what else was decided for it. May take a while."""
@@ -273,6 +292,7 @@ class Manager(_Overseer):
         language: str | None = None,
         closing_ms: int | None = None,
         origins: Sequence[str] | None = None,
+        functions: Functions | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -293,13 +313,14 @@ class Manager(_Overseer):
             wrap_up_ms,
             maps(classes),
             take,
-            None if hours is None else cast("ops.Map", as_map(hours)),
+            a_map(hours),
             None if require is None else list(require),
             document(form),
             document(texts),
             language,
             closing_ms,
             None if origins is None else list(origins),
+            a_map(functions),
         )
         changed: bool = (await self.request(command))["changed"]
         return changed
@@ -340,10 +361,11 @@ class Manager(_Overseer):
         away_after: int | None = None,
         parent: str | None = None,
         logins: int | None = None,
+        functions: Functions | None = None,
     ) -> bool:
         """The same for a team and what it serves. Who misses ``away_after`` offers in a row is set away. ``parent``:
         the team that it is a sub-team of. ``logins``: how many of it and its sub-teams may be signed in at once."""
-        command = ops.TeamPut(team, list(subportals), personal(title), away_after, parent, logins)
+        command = ops.TeamPut(team, list(subportals), personal(title), away_after, parent, logins, a_map(functions))
         changed: bool = (await self.request(command))["changed"]
         return changed
 
@@ -363,10 +385,12 @@ class Manager(_Overseer):
         *,
         weight: int | None = None,
         skills: Sequence[Skill] | None = None,
+        functions: Functions | None = None,
     ) -> bool:
         """The same for a representative. ``capacity``: places that its sessions may take; ``weight``: its share under
-        the policy weighted."""
+        the policy weighted; ``functions``: what it may do or not, whatever its team may."""
         command = ops.RepresentativePut(representative, Personal(name), team, capacity, weight, maps(skills))
+        command.functions = a_map(functions)
         changed: bool = (await self.request(command))["changed"]
         return changed
 

@@ -188,6 +188,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "language": "en",
                 "closing_ms": limits.CLOSING,
                 "origins": [],
+                "functions": {},
                 "hours": None,
             }
         ],
@@ -202,7 +203,15 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
             }
         ],
         "teams": [
-            {"team": "blue", "title": None, "subportals": ["help"], "away_after": None, "parent": None, "logins": None}
+            {
+                "team": "blue",
+                "title": None,
+                "subportals": ["help"],
+                "away_after": None,
+                "parent": None,
+                "logins": None,
+                "functions": {},
+            }
         ],
         "representatives": [
             {
@@ -212,6 +221,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "capacity": 2,
                 "weight": 1,
                 "skills": [],
+                "functions": {},
             }
         ],
     }

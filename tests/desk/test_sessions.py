@@ -35,7 +35,8 @@ def test_an_assignment_tells_both_sides_what_each_may_know() -> None:
         "name": "C_CARL",
         "text": "C_TEXT",
     }
-    assert scene.told("me:ann")[-1] == ("session.opened", opened)
+    functions = ["chat", "web_chat", "screen_share", "collaboration"]
+    assert scene.told("me:ann")[-1] == ("session.opened", {**opened, "functions": functions})
     assert scene.told(f"session:{session_id('carl')}") == [("session.opened", opened)]
     assigned = {"request": request_id("carl"), "session": session_id("carl"), "representative": "ann", "kind": "queue"}
     assert scene.told("me:v_carl")[-1] == ("request.assigned", {**assigned, "name": "C_ANN"})

@@ -200,7 +200,16 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         M,
         "portal.put",
         lambda mia: mia.put_portal(
-            "p", "ask", "queue", ("s",), places=2, wrap_up_ms=1, classes=[Class("gold", 5)], take="head", hours=HOURS
+            "p",
+            "ask",
+            "queue",
+            ("s",),
+            places=2,
+            wrap_up_ms=1,
+            classes=[Class("gold", 5)],
+            take="head",
+            hours=HOURS,
+            functions={"control": False},
         ),
         {
             "portal": "p",
@@ -212,6 +221,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "classes": [{"class": "gold", "boost_ms": 5}],
             "take": "head",
             "hours": HOURS_DATA,
+            "functions": {"control": False},
         },
     ),
     (
@@ -240,13 +250,13 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (
         M,
         "team.put",
-        lambda mia: mia.put_team("t", ("s",), away_after=3, parent="p", logins=2),
-        {"team": "t", "subportals": ["s"], "away_after": 3, "parent": "p", "logins": 2},
+        lambda mia: mia.put_team("t", ("s",), away_after=3, parent="p", logins=2, functions={"chat": True}),
+        {"team": "t", "subportals": ["s"], "away_after": 3, "parent": "p", "logins": 2, "functions": {"chat": True}},
     ),
     (
         M,
         "representative.put",
-        lambda mia: mia.put_representative("ann", "Ann", "t", 2, weight=3, skills=[Skill("german", 5)]),
+        lambda mia: mia.put_representative("ann", "Ann", "t", 2, weight=3, skills=[Skill("german", 5)], functions={}),
         {
             "representative": "ann",
             "name": "Ann",
@@ -254,8 +264,17 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "capacity": 2,
             "weight": 3,
             "skills": [{"skill": "german", "level": 5}],
+            "functions": {},
         },
     ),
+    (
+        M,
+        "function.effective",
+        lambda mia: mia.functions("ann", "p", "chat"),
+        {"representative": "ann", "portal": "p", "function": "chat"},
+    ),
+    (S, "function.effective", lambda one: one.functions("ann", "p"), {"representative": "ann", "portal": "p"}),
+    (R, "function.effective", lambda ann: ann.functions("p"), {"representative": "ann", "portal": "p"}),
     (M, "team.delete", lambda mia: mia.delete_team("t", "u"), {"team": "t", "into": "u"}),
     (M, "team.put", lambda max: max.put_team("t", ("s",), title="T"), {"team": "t", "subportals": ["s"], "title": "T"}),
     (
@@ -271,6 +290,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
 ]
 VALUE = {
     "pins": [],
+    "functions": [],
     "decisions": [],
     "requests": [],
     "presence": "away",
