@@ -75,6 +75,7 @@ def load_desk(path: Path) -> tuple[Put, ...]:
             problems += wrong
             if not wrong:
                 puts.append(put)
+    puts = _parents_first(puts)
     problems += _repeated(puts)
     if problems := problems or _refused(puts):
         raise ConfigError(problems, str(path))
@@ -93,6 +94,22 @@ def _wrong(put: Put) -> list[str]:
     except check.BadArgs as bad:
         unknown.append(f"{bad.path.replace('args', put.where, 1)}: expected {bad.expected}")
     return unknown
+
+
+def _parents_first(puts: list[Put]) -> list[Put]:
+    """Teams in an order in which a desk can take them, whatever the file's; all else stays where it is."""
+    teams = {put.args["team"]: put for put in puts if put.op == "team.put"}
+
+    def depth(put: Put) -> int:
+        seen: list[Put] = []
+        while (
+            put.op == "team.put" and put not in seen and put.args.get("parent") in teams
+        ):  # a circle is the desk's to refuse
+            seen.append(put)
+            put = teams[put.args["parent"]]
+        return len(seen)
+
+    return sorted(puts, key=lambda put: (list(TABLES.values()).index(put.op), depth(put)))
 
 
 def _repeated(puts: list[Put]) -> list[str]:

@@ -261,7 +261,7 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
         left = former.subportals if former.team != event.team else ()
     person.weight, person.skills, person.functions = event.weight, event.skills, event.functions
     person.management = event.management
-    if event.email is not None:
+    if event.email is not None and event.email != person.email:
         state.forget(person.email)
         person.email = event.email
     team = state.teams[event.team]

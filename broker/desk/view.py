@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from broker.desk import functions
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
-from broker.desk.state import Offer, Session, State, Subportal
+from broker.desk.state import Offer, Representative, Session, State, Subportal
 from broker.routing import estimate
 
 Part = dict[str, object]
@@ -62,10 +63,12 @@ def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]
         "team": person.team,
         "subportals": list(state.teams[person.team].subportals),
     }
+    if person.taken_over:
+        presence["taken_over"] = True
     return [
         ("presence", [presence]),
         ("offers", [_offer(state, state.offers[offer]) for offer in person.offers]),
-        ("sessions", [_session_part(state, state.sessions[session]) for session in person.sessions]),
+        ("sessions", [_granted(state, person, state.sessions[session]) for session in person.sessions]),
         ("wrap_ups", [{"session": name, "until": work.until} for name, work in person.wrap_ups.items()]),
     ]
 
@@ -101,6 +104,11 @@ def _session_part(state: State, session: Session) -> Part:
         "since": session.since,
         "share": None if share is None else {"share": share.share, "state": share.state},
     }
+
+
+def _granted(state: State, person: Representative, session: Session) -> Part:
+    portal = state.portals[state.requests[session.request].portal]
+    return {**_session_part(state, session), "functions": list(functions.on(state, portal, person))}
 
 
 def _requests_of(state: State, visitor: str) -> Iterator[Part]:

@@ -47,8 +47,6 @@ def furnish(account: Account, puts: Sequence[Put], conductor: Conductor, entropy
     changed = 0
     for put in puts:
         command = _needed(account, check.parse(put.op, put.args))
-        if command is None:
-            continue
         personal = [one for one in check.personal_fields(command) if not one.ref[0]]
         for one in personal:
             seal(one, entropy)
@@ -59,8 +57,8 @@ def furnish(account: Account, puts: Sequence[Put], conductor: Conductor, entropy
     return changed
 
 
-def _needed(account: Account, command: ops.Command) -> ops.Command | None:
-    """The command without a title that is there already; None where everything it says is."""
+def _needed(account: Account, command: ops.Command) -> ops.Command:
+    """The command without a title that is there already, and with the texts that are."""
     state, texts = account.desk.state, account.texts.get
     if isinstance(command, ops.PortalPut):
         portal = state.portals.get(command.portal)
@@ -73,13 +71,14 @@ def _needed(account: Account, command: ops.Command) -> ops.Command | None:
         return _without_title(command, resolve(team.title, texts) if team is not None else None)
     if isinstance(command, ops.RepresentativePut):
         person = state.representatives.get(command.representative)
-        there = person is not None and (person.team, person.capacity, resolve(person.name, texts))
-        return None if there == (command.team, command.capacity, command.name.text) else command
+        if person is not None:
+            _take_over(command.name, person.name, texts)
+            _take_over(command.email, person.email, texts)
     return command
 
 
 def _take_over(given: Personal | None, there: Ref | None, texts: Callable[[str], str | None]) -> None:
-    """A document that is there already is given as that one."""
+    """A text that is there already is given as that one."""
     if given is not None and there is not None and texts(there[0]) == given.text:
         given.ref = there
 

@@ -42,7 +42,10 @@ class RepresentativeConsole(Console):
     def commands(self) -> dict[str, tuple[str, Command]]:
         """Name to (help, what it does)."""
         return {
-            "available": ("take requests", self._available),
+            "available": (
+                "take requests; 'available for NAME' takes over NAME's login if none is left",
+                self._available,
+            ),
             "away": ("take none for now; a reason code may follow", self._away),
             "offline": ("sign out; 'offline back' hands open sessions back to the line", self._offline),
             "accept": ("accept [OFFER]: take it", self._accept),
@@ -53,6 +56,7 @@ class RepresentativeConsole(Console):
             "done": ("done [SESSION]: what was to do after it is done, you have room again", self._done),
             "leave": ("leave [SESSION]: hand it back to the line", self._leave),
             "transfer": ("transfer [SESSION] REPRESENTATIVE: offer it to a colleague", self._transfer),
+            "functions": ("functions PORTAL: what you may do in its sessions, and who decides it", self._functions),
             "share": ("share [SESSION]: ask for the customer's screen", self._share),
             "pin": ("make nine digits for a customer on the phone", self._pin),
             "pins": ("list your pins", self._pins),
@@ -151,6 +155,8 @@ class RepresentativeConsole(Console):
             case "share.changed":
                 number = self.sessions.add(str(data["session"]))
                 return f"session {number}: the screen share is {data['state']} (by {data['by']})"
+            case "presence.changed" if "taken_by" in data:
+                return f"{data['taken_by']} took over your login: your sessions stay, and nothing new comes."
             case "presence.changed" if data.get("reason") == "missed_offers":
                 return (
                     f"You are {data['presence']}: you missed too many offers in a row. available takes requests again."
@@ -206,7 +212,23 @@ class RepresentativeConsole(Console):
         return {"presence": now}
 
     async def _available(self, rest: str) -> object:
-        return await self._set("available")
+        if not rest:
+            return await self._set("available")
+        word, _, other = rest.partition(" ")
+        if word != "for" or not other:
+            raise InputError("available, or available for REPRESENTATIVE")
+        return {"presence": await self.does.set_presence("available", takeover=other)}
+
+    async def _functions(self, rest: str) -> object:
+        if not rest:
+            raise InputError("functions PORTAL")
+        found = await self.does.functions(rest)
+        if self.as_json:
+            return [attrs.asdict(each) for each in found]
+        for each in found:
+            by = " and ".join(f"{one.level} {one.name}" for one in each.reasons if one.decides)
+            self.say(f"{each.function}: {'on' if each.on else 'off'} ({by})")
+        return None
 
     async def _away(self, rest: str) -> object:
         return await self._set("away", rest)

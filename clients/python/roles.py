@@ -7,7 +7,7 @@ Every method raises the ``Refused`` of the broker's code; what writes is carried
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import attrs
 

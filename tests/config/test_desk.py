@@ -77,6 +77,33 @@ def test_what_holds_for_the_whole_account_is_one_table_and_comes_first(tmp_path:
     assert problem == "account: expected one [account] table"
 
 
+TREE = """
+[[team]]
+team = "night"
+subportals = ["orders"]
+parent = "first"
+logins = 2
+
+[[team]]
+team = "weekend"
+subportals = []
+parent = "night"
+functions = { recording = false }
+"""
+
+
+def test_a_team_comes_after_its_parent_wherever_the_file_has_it(tmp_path: Path) -> None:
+    teams = [put.args["team"] for put in load_desk(write(tmp_path, TREE + GOOD)) if put.op == "team.put"]
+    assert teams == ["first", "night", "weekend"]
+
+
+def test_teams_beneath_themselves_and_functions_that_are_none_are_named(tmp_path: Path) -> None:
+    circle = TREE.replace('parent = "first"', 'parent = "weekend"')
+    assert problems(tmp_path, circle + GOOD)[0].startswith("team[0].parent: expected the name of a team")
+    unknown = TREE.replace("recording", "recordings")
+    assert problems(tmp_path, unknown + GOOD)[0].startswith("team[1].functions: expected a map of these")
+
+
 def test_an_empty_file_is_an_empty_account(tmp_path: Path) -> None:
     assert load_desk(write(tmp_path, "")) == ()
 

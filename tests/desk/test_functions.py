@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -73,6 +75,13 @@ def test_the_table_is_the_schemas() -> None:
     assert found["ops"]["function.effective"]["args"]["function"]["values"] == list(FUNCTIONS)
     for name in ("session.opened", "session.transferred"):
         assert found["events"][name]["data"]["functions"]["of"]["values"] == list(FUNCTIONS)
+
+
+def test_the_guide_says_what_a_portal_has_that_does_not_say() -> None:
+    guide = (Path(__file__).parents[2] / "docs/how-to/teams.md").read_text(encoding="utf-8")
+    assert {
+        name: word == "on" for name, word in re.findall(r"^\| `(\w+)` \| (on|off) \|", guide, re.MULTILINE)
+    } == FUNCTIONS
 
 
 def test_a_new_account_talks_and_looks_and_does_nothing_to_the_customers_machine() -> None:

@@ -69,10 +69,21 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                     "text": "C_WHY",
                     "since": START,
                     "share": {"share": share_id("carl"), "state": "requested"},
+                    "functions": ["chat", "web_chat", "screen_share", "collaboration"],
                 }
             ]
         },
     ]
+
+
+def test_who_was_taken_over_is_shown_it() -> None:
+    scene = office("ann")
+    scene.assign("carl", "ann")
+    scene.team("blue", "help", logins=1)
+    scene.staff("blue", "bo", presence="offline")
+    scene.ok(ops.PresenceSet("available", takeover="ann"), representative("bo"))
+    presence = {"presence": "away", "load": 1, "capacity": 1, "team": "blue", "subportals": ["help"]}
+    assert shown(scene, "me:ann", "ann")[0] == {"presence": [{**presence, "taken_over": True}]}
 
 
 def test_a_customer_is_shown_its_requests_with_the_place_in_the_line() -> None:

@@ -74,6 +74,11 @@ async def test_what_is_there_already_is_not_done_again(autojump_clock: MockClock
         changed(2, subportals=[]),
         changed(3, name="Anna"),
         changed(3, capacity=3),
+        changed(2, functions={"chat": False}),
+        changed(3, weight=2),
+        changed(3, skills=[{"skill": "german", "level": 5}]),
+        changed(3, functions={"chat": False}),
+        changed(3, management=True),
     ],
 )
 async def test_one_difference_is_one_change(autojump_clock: MockClock, puts: list[Put]) -> None:

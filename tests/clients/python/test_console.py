@@ -37,6 +37,19 @@ VALUES: dict[str, dict[str, Any]] = {
     "portal.open": PORTAL,
     "request.create": {**REQUEST, "existing": True},
     "presence.set": {"presence": "available"},
+    "function.effective": {
+        "functions": [
+            {
+                "function": "chat",
+                "on": True,
+                "reasons": [
+                    {"level": "portal", "name": "p", "value": True, "decides": True},
+                    {"level": "team", "name": "t", "decides": False},
+                    {"level": "default", "name": "representative", "value": True, "decides": True},
+                ],
+            }
+        ]
+    },
     "pin.create": {"id": "p_1", "pin": "123456789", "expires": NOW + 14_400_000},
     "pin.list": {"pins": [{"id": "p_1", "state": "used", "created": 1, "expires": 2}]},
     "offer.accept": {"request": "r_1", "session": "s_1"},
@@ -270,6 +283,19 @@ async def test_who_missed_too_many_offers_is_told_why_it_is_away(
     ]
 
 
+async def test_who_is_taken_over_is_told_by_whom(autojump_clock: MockClock, representative: Table) -> None:
+    await representative.settle()
+    changed = {"representative": "ann", "presence": "away", "by": "representative", "reason": "taken_over"}
+    assert await representative.happens("me", "presence.changed", **changed, taken_by="bo") == [
+        "bo took over your login: your sessions stay, and nothing new comes."
+    ]
+
+
+async def test_functions_are_told_with_who_decides(autojump_clock: MockClock, representative: Table) -> None:
+    await representative.settle()
+    assert await representative.type("functions p") == ["chat: on (portal p and default representative)"]
+
+
 async def test_pins_are_told_with_blanks_and_by_number(autojump_clock: MockClock, representative: Table) -> None:
     say = representative
     await say.settle()
@@ -305,6 +331,8 @@ async def test_who_waits_is_listed_with_what_it_takes_to_take_it(representative:
 @pytest.mark.parametrize(
     ("typed", "asked"),
     [
+        ("available for bo", ("presence.set", {"presence": "available", "takeover": "bo"})),
+        ("functions p", ("function.effective", {"representative": "ann", "portal": "p"})),
         ("away lunch", ("presence.set", {"presence": "away", "reason": "lunch"})),
         ("offline back", ("presence.set", {"presence": "offline", "sessions": "hand_back"})),
         ("decline", ("offer.decline", {"offer": "o_1", "reason": "busy"})),
