@@ -1,13 +1,12 @@
 """The facts that routing decides on: who is there, who waits, who refused. ``matching`` reads them.
 
-Theory of operation. The desk tells the router every fact as it becomes one (a member is available,
-a ticket has come back, an offer is out) and afterwards asks ``matching.next_match`` until it says
-None. A fact marks as *dirty* the pools in which it could make a new match possible; only those are
-looked at. So the work per command is that of the command, not of the desk's size.
+Theory of operation. The desk tells the router every fact as it becomes one (a member is available, a ticket has come
+back, an offer is out) and afterwards asks ``matching.next_match`` until it says None. A fact marks as *dirty* the pools
+in which it could make a new match possible; only those are looked at: the work is the command's, not the desk's size.
 
-A ticket is in ``line.order`` from its creation to its assignment. Beside that it is ``waiting`` (in a group
-of its line, or held for a member), ``paused`` (everybody refused it), or neither while it is out.
-A member is in ``pool.free`` exactly while it takes offers.
+A ticket is in ``line.order`` from its creation to its assignment. Beside that it is ``waiting`` (in a group of its
+line, or held for a member), ``paused`` (everybody refused it), or neither while it is out. A member is in ``pool.free``
+exactly while it takes offers.
 """
 
 from __future__ import annotations
@@ -30,8 +29,7 @@ class Router:
         self.members: dict[str, Member] = {}
         self.lines: dict[str, Line] = {}
         self.pools: dict[frozenset[str], Pool] = {}
-        self.turns = 0
-        """Offers made by lines whose policy is round_robin so far."""
+        self.turns = 0  # offers made by lines whose policy is round_robin so far
         self.dirty: dict[Pool, None] = {}  # ordered: first marked, first looked at
         self.dirty_members: dict[str, None] = {}  # whose direct line may be served
         self.to_broadcast: dict[str, None] = {}  # broadcast tickets whose offer isn't open
@@ -42,10 +40,9 @@ class Router:
 
     def put_line(self, subportal: str) -> None:
         """Make sure this sub-portal has a line."""
-        if subportal in self.lines:
-            return
-        line = self.lines[subportal] = Line(subportal)
-        line.pools = [pool for pool in self.pools.values() if subportal in pool.subportals]
+        if subportal not in self.lines:
+            line = self.lines[subportal] = Line(subportal)
+            line.pools = [pool for pool in self.pools.values() if subportal in pool.subportals]
 
     def tune(self, subportal: str, *, weight: int = 1, policy: str = DEFAULT, places: int = 1) -> None:
         """From the next offer on, this sub-portal's share, the policy of its offers, and the places that a request of
@@ -384,8 +381,7 @@ class Router:
     def position(self, request: str) -> int:
         """The ticket's place in its line, from 1. Raises KeyError for one that isn't in a line."""
         ticket = self.tickets[request]
-        found = lines.position(self.lines[ticket.subportal], ticket)
-        if found is None:
+        if (found := lines.position(self.lines[ticket.subportal], ticket)) is None:
             raise KeyError(request)
         return found
 
