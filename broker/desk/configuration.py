@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from broker.desk import account, portals, rights, settings, teams
+from broker.desk.grants import Actor
 from broker.desk.managers import shown_manager, shown_service
 from broker.desk.outcome import Decision, Refusal
-from broker.desk.rights import Actor
 from broker.desk.state import Context, State
 from broker.protocol import ops
 

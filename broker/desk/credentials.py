@@ -72,7 +72,9 @@ def refresh(state: State, command: c.Refresh, context: Context) -> Decision | Re
     if known is None or known.person != command.person:
         return Refusal(Code.NOT_ALLOWED, "this sign-in is over")
     late = command.serial == known.serial - 1 and context.now < known.refreshed + limits.REFRESH_GRACE
-    if command.serial != known.serial and not late:
+    if late:  # the same answer again, however often it is lost: another one would make the lost one a copy
+        return Decision(value={"serial": known.serial})
+    if command.serial != known.serial:
         return Decision([e.SignInsEnded(known.person, (known.sign_in,), "copied", "broker")], {"copied": True})
     serial = known.serial + 1
     return Decision([e.SignInRefreshed(known.sign_in, serial, command.until)], {"serial": serial})
@@ -274,7 +276,7 @@ def key_ended(state: State, event: e.KeyEnded, t: int) -> None:
     state.deadlines.set("key", event.key, None)
 
 
-def part_with(state: State, person: str) -> None:
+def part_with(state: State, person: str, former: str) -> None:
     """Somebody left: everything that opened the account for it is gone, and its name is nobody's for ever."""
     access = state.access.pop(person, None)
     if access is not None:
@@ -283,5 +285,5 @@ def part_with(state: State, person: str) -> None:
             state.deadlines.set("key", key, None)
         _end(state, access, tuple(access.sign_ins))
         state.forget(access.password)
-    state.former[person] = state.next_former()
+    state.former[person] = former
     state.streams.pop(f"me:{person}", None)

@@ -258,6 +258,8 @@ class ManagerDeleted:
     VERSION: ClassVar[int] = 1
     manager: str
     by: str
+    former: str = ""
+    """The pseudonym under which what it did stays."""
 
 
 @attrs.define
@@ -280,6 +282,8 @@ class ServiceDeleted:
     VERSION: ClassVar[int] = 1
     service: str
     by: str
+    former: str = ""
+    """The pseudonym under which what it did stays."""
 
 
 @attrs.define

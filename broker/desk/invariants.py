@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from broker import limits
 from broker.desk import functions
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
 from broker.desk.state import Representative, Request, State, Team
@@ -25,7 +26,8 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams, H4 for
+        managers, H8 for names and how people come in."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -33,7 +35,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
 
     ``lowered``: representatives whose capacity a manager put below their sessions: F4 lets them finish those; and
     ``team:<name>`` of teams with more people signed in than a manager left logins: H12 signs nobody out."""
-    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _teams, _people):
+    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _teams, _people, _named, _access):
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
@@ -237,7 +239,37 @@ def _pins(state: State) -> Broken:
         yield "A8", "live pins and serials differ"
 
 
+def _named(state: State) -> Broken:
+    """H4 and H8: a name is one person's, for ever; managers manage what there is."""
+    people = (state.representatives, state.managers, state.services, state.former)
+    for name, count in Counter(name for names in people for name in names).items():
+        if count > 1:
+            yield "H8", f"{name} is the name of {count} people"
+    for manager in state.managers.values():
+        if manager.kind != "team" and manager.teams:
+            yield "H4", f"{manager.manager}, of kind {manager.kind}, has teams"
+        if gone := [team for team in manager.teams if team not in state.teams]:
+            yield "H4", f"{manager.manager} manages {gone}, which are gone"
+
+
+def _access(state: State) -> Broken:
+    """H8: whatever opens the account is of somebody who is there, and both sides know it."""
+    sign_ins = [(name, access.person) for access in state.access.values() for name in access.sign_ins]
+    if sorted(sign_ins) != sorted((name, one.person) for name, one in state.sign_ins.items()):
+        yield "H8", "sign-ins are somebody's who doesn't know, or known and over"
+    keys = [(name, access.person) for access in state.access.values() for name in access.keys]
+    if sorted(keys) != sorted((name, one.person) for name, one in state.keys.items()):
+        yield "H8", "keys are somebody's who doesn't know, or known and over"
+    for access in state.access.values():
+        if not any(access.person in people for people in (state.representatives, state.managers, state.services)):
+            yield "H8", f"{access.person} comes in, and is nobody"
+        if len(access.sign_ins) > limits.MAX_SIGN_INS or len(access.keys) > limits.MAX_KEYS:
+            yield "H8", f"{access.person} has {len(access.sign_ins)} sign-ins and {len(access.keys)} keys"
+
+
 _OF_DEADLINE = {
+    "sign_in": "H8",
+    "key": "H8",
     "offer": "F16",
     "round": "F5",
     "lease": "F17",
@@ -273,6 +305,10 @@ def _deadlines(state: State) -> Broken:
         due["consent", share.share] = share.until
     for pin in state.pins.values():
         due["pin", pin.pin] = pin.expires if pin.state == "live" else None
+    for sign_in in state.sign_ins.values():
+        due["sign_in", sign_in.sign_in] = sign_in.until
+    for key in state.keys.values():
+        due["key", key.key] = key.expires
     for person in state.representatives.values():
         for session, work in person.wrap_ups.items():
             due["wrap_up", session] = work.until

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from broker import limits
 from broker.codes import Code
-from broker.desk import credentials, offers, overflow, sessions, wrap_up
+from broker.desk import credentials, names, offers, overflow, sessions, wrap_up
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, State
@@ -19,8 +18,8 @@ def delete(state: State, command: ops.RepresentativeDelete, context: Context) ->
     person = state.representatives.get(name)
     if person is None:
         return no_such("representative")
-    if len(state.former) >= limits.MAX_FORMER:
-        return Refusal(Code.QUOTA, f"an account remembers at most {limits.MAX_FORMER} people who left")
+    if names.full(state):
+        return Refusal(Code.QUOTA, names.FULL)
     happened: list[e.Event] = []
     if person.chosen != "offline":
         happened.append(e.PresenceChanged(name, person.team, "offline", "manager", None))
@@ -29,7 +28,7 @@ def delete(state: State, command: ops.RepresentativeDelete, context: Context) ->
     happened += wrap_up.end_all(state, person)
     live = (state.pins[pin] for pin in person.pins if state.pins[pin].state == "live")
     happened += [e.PinEnded(pin.pin, name, "revoked", pin.expires) for pin in live]
-    former = state.next_former()
+    former = names.pseudonym(context)
     happened.append(e.RepresentativeDeleted(name, person.team, former, context.who))
     return Decision(happened, {"representative": name, "former": former})
 
@@ -46,5 +45,5 @@ def representative_deleted(state: State, event: e.RepresentativeDeleted, t: int)
         del state.pins[pin]
     state.forget(person.name, person.email)
     state.router.remove_member(person.representative)
-    credentials.part_with(state, person.representative)
+    credentials.part_with(state, person.representative, event.former)
     overflow.watch_staff(state, team.subportals, t)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker import limits
 from broker.codes import Code
 from broker.content import Personal
-from broker.desk import credentials, names, rights
+from broker.desk import credentials, grants, names, rights
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
@@ -24,7 +24,7 @@ def put_manager(state: State, command: ops.ManagerPut, context: Context) -> Deci
         return refusal
     if now is None and len(state.managers) >= limits.MAX_MANAGERS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_MANAGERS} managers")
-    if command.kind != "account" and now is not None and not rights.has_account_manager(state, but=name):
+    if command.kind != "account" and now is not None and _is_last(state, now):
         return _last("manager.put of another account manager")
     event = e.ManagerPut(
         name,
@@ -48,11 +48,15 @@ def _wrong(state: State, command: ops.ManagerPut) -> Refusal | None:
     for index, team in enumerate(command.teams or ()):
         if team not in state.teams:
             return bad_args(f"args.teams[{index}]", "the name of a team")
-    known = rights.GRANTABLE[command.kind]
+    known = grants.GRANTABLE[command.kind]
     for index, right in enumerate(command.rights or ()):
         if right not in known:
             return bad_args(f"args.rights[{index}]", f"one of {', '.join(known)} for this kind")
     return None
+
+
+def _is_last(state: State, manager: Manager) -> bool:
+    return manager.kind == "account" and not rights.has_account_manager(state, but=manager.manager)
 
 
 def _last(*allowed: str) -> Refusal:
@@ -62,11 +66,15 @@ def _last(*allowed: str) -> Refusal:
 
 def delete_manager(state: State, command: ops.ManagerDelete, context: Context) -> Decision | Refusal:
     """Let a manager go."""
-    if command.manager not in state.managers:
+    now = state.managers.get(command.manager)
+    if now is None:
         return no_such("manager")
-    if not rights.has_account_manager(state, but=command.manager):
+    if _is_last(state, now):
         return _last("manager.put of another account manager")
-    return Decision([e.ManagerDeleted(command.manager, context.who)], {"manager": command.manager})
+    if names.full(state):
+        return Refusal(Code.QUOTA, names.FULL)
+    event = e.ManagerDeleted(command.manager, context.who, names.pseudonym(context))
+    return Decision([event], {"manager": command.manager})
 
 
 def put_service(state: State, command: ops.ServicePut, context: Context) -> Decision | Refusal:
@@ -87,7 +95,10 @@ def delete_service(state: State, command: ops.ServiceDelete, context: Context) -
     """Let a service go."""
     if command.service not in state.services:
         return no_such("service")
-    return Decision([e.ServiceDeleted(command.service, context.who)], {"service": command.service})
+    if names.full(state):
+        return Refusal(Code.QUOTA, names.FULL)
+    event = e.ServiceDeleted(command.service, context.who, names.pseudonym(context))
+    return Decision([event], {"service": command.service})
 
 
 def ref_of(text: Personal | None) -> tuple[str, bytes] | None:
@@ -134,7 +145,7 @@ def manager_deleted(state: State, event: e.ManagerDeleted, t: int) -> None:
     """Apply ``ManagerDeleted``: the name is never given again."""
     manager = state.managers.pop(event.manager)
     state.forget(manager.name, manager.email)
-    credentials.part_with(state, event.manager)
+    credentials.part_with(state, event.manager, event.former)
 
 
 def service_put(state: State, event: e.ServicePut, t: int) -> None:
@@ -145,4 +156,4 @@ def service_put(state: State, event: e.ServicePut, t: int) -> None:
 def service_deleted(state: State, event: e.ServiceDeleted, t: int) -> None:
     """Apply ``ServiceDeleted``."""
     del state.services[event.service]
-    credentials.part_with(state, event.service)
+    credentials.part_with(state, event.service, event.former)

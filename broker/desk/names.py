@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from broker.desk.state import State
+from broker import ids, limits
+from broker.desk.state import Context, State
 
 EXPECTED: Final = (
-    "a name that nobody of the account has or ever had, and that doesn't begin with v_, as visitors' ids do"
+    "a name that nobody of the account has or ever had, and that begins neither with v_, as visitors' ids do, nor with "
+    "former-, as people are called who left"
 )
 """Of somebody new."""
+PSEUDONYM: Final = "former-"
+"""How a pseudonym begins."""
+FULL: Final = f"an account remembers at most {limits.MAX_FORMER} people who left"
 
 
 def free(state: State, name: str) -> bool:
@@ -19,5 +24,16 @@ def free(state: State, name: str) -> bool:
 
 
 def may_be_given(state: State, name: str) -> bool:
-    """Whether somebody new may have this name: it is free, and doesn't look like a visitor's."""
-    return not name.startswith("v_") and free(state, name)
+    """Whether somebody new may have this name: it is free, and looks neither like a visitor's nor like a pseudonym."""
+    return not name.startswith(("v_", PSEUDONYM)) and free(state, name)
+
+
+def full(state: State) -> bool:
+    """Whether nobody can leave any more, for every name must be remembered."""
+    return len(state.former) >= limits.MAX_FORMER
+
+
+def pseudonym(context: Context) -> str:
+    """What somebody who leaves is called from then on. Not counted: a team manager would see from the number how many
+    left elsewhere."""
+    return f"{PSEUDONYM}{ids.token(context.entropy)}"

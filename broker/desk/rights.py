@@ -1,9 +1,8 @@
 """The one gate: may this person ask for this, of that object? May it read this stream?
 
 Theory of operation. ``actor`` says who asks: what kind of person, which teams it manages, which rights it was granted.
-``target`` says what an operation touches: teams, sub-portals, a person, and rights that its arguments need on top.
-``may`` compares the two with ``RIGHTS``, the table of operation and kind of person, which the docs' table is made from
-and whose whole square is tested. It knows nothing of the state, so it can be asked about anything.
+``TOUCHES`` says what an operation touches: teams, sub-portals, a person, and rights that its arguments need on top.
+``grants.may`` compares the two with ``RIGHTS``, the table of operation and kind of person.
 
 What a customer or a representative takes part in (PARTY) each operation's own rule looks for: it finds the session or
 offer anyway, and answers ``no such`` where it is somebody else's.
@@ -11,14 +10,14 @@ offer anyway, and answers ``no such`` where it is somebody else's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Callable
 from typing import Final
 
 import attrs
 
 from broker.codes import Code
 from broker.desk import functions, names
+from broker.desk.grants import GRANTABLE, NOTHING, RIGHTS, SCOPES, TEAM_RIGHTS, Actor, Target, may
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
 from broker.desk.state import Functions, Manager, State
@@ -26,249 +25,8 @@ from broker.desk.teams import below
 from broker.protocol import ops
 from broker.protocol.check import ROLES
 
-
-class Scope(StrEnum):
-    """How far a grant reaches."""
-
-    ACCOUNT = "account"
-    """Everything of the account."""
-    TEAMS = "teams"
-    """What lies in the teams it manages, those beneath them included, and the sub-portals these serve."""
-    TEAMS_OR_SELF = "teams_or_self"
-    """The same, for which the right is needed, or itself, for which none is."""
-    SELF = "self"
-    """Itself."""
-    PARTY = "party"
-    """What it takes part in."""
-
-
-@attrs.frozen
-class Grant:
-    """What a kind of person may do with an operation."""
-
-    scope: Scope
-    right: str | None = None
-    """Which right it must have been granted; of a service, the scope."""
-
-
-@attrs.frozen
-class Actor:
-    """Who asks, as the account knows it now."""
-
-    kind: str
-    """customer, representative, self_managing (a representative with management), account_manager, team_manager,
-    api_manager, service or operator."""
-    person: str
-    teams: frozenset[str] = frozenset()
-    """Of a team manager: those it manages, with all beneath them."""
-    subportals: frozenset[str] = frozenset()
-    """Of a team manager: what these serve."""
-    rights: frozenset[str] = frozenset()
-
-
-@attrs.frozen
-class Target:
-    """What an operation touches. An object that isn't there is in nobody's teams."""
-
-    teams: frozenset[str] = frozenset()
-    subportals: frozenset[str] = frozenset()
-    person: str | None = None
-    rights: frozenset[str] = frozenset()
-    """What must have been granted beside the operation itself."""
-
-
-NOTHING: Final = Target()
-
-KINDS: Final = (
-    "customer",
-    "representative",
-    "self_managing",
-    "account_manager",
-    "team_manager",
-    "api_manager",
-    "service",
-)
-"""The kinds of people, the table's columns. The operator, who has everything that a manager has, is none."""
-
-TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins")
-GRANTABLE: Final[Mapping[str, tuple[str, ...]]] = {
-    "account": ("api_managers",),
-    "team": TEAM_RIGHTS,
-    "api": ("portals",),
-}
-"""Which rights a manager of each kind may be granted. An account manager has all but these."""
-
-_MANAGERS: Final = frozenset({"account_manager", "api_manager"})
-"""Whose operations are the operator's too."""
-_ALL_RIGHTS: Final = frozenset((*TEAM_RIGHTS, "portals"))
-SCOPES: Final = ("events", "audit", "classify", "why")
-"""Of services."""
-
-_ACCOUNT: Final = Grant(Scope.ACCOUNT)
-_TEAMS: Final = Grant(Scope.TEAMS)
-_SELF: Final = Grant(Scope.SELF)
-_PARTY: Final = Grant(Scope.PARTY)
-_PORTALS: Final = Grant(Scope.ACCOUNT, "portals")
-
-
-def _teams(right: str) -> Grant:
-    return Grant(Scope.TEAMS, right)
-
-
-def _teams_or_self(right: str) -> Grant:
-    return Grant(Scope.TEAMS_OR_SELF, right)
-
-
-def _service(scope: str) -> Grant:
-    return Grant(Scope.ACCOUNT, scope)
-
-
-Row = dict[str, Grant]
-
-
-def _row(**grants: Grant) -> Row:
-    """A representative with management may do all that any representative may."""
-    if "representative" in grants:
-        grants.setdefault("self_managing", grants["representative"])
-    return grants
-
-
-def _everybody(grant: Grant) -> Row:
-    return dict.fromkeys(KINDS, grant)
-
-
-_CUSTOMERS: Final = _row(customer=_PARTY)
-_REPRESENTATIVES: Final = _row(representative=_PARTY)
-_BOTH: Final = _row(customer=_PARTY, representative=_PARTY)
-_PORTAL: Final = _row(account_manager=_ACCOUNT, api_manager=_PORTALS)
-_ACCOUNT_ONLY: Final = _row(account_manager=_ACCOUNT)
-
-RIGHTS: Final[dict[str, Row]] = {
-    "portal.open": _CUSTOMERS,
-    "request.create": _CUSTOMERS,
-    "request.pick": _CUSTOMERS,
-    "request.withdraw": _CUSTOMERS,
-    "pin.redeem": _CUSTOMERS,
-    "share.accept": _CUSTOMERS,
-    "share.confirm": _CUSTOMERS,
-    "share.decline": _CUSTOMERS,
-    "share.stop": _BOTH,
-    "session.end": _BOTH,
-    "presence.set": _REPRESENTATIVES,
-    "offer.accept": _REPRESENTATIVES,
-    "offer.decline": _REPRESENTATIVES,
-    "pin.create": _REPRESENTATIVES,
-    "pin.revoke": _REPRESENTATIVES,
-    "pin.list": _REPRESENTATIVES,
-    "session.leave": _REPRESENTATIVES,
-    "session.transfer": _REPRESENTATIVES,
-    "share.request": _REPRESENTATIVES,
-    "wrap_up.end": _REPRESENTATIVES,
-    "case.take": _REPRESENTATIVES,
-    "case.list": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS),
-    "case.assign": _row(account_manager=_ACCOUNT, team_manager=_teams("assign")),
-    "request.classify": _row(account_manager=_ACCOUNT, team_manager=_teams("assign"), service=_service("classify")),
-    "request.why": _row(account_manager=_ACCOUNT, service=_service("why")),
-    "account.get": _row(account_manager=_ACCOUNT, team_manager=_TEAMS, api_manager=_ACCOUNT, self_managing=_SELF),
-    "account.export": _row(api_manager=_ACCOUNT),
-    "account.put": _ACCOUNT_ONLY,
-    "function.effective": _row(
-        representative=_SELF,
-        account_manager=_ACCOUNT,
-        team_manager=_TEAMS,
-        api_manager=_ACCOUNT,
-        service=_service("events"),
-    ),
-    "portal.put": _PORTAL,
-    "portal.delete": _PORTAL,
-    "subportal.put": _PORTAL,
-    "team.put": _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT),
-    "team.delete": _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT),
-    "representative.put": _row(account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT),
-    "representative.delete": _row(
-        account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT
-    ),
-    "manager.put": _ACCOUNT_ONLY,
-    "manager.delete": _ACCOUNT_ONLY,
-    "service.put": _ACCOUNT_ONLY,
-    "service.delete": _ACCOUNT_ONLY,
-    "password.set": _row(
-        representative=_SELF,
-        account_manager=_ACCOUNT,
-        team_manager=_teams_or_self("representatives"),
-        api_manager=_SELF,
-    ),
-    "password.link": _row(account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT),
-    "sign_in.list": _row(
-        representative=_SELF,
-        account_manager=_ACCOUNT,
-        team_manager=_teams_or_self("sign_ins"),
-        api_manager=_SELF,
-        service=_SELF,
-    ),
-    "sign_in.end": _row(
-        representative=_SELF,
-        account_manager=_ACCOUNT,
-        team_manager=_teams_or_self("sign_ins"),
-        api_manager=_SELF,
-        service=_SELF,
-    ),
-    "key.create": _row(account_manager=_ACCOUNT, api_manager=_SELF),
-    "key.revoke": _row(account_manager=_ACCOUNT, api_manager=_SELF),
-    "key.list": _row(account_manager=_ACCOUNT, api_manager=_SELF),
-    "auth.refresh": _everybody(_SELF),
-    "subscribe": _everybody(_PARTY),
-    "unsubscribe": _everybody(_SELF),
-    "meta.schema": _everybody(_SELF),
-}
-"""Operation to kind of person to what it may do. A kind that is missing may not. No operation is missing."""
-
-
-def may(actor: Actor, op: str, target: Target = NOTHING) -> str | None:
-    """None for yes, else the reason for no."""
-    if actor.kind == "operator":
-        return None if RIGHTS[op].keys() & _MANAGERS else f"{op} is for {_list(RIGHTS[op])}"
-    grant = RIGHTS[op].get(actor.kind)
-    if grant is None:
-        return f"{op} is for {_list(RIGHTS[op])}, not for {_a(actor.kind)}"
-    scope = grant.scope
-    if scope is Scope.TEAMS_OR_SELF:
-        if target.person in (None, actor.person):
-            return None
-        scope = Scope.TEAMS
-    needed = target.rights if grant.right is None else target.rights | {grant.right}
-    if missing := needed - actor.rights:
-        return f"{op}: {_a(actor.kind)} needs the right {', '.join(sorted(missing))} for that"
-    if scope is Scope.TEAMS:
-        if outside := target.teams - actor.teams:
-            return f"{op}: {', '.join(sorted(outside))}: not a team that you manage"
-        if outside := target.subportals - actor.subportals:
-            return f"{op}: {', '.join(sorted(outside))}: not a sub-portal of the teams that you manage"
-    if scope is Scope.SELF and target.person not in (None, actor.person):
-        return f"{op}: for yourself only"
-    return None
-
-
-def _a(kind: str) -> str:
-    name = NAMES[kind]
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
-
-
-def _list(row: Row) -> str:
-    return " or ".join(NAMES[kind] for kind in KINDS if kind in row)
-
-
-NAMES: Final[dict[str, str]] = {
-    "customer": "customer",
-    "representative": "representative",
-    "self_managing": "representative with management",
-    "account_manager": "account manager",
-    "team_manager": "team manager",
-    "api_manager": "API manager",
-    "service": "service",
-}
-"""What the kinds are called."""
-
+_EVERYTHING: Final = frozenset((*TEAM_RIGHTS, "portals"))
+"""What an account manager need not be granted."""
 
 # --- who asks --------------------------------------------------------------------------------------
 
@@ -288,7 +46,7 @@ def actor(state: State, identity: Identity) -> Actor | None:
         case Role.SERVICE:
             return Actor("service", identity.person, rights=_scopes(state, identity))
         case _:
-            return Actor("operator", identity.person, rights=_ALL_RIGHTS | set(GRANTABLE["account"]))
+            return Actor("operator", identity.person, rights=_EVERYTHING | set(GRANTABLE["account"]))
 
 
 def _manager(state: State, name: str) -> Actor | None:
@@ -297,9 +55,9 @@ def _manager(state: State, name: str) -> Actor | None:
         # Until an account has its first account manager, the operator's word is enough: nothing but the operator's own
         # key can have made this credential. The last account manager stays, so that time never comes back.
         first = not has_account_manager(state) and names.free(state, name)
-        return Actor("account_manager", name, rights=_ALL_RIGHTS | {"api_managers"}) if first else None
+        return Actor("account_manager", name, rights=_EVERYTHING | {"api_managers"}) if first else None
     if manager.kind == "account":
-        return Actor("account_manager", name, rights=_ALL_RIGHTS | set(manager.rights))
+        return Actor("account_manager", name, rights=_EVERYTHING | set(manager.rights))
     if manager.kind == "api":
         return Actor("api_manager", name, rights=frozenset(manager.rights) | set(TEAM_RIGHTS))
     return _team_manager(state, manager)
@@ -388,23 +146,37 @@ def _assign(state: State, command: ops.CaseAssign) -> Target:
     return attrs.evolve(_request(state, command.request), teams=who.teams)
 
 
+def _speaks_for(state: State, person: str | None) -> frozenset[str]:
+    """Who can choose an API manager's password, keys or address can do what that one does: provisioning."""
+    known = state.managers.get(person or "")
+    return frozenset({"api_managers"}) if known is not None and known.kind == "api" else frozenset()
+
+
 def _manager_put(state: State, command: ops.ManagerPut) -> Target:
     """Who may make API managers must have been granted that, and nobody grants what it doesn't have."""
     now = state.managers.get(command.manager)
     needed = set(command.rights or ()) - set(() if now is None else now.rights)
-    if command.kind == "api" and (now is None or now.kind != "api"):
+    if command.kind == "api":
         needed.add("api_managers")
-    return Target(rights=frozenset(needed))
+    return Target(rights=_speaks_for(state, command.manager) | needed)
+
+
+def _password_set(state: State, command: ops.PasswordSet) -> Target:
+    return attrs.evolve(_person(state, command.person), rights=_speaks_for(state, command.person))
+
+
+def _key_create(state: State, command: ops.KeyCreate) -> Target:
+    return Target(person=command.person, rights=_speaks_for(state, command.person))
 
 
 TOUCHES: Final[dict[type, Touches]] = {
     ops.TeamPut: _team_put,
     ops.TeamDelete: _team_delete,
-    ops.PasswordSet: lambda state, command: _person(state, command.person),
+    ops.PasswordSet: _password_set,
     ops.PasswordLink: lambda state, command: _person(state, command.person),
     ops.SignInList: lambda state, command: _person(state, command.person),
     ops.SignInEnd: lambda state, command: _person(state, command.person),
-    ops.KeyCreate: lambda state, command: Target(person=command.person),
+    ops.KeyCreate: _key_create,
     ops.KeyRevoke: lambda state, command: Target(person=_owner(state, command.prefix)),
     ops.KeyList: lambda state, command: Target(person=command.person or ""),
     ops.FunctionEffective: lambda state, command: _representative(state, command.representative),

@@ -3,6 +3,7 @@
 Only ``evolve`` functions change any of it. Everything here is bounded by configuration, by what is
 open, or by a named limit; what is over leaves, because history is the journal's business.
 """
+# size: what one account is made of, read as a list; its classes know each other
 
 from __future__ import annotations
 
@@ -452,10 +453,6 @@ class State:
         """These texts are to be gone for good."""
         self.release(*refs)
         self.erased.extend(ref[0] for ref in refs if ref is not None)
-
-    def next_former(self) -> str:
-        """The pseudonym of whoever leaves next."""
-        return f"former-{len(self.former) + 1}"
 
     def remember_session(self, session: str, visitor: str, representative: str) -> None:
         """Keep an ended session's stream readable for its parties, within ``RECENT_SESSIONS``."""

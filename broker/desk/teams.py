@@ -225,7 +225,8 @@ def _stand_beneath(state: State, team: Team, parent: str | None) -> None:
 
 
 def team_deleted(state: State, event: e.TeamDeleted, t: int) -> None:
-    """Apply ``TeamDeleted``: everybody is in the other team, every sub-team beneath the parent."""
+    """Apply ``TeamDeleted``: everybody is in the other team, every sub-team beneath the parent. Who managed it manages
+    what was beneath it no longer, unless that is said: nobody gets more than it was given."""
     team = state.teams[event.team]
     for child in sorted(team.children):
         _stand_beneath(state, state.teams[child], team.parent)
@@ -234,6 +235,8 @@ def team_deleted(state: State, event: e.TeamDeleted, t: int) -> None:
         state.serving[name].discard(team.team)
     del state.teams[team.team]
     state.release(team.title)
+    for manager in state.managers.values():
+        manager.teams = tuple(name for name in manager.teams if name != team.team)
     if event.into is not None:
         into = state.teams[event.into]
         into.members |= team.members

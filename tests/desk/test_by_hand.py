@@ -144,7 +144,7 @@ def test_what_is_not_there_for_its_asker_cannot_be_taken(why: str) -> None:
             scene.ok(ops.RequestWithdraw(request_id("carl")), customer("carl"))
         case _:
             pass
-    scene.refused(take(name), who, Code.NO_SUCH)
+    scene.refused(take(name), who, Code.NOT_ALLOWED if why == "nobody" else Code.NO_SUCH)
 
 
 def test_what_somebody_has_cannot_be_taken_or_given() -> None:
@@ -315,7 +315,7 @@ def test_a_line_is_listed_for_those_who_may_take_from_it() -> None:
     assert not any({"name", "text"} & set(one) for one in overseen)
     scene.refused(ops.CaseList("nowhere"), manager(), Code.NO_SUCH)
     scene.refused(ops.CaseList("other"), representative("ann"), Code.NO_SUCH)
-    scene.refused(ops.CaseList("help"), representative("nobody"), Code.NO_SUCH)
+    scene.refused(ops.CaseList("help"), representative("nobody"), Code.NOT_ALLOWED)
     scene.ok(ops.PortalPut("help", "ask", "queue", ["help"]), manager())
     scene.refused(ops.CaseList("help"), representative("ann"), Code.NOT_ALLOWED)
 

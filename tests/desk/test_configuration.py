@@ -222,8 +222,11 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "weight": 1,
                 "skills": [],
                 "functions": {},
+                "management": False,
             }
         ],
+        "managers": [],
+        "services": [],
     }
     by = [data["by"] for kind, data in scene.told("account")]
     assert by == ["mia", "mia", "mia"]

@@ -188,8 +188,8 @@ def test_only_its_maker_revokes_a_pin_and_only_while_it_lives() -> None:
 
 def test_nobody_who_is_no_representative_has_pins() -> None:
     scene = pin_office()
-    scene.refused(ops.PinCreate(), representative("nobody"), Code.NO_SUCH)
-    scene.refused(ops.PinList(), representative("nobody"), Code.NO_SUCH)
+    scene.refused(ops.PinCreate(), representative("nobody"), Code.NOT_ALLOWED)
+    scene.refused(ops.PinList(), representative("nobody"), Code.NOT_ALLOWED)
 
 
 def test_a_representative_has_at_most_64_live_pins_and_the_last_256_are_listed() -> None:

@@ -46,7 +46,7 @@ def test_setting_the_same_presence_again_is_no_event() -> None:
 
 def test_nobody_who_is_no_representative_has_a_presence() -> None:
     scene = office("ann")
-    scene.refused(ops.PresenceSet("available"), representative("nobody"), Code.NO_SUCH)
+    scene.refused(ops.PresenceSet("available"), representative("nobody"), Code.NOT_ALLOWED)
 
 
 def test_signing_out_with_sessions_open_is_refused_and_says_which() -> None:

@@ -117,11 +117,13 @@ def test_either_side_stops_a_share_and_the_session_goes_on(by: Identity) -> None
 
 def test_a_share_is_none_of_other_peoples_business() -> None:
     scene = in_state("requested")
+    scene.staff("blue", "bo")
     eve = customer("eve")
     for step in (ops.ShareAccept, ops.ShareConfirm, ops.ShareDecline, ops.ShareStop):
         scene.refused(step(SHARE), eve, Code.NO_SUCH)
         scene.refused(step("h_none.1"), CARL, Code.NO_SUCH)
     scene.refused(ops.ShareStop(SHARE), representative("bo"), Code.NO_SUCH)
+    scene.refused(ops.ShareStop(SHARE), representative("nobody"), Code.NOT_ALLOWED)
     for step in (ops.ShareAccept, ops.ShareConfirm, ops.ShareDecline):
         scene.refused(step(SHARE), ANN, Code.NOT_ALLOWED)
 

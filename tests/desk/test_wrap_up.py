@@ -88,8 +88,8 @@ def test_nobody_ends_the_wrap_up_of_another_and_a_session_is_none() -> None:
     session = scene.assign("one", "ann")
     scene.refused(ops.WrapUpEnd(session), representative("ann"), Code.NO_SUCH)
     scene.end(session)
-    for who in ("bo", "nobody"):
-        scene.refused(ops.WrapUpEnd(session), representative(who), Code.NO_SUCH)
+    scene.refused(ops.WrapUpEnd(session), representative("bo"), Code.NO_SUCH)
+    scene.refused(ops.WrapUpEnd(session), representative("nobody"), Code.NOT_ALLOWED)
 
 
 def test_F11_rounds_begin_anew_at_the_end_of_the_wrap_up_and_not_at_the_end_of_the_session() -> None:

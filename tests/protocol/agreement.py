@@ -11,10 +11,10 @@ import attrs
 Tables = Mapping[str, Any]
 
 TYPES = {"id", "slug", "str", "int", "bool", "time", "bin", "enum", "list", "map", "doc"}
-KEYS = {"name", "type", "optional", "min", "max", "values", "fallback", "of", "fields", "personal", "secret"}
+KEYS = {"name", "type", "optional", "min", "max", "values", "fallback", "of", "fields", "personal", "secret", "unkeyed"}
 PERSONAL = {"str", "map", "list"}
 ROLES = {"customer", "representative", "manager", "service"}
-STREAMS = {"me", "subportal", "session", "team", "account"}
+STREAMS = {"me", "subportal", "session", "team", "account", "audit"}
 
 
 def attribute(name: str) -> str:

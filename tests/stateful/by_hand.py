@@ -52,8 +52,9 @@ class ByHand(Counter):
 
     def _not_to_take(self, wish: Wish, name: str) -> Code | None:
         take = self.model.doors[wish.portal].take
-        serves = self.model.knows(name) and self.model.serves(self.model.person(name), wish.line)
-        if wish.how == "pin" or not serves:
+        if not self.model.knows(name):
+            return Code.NOT_ALLOWED
+        if wish.how == "pin" or not self.model.serves(self.model.person(name), wish.line):
             return Code.NO_SUCH
         if take == "off":
             return Code.NOT_ALLOWED
@@ -103,7 +104,8 @@ class ByHand(Counter):
         session, owner = found[which % len(found)]
         name = owner if which % 4 else name
         if name != owner:
-            self.refused(Code.NO_SUCH, ops.WrapUpEnd(session), representative(name))
+            code = Code.NO_SUCH if self.model.knows(name) else Code.NOT_ALLOWED
+            self.refused(code, ops.WrapUpEnd(session), representative(name))
         else:
             handled = self.carried_out(ops.WrapUpEnd(session), representative(name))
             assert handled.value == {"session": session}

@@ -122,7 +122,7 @@ class Counter(Setting):
     def make_pin(self, name: str) -> None:
         """A representative makes a pin."""
         if not self.model.knows(name):
-            self.refused(Code.NO_SUCH, ops.PinCreate(), representative(name))
+            self.refused(Code.NOT_ALLOWED, ops.PinCreate(), representative(name))
             return
         handled = self.carried_out(ops.PinCreate(), representative(name))
         pin, expires = str(handled.value["id"]), handled.value["expires"]

@@ -281,7 +281,7 @@ class Setting(RuleBasedStateMachine):
         """A representative comes, goes, or has a break."""
         command = ops.PresenceSet(presence, sessions="hand_back" if hand_back else "keep")
         if not self.model.knows(name):
-            self.refused(Code.NO_SUCH, command, representative(name))
+            self.refused(Code.NOT_ALLOWED, command, representative(name))
             return
         if presence == "offline" and self.model.working(name) and not hand_back:
             self.refused(Code.WRONG_STATE, command, representative(name))

@@ -72,7 +72,7 @@ class DeskMachine(ByHand):
     def _not_for(self, offer_name: str, name: str) -> Code | None:
         offer = next(offer for offer in self.model.proposals if offer.name == offer_name)
         if not self.model.knows(name):
-            return Code.NO_SUCH
+            return Code.NOT_ALLOWED
         if offer.to is not None:
             return None if offer.to == name else Code.NO_SUCH
         serving = self.model.serving(self.model.wish(offer.wish).line)
