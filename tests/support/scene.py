@@ -49,23 +49,29 @@ class Scene:
 
     # --- commands --------------------------------------------------------------------------------
 
-    def do(self, command: object, who: Identity | None = None, named: str | None = None) -> Handled | Refusal:
-        """One command at this moment. ``named`` is what its ids are made of."""
+    def do(
+        self, command: object, who: Identity | None = None, named: str | None = None, prepared: object = None
+    ) -> Handled | Refusal:
+        """One command at this moment. ``named`` is what its ids are made of, ``prepared`` what the hub adds."""
         self.commands += 1
-        outcome = self.desk.handle(command, who, self.now, builders.entropy(named or f"#{self.commands}"))
+        outcome = self.desk.handle(command, who, self.now, builders.entropy(named or f"#{self.commands}"), prepared)
         if isinstance(outcome, Handled):
             self.watch(outcome.records)
         return outcome
 
-    def ok(self, command: object, who: Identity | None = None, named: str | None = None) -> Handled:
+    def ok(
+        self, command: object, who: Identity | None = None, named: str | None = None, prepared: object = None
+    ) -> Handled:
         """One that must be carried out."""
-        outcome = self.do(command, who, named)
+        outcome = self.do(command, who, named, prepared)
         assert isinstance(outcome, Handled), f"{command} was refused: {outcome}"
         return outcome
 
-    def refused(self, command: object, who: Identity | None = None, code: Code = Code.WRONG_STATE) -> Refusal:
+    def refused(
+        self, command: object, who: Identity | None = None, code: Code = Code.WRONG_STATE, prepared: object = None
+    ) -> Refusal:
         """One that must be refused with this code."""
-        outcome = self.do(command, who)
+        outcome = self.do(command, who, prepared=prepared)
         assert isinstance(outcome, Refusal), f"{command} was carried out"
         assert outcome.code is code, f"{command} was refused with {outcome}"
         return outcome
