@@ -26,8 +26,8 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams, H4 for
-        managers, H8 for names and how people come in."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams, H4
+        for managers, H8 for names and how people come in."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:

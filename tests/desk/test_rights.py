@@ -67,7 +67,10 @@ request.classify      A:account T:teams/assign S:account/classify
 request.why           A:account S:account/why
 account.get           m:self A:account T:teams P:account
 account.export        P:account
+account.put           A:account
+function.effective    r:self m:self A:account T:teams P:account S:account/events
 portal.put            A:account P:account/portals
+portal.delete         A:account P:account/portals
 subportal.put         A:account P:account/portals
 team.put              A:account T:teams/teams P:account
 team.delete           A:account T:teams/teams P:account

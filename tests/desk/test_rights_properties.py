@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -218,7 +218,7 @@ def test_H8_a_name_is_one_persons_for_ever(lives: list[tuple[str, bool, str]]) -
     scene = Scene()
     people.boss(scene)
     scene.team("blue")
-    put = {
+    put: dict[str, Callable[[str], object]] = {
         "representative": lambda name: ops.RepresentativePut(name, personal(name), "blue", 1),
         "manager": lambda name: ops.ManagerPut(name, "team"),
         "service": lambda name: ops.ServicePut(name, []),

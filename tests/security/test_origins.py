@@ -9,7 +9,7 @@ from broker.codes import Close
 from broker.config import Config
 from broker.config.settings import Server
 from broker.runtime.options import Options
-from broker.runtime.serve import _origins
+from broker.runtime.serve_parts import origins
 from broker.transport.upgrade import Accepted, judge
 from tests.runtime.harness import Ended, broker
 
@@ -79,9 +79,9 @@ def test_several_origins_or_an_empty_one_are_never_the_allowed_one(headers: list
 
 
 def test_by_default_only_the_brokers_own_pages_may_connect() -> None:
-    allowed = _origins(Config(), "http://127.0.0.1:8470")
+    allowed = origins(Config(), "http://127.0.0.1:8470")
     assert allowed is not None
     assert "http://127.0.0.1:8470" in allowed
     assert not allowed & {"null", "", "*", "http://127.0.0.1", "http://127.0.0.1:8471", "https://127.0.0.1:8470"}
-    asked = _origins(Config(server=Server(allowed_origins=(ALLOWED,))), "https://0.0.0.0:443")
+    asked = origins(Config(server=Server(allowed_origins=(ALLOWED,))), "https://0.0.0.0:443")
     assert asked == frozenset({ALLOWED, "https://0.0.0.0:443", "https://0.0.0.0"})
