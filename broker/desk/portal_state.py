@@ -156,7 +156,7 @@ def _all(state: State, event: e.TeamPut | e.TeamDeleted) -> Iterable[str]:
     return state.subportals
 
 
-def _left(state: State, event: e.RepresentativeDeleted) -> Iterable[str]:
+def _left(state: State, event: e.RepresentativeDeleted | e.TakenOver) -> Iterable[str]:
     return state.teams[event.team].subportals
 
 
@@ -168,6 +168,7 @@ _LOOK: Final[dict[type, Look]] = {
     e.TeamPut: _all,
     e.TeamDeleted: _all,
     e.RepresentativeDeleted: _left,
+    e.TakenOver: _left,
 }
 
 
