@@ -31,7 +31,8 @@ from broker.journal.memory import MemoryStore
 from broker.routing.pins import PinSpace
 from broker.runtime.clock import TrioClock
 from broker.runtime.follower import Follower
-from broker.runtime.hub import Hub, Secrets
+from broker.runtime.hub import Hub
+from broker.runtime.keyring import Secrets
 from broker.runtime.options import ROLES, Options
 from broker.transport.memory import MemoryPeer, MemoryTransport
 

@@ -15,191 +15,23 @@ from functools import partial
 import attrs
 
 from broker.desk import (
-    account,
     audit,
-    by_hand,
-    configuration,
     credentials,
-    functions,
-    leaving,
-    managers,
     names,
     offers,
-    overflow,
-    pins,
-    portal_page,
     portal_state,
-    portals,
-    presence,
-    requests,
     rights,
-    seats,
-    sessions,
-    shares,
-    teams,
-    waits,
-    wrap_up,
 )
-from broker.desk import commands as c
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
-from broker.desk.outcome import Decision, Entry, Handled, Recorded, Refusal
+from broker.desk.outcome import Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
+from broker.desk.rules import DUE, EVOLVE, RULES
 from broker.desk.state import Context, State, Times
-from broker.protocol import ops
 from broker.routing import estimate
 from broker.routing.matching import next_match
 from broker.routing.model import Statistics as RoutingStatistics
 from broker.routing.pins import PinSpace
-
-Rule = Callable[..., Decision | Refusal]  # type: ignore[explicit-any]  # each takes its own class
-"""(state, the command, context)."""
-Apply = Callable[..., None]  # type: ignore[explicit-any]  # each takes its own class
-"""(state, the event, time ms)."""
-Due = Callable[[State, str, int], Sequence[e.Event]]
-
-RULES: dict[type, Rule] = {
-    ops.AccountPut: account.put_account,
-    ops.PortalPut: portals.put_portal,
-    ops.PortalDelete: portals.delete_portal,
-    ops.SubportalPut: portals.put_subportal,
-    ops.TeamPut: teams.put_team,
-    ops.TeamDelete: teams.delete_team,
-    ops.RepresentativePut: teams.put_representative,
-    ops.RepresentativeDelete: leaving.delete,
-    ops.ManagerPut: managers.put_manager,
-    ops.ManagerDelete: managers.delete_manager,
-    ops.ServicePut: managers.put_service,
-    ops.ServiceDelete: managers.delete_service,
-    ops.AccountGet: configuration.get_account,
-    ops.AccountExport: configuration.export,
-    ops.PasswordSet: credentials.set_password,
-    ops.PasswordLink: credentials.link,
-    ops.SignInList: credentials.listed,
-    ops.SignInEnd: credentials.end,
-    ops.KeyCreate: credentials.create_key,
-    ops.KeyRevoke: credentials.revoke_key,
-    ops.KeyList: credentials.list_keys,
-    c.SignIn: credentials.sign_in,
-    c.Refresh: credentials.refresh,
-    c.SetPassword: credentials.by_link,
-    c.Audit: audit.told,
-    c.CountRefusals: audit.counted,
-    ops.PortalOpen: portal_page.open_portal,
-    ops.FunctionEffective: functions.effective,
-    ops.PresenceSet: presence.set_presence,
-    c.ConnectionLost: presence.connection_lost,
-    c.ConnectionBack: presence.connection_back,
-    c.BrokerStart: presence.broker_start,
-    ops.RequestCreate: requests.create,
-    ops.RequestPick: requests.pick,
-    ops.RequestClassify: requests.classify,
-    ops.RequestWithdraw: requests.withdraw,
-    ops.CaseList: by_hand.listed,
-    ops.CaseTake: by_hand.take,
-    ops.CaseAssign: by_hand.assign,
-    ops.WrapUpEnd: wrap_up.end,
-    ops.OfferAccept: offers.accept,
-    ops.OfferDecline: offers.decline,
-    ops.SessionEnd: sessions.end,
-    ops.SessionLeave: sessions.leave,
-    ops.SessionTransfer: sessions.transfer,
-    ops.PinCreate: pins.create,
-    ops.PinRevoke: pins.revoke,
-    ops.PinList: pins.listed,
-    ops.PinRedeem: pins.redeem,
-    c.PinGuessing: pins.guessing,
-    ops.ShareRequest: shares.request,
-    ops.ShareAccept: shares.accept,
-    ops.ShareConfirm: shares.confirm,
-    ops.ShareDecline: shares.decline,
-    ops.ShareStop: shares.stop,
-}
-"""What decides each command. Operations that are missing here (subscribe and the like) are the hub's."""
-
-EVOLVE: dict[type, Apply] = {
-    e.BrokerStarted: presence.broker_started,
-    e.OfferRenewed: offers.offer_renewed,
-    e.LoadChanged: sessions.load_changed,
-    e.AccountPut: account.account_put,
-    e.PortalPut: portals.portal_put,
-    e.PortalDeleted: portals.portal_deleted,
-    e.PortalTurned: portal_state.portal_turned,
-    e.SubportalState: portal_state.subportal_state,
-    e.SubportalPut: portals.subportal_put,
-    e.TeamPut: teams.team_put,
-    e.TeamDeleted: teams.team_deleted,
-    e.RepresentativePut: teams.representative_put,
-    e.RepresentativeDeleted: leaving.representative_deleted,
-    e.ManagerPut: managers.manager_put,
-    e.ManagerDeleted: managers.manager_deleted,
-    e.ServicePut: managers.service_put,
-    e.ServiceDeleted: managers.service_deleted,
-    e.SignedIn: credentials.signed_in,
-    e.SignInRefreshed: credentials.sign_in_refreshed,
-    e.SignInsEnded: credentials.sign_ins_ended,
-    e.PasswordSet: credentials.password_set,
-    e.KeyCreated: credentials.key_created,
-    e.KeyEnded: credentials.key_ended,
-    e.Audited: audit.audited,
-    e.RefusalsCounted: audit.refusals_counted,
-    e.PresenceChanged: presence.presence_changed,
-    e.TakenOver: seats.taken_over,
-    e.RepresentativeLost: presence.representative_lost,
-    e.RepresentativeBack: presence.representative_back,
-    e.CustomerLost: presence.customer_lost,
-    e.CustomerBack: presence.customer_back,
-    e.VisitorsForgotten: presence.visitors_forgotten,
-    e.RequestCreated: requests.request_created,
-    e.RequestClassified: requests.request_classified,
-    e.RequestWidened: waits.request_widened,
-    e.RequestReleased: waits.request_released,
-    e.RequestMoved: overflow.request_moved,
-    e.OverflowPassed: overflow.overflow_passed,
-    e.LineUnstaffed: overflow.line_unstaffed,
-    e.RequestPicked: requests.request_picked,
-    e.RequestUnplaced: requests.request_unplaced,
-    e.RequestRequeued: requests.request_requeued,
-    e.RequestEnded: requests.request_ended,
-    e.OfferMade: offers.offer_made,
-    e.OfferEnded: offers.offer_ended,
-    e.BroadcastDeclined: offers.broadcast_declined,
-    e.RoundPaused: offers.round_paused,
-    e.RoundStarted: offers.round_started,
-    e.RequestAssigned: sessions.request_assigned,
-    e.SessionTransferred: sessions.session_transferred,
-    e.SessionEnded: sessions.session_ended,
-    e.WrapUpEnded: wrap_up.wrap_up_ended,
-    e.PinCreated: pins.pin_created,
-    e.PinEnded: pins.pin_ended,
-    e.PinGuessed: pins.pin_guessed,
-    e.ShareRequested: shares.share_requested,
-    e.ShareAccepted: shares.share_accepted,
-    e.ShareConfirmed: shares.share_confirmed,
-    e.ShareEnded: shares.share_ended,
-}
-"""What each event changes."""
-
-DUE: dict[str, Due] = {
-    "offer": offers.expire,
-    "round": requests.round_over,
-    "relax": waits.widen,
-    "sticky": waits.release,
-    "overflow": overflow.due,
-    "unstaffed": overflow.unstaffed,
-    "hours": portal_state.due,
-    "wrap_up": wrap_up.expire,
-    "lease": presence.lease_over,
-    "hold": presence.hold_over,
-    "vacate": seats.vacate,
-    "abandon": presence.abandon,
-    "pin": pins.expire,
-    "consent": shares.silence,
-    "visitors": presence.forget_visitors,
-    "sign_in": credentials.sign_in_over,
-    "key": credentials.key_over,
-}
-"""What happens when a deadline of this kind has come."""
 
 
 @attrs.frozen

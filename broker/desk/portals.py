@@ -27,25 +27,12 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decision | Refusal:
     """Create a portal or change it."""
-    if command.kind not in KINDS[command.mode]:
-        return bad_args("args.kind", f"one of {', '.join(KINDS[command.mode])} in mode {command.mode}")
-    if (refusal := account.refuse_mode(state, command.mode)) is not None:
-        return refusal
     names = tuple(command.subportals)
-    if len(set(names)) != len(names):
-        return bad_args("args.subportals", "each name once")
-    for index, name in enumerate(names):
-        known = state.subportals.get(name)
-        if known is not None and known.portal != command.portal:
-            return bad_args(f"args.subportals[{index}]", "a name that no other portal of the account uses")
+    if (refusal := _wrong(state, command, names)) is not None:
+        return refusal
     opened = None if command.hours is None else parse(command.hours)
     if isinstance(opened, tuple):
         return bad_args(*opened)
-    if (refusal := _wrong_classes(command.classes or ()) or functions.wrong(command.functions)) is not None:
-        return refusal
-    for index, origin in enumerate(command.origins or ()):
-        if _ORIGIN.fullmatch(origin) is None:
-            return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
     said = _said(command)
     if isinstance(said, Refusal):
         return said
@@ -56,12 +43,44 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         return refusal
     if len(state.subportals.keys() | set(names)) > limits.MAX_SUBPORTALS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_SUBPORTALS} sub-portals")
+    event = _event(state, command, context, opened, said)
+    before = {} if now is None else words(now)
+    after = words(event)
+    if now is not None and event.title is None:
+        after["title"] = now.title
+    event.changes = changes(before, after)
+    ended = functions.act(functions.Plan(state, portals={event.portal: event.functions}))
+    happened = [event, *ended] if event.changes else []
+    return Decision(happened, {"portal": command.portal, "changed": bool(event.changes)})
+
+
+def _wrong(state: State, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
+    """What the schema can't say: kinds that fit the mode, names once and nobody else's, origins as browsers write
+    them."""
+    if command.kind not in KINDS[command.mode]:
+        return bad_args("args.kind", f"one of {', '.join(KINDS[command.mode])} in mode {command.mode}")
+    if (refusal := account.refuse_mode(state, command.mode)) is not None:
+        return refusal
+    if len(set(names)) != len(names):
+        return bad_args("args.subportals", "each name once")
+    for index, name in enumerate(names):
+        known = state.subportals.get(name)
+        if known is not None and known.portal != command.portal:
+            return bad_args(f"args.subportals[{index}]", "a name that no other portal of the account uses")
+    for index, origin in enumerate(command.origins or ()):
+        if _ORIGIN.fullmatch(origin) is None:
+            return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
+    return _wrong_classes(command.classes or ()) or functions.wrong(command.functions)
+
+
+def _event(state: State, command: ops.PortalPut, context: Context, opened: Hours | None, said: Said) -> e.PortalPut:
+    """The event: what isn't given is as by default."""
     event = e.PortalPut(
         command.portal,
         command.title.ref if command.title is not None else None,
         command.kind,
         command.mode,
-        names,
+        tuple(command.subportals),
         command.offer_ms or state.times.offer,
         command.pick_fallback or "choose",
         context.who,
@@ -76,14 +95,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         functions=functions.switched(command.functions),
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
-    before = {} if now is None else words(now)
-    after = words(event)
-    if now is not None and event.title is None:
-        after["title"] = now.title
-    event.changes = changes(before, after)
-    ended = functions.act(functions.Plan(state, portals={event.portal: event.functions}))
-    happened = [event, *ended] if event.changes else []
-    return Decision(happened, {"portal": command.portal, "changed": bool(event.changes)})
+    return event
 
 
 def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> Decision | Refusal:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from broker.desk.outcome import Recorded
-from broker.identity.apikeys import ApiKeys
 from broker.identity.hashers import Hashers
-from broker.identity.tokens import Signer
-from broker.routing.pins import PinSpace
 from broker.runtime.account import Account
 from broker.runtime.asks import Asks
 from broker.runtime.batches import Part
@@ -16,6 +13,7 @@ from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor
 from broker.runtime.credentials import Credentials
 from broker.runtime.emails import Emails
+from broker.runtime.keyring import Secrets
 from broker.runtime.links import Links, Post
 from broker.runtime.lockout import Lockout
 from broker.runtime.options import Options
@@ -34,13 +32,12 @@ from broker.transport.base import Transport
 class Entrance:
     """The parts of a hub that decide who somebody is."""
 
+    # size: it hands each part what it needs, and decides nothing
     def __init__(
         self,
         *,
         accounts: Mapping[str, Account],
-        signer: Signer,
-        pinspace: PinSpace,
-        api_keys: ApiKeys,
+        secrets: Secrets,
         hashers: Hashers,
         post: Post | None,
         transport: Transport,
@@ -61,9 +58,9 @@ class Entrance:
         self.credentials = Credentials(
             clock=clock,
             accounts=accounts,
-            signer=signer,
-            pinspace=pinspace,
-            api_keys=api_keys,
+            signer=secrets.signer,
+            pinspace=secrets.pinspace,
+            api_keys=secrets.api_keys,
             conductor=conductor,
             passwords=self.passwords,
             refusals=refusals,
@@ -81,11 +78,11 @@ class Entrance:
             options=options,
         )
         self.secret_ops = SecretOps(
-            requests=requests, passwords=self.passwords, api_keys=api_keys, clock=clock, entropy=entropy
+            requests=requests, passwords=self.passwords, api_keys=secrets.api_keys, clock=clock, entropy=entropy
         )
         self.links = Links(
             accounts=accounts,
-            signer=signer,
+            signer=secrets.signer,
             passwords=self.passwords,
             emails=self.emails,
             conductor=conductor,

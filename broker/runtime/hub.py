@@ -15,13 +15,10 @@ import attrs
 
 from broker.desk.outcome import Recorded
 from broker.desk.state import Times
-from broker.identity.apikeys import ApiKeys
 from broker.identity.hashers import Hashers, InlineHashers
-from broker.identity.tokens import Signer
 from broker.journal.base import Committed, Failed, Journal, Outcome, Reply
 from broker.limits import KEY_MEMORY
 from broker.protocol.handshake import State
-from broker.routing.pins import PinSpace
 from broker.runtime import (
     account,
     answers,
@@ -48,6 +45,7 @@ from broker.runtime import (
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
 from broker.runtime.guesses import Guesses
+from broker.runtime.keyring import Secrets
 from broker.runtime.links import Post
 from broker.runtime.log import Tell, silent
 from broker.runtime.options import Options
@@ -57,16 +55,6 @@ from broker.transport.base import Happening, Messages, Transport
 
 TIMERS_A_TICK: Final = 1024  # due calls made in one tick; the rest in the next
 _FORGET: Final = 1000  # stored answers dropped at a time
-
-
-@attrs.frozen(kw_only=True)
-class Secrets:
-    """The keys a hub needs."""
-
-    signer: Signer
-    pinspace: PinSpace
-    fingerprint_key: bytes = attrs.field(repr=False)
-    api_keys: ApiKeys = attrs.field(factory=lambda: ApiKeys(bytes(32)), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -195,9 +183,7 @@ class Hub:
         self.refusals = refusals.Refusals(clock=clock, timers=self.timers, conductor=self.conductor)
         self.entrance = entrance.Entrance(
             accounts=self.accounts,
-            signer=secrets.signer,
-            pinspace=secrets.pinspace,
-            api_keys=secrets.api_keys,
+            secrets=secrets,
             hashers=self.hashers,
             post=self._post,
             transport=self._transport,
@@ -225,6 +211,12 @@ class Hub:
             asks=self.asks,
             options=options,
         )
+        self._build_notices()
+        self._wire()
+
+    def _build_notices(self) -> None:
+        """What is told without being asked for, and not kept."""
+        options, clock = self.options, self.clock
         self.portal_notices = portal_notices.PortalNotices(
             clock=clock, timers=self.timers, outbox=self.outbox, accounts=self.accounts, options=options
         )
@@ -236,7 +228,6 @@ class Hub:
             accounts=self.accounts,
             options=options,
         )
-        self._wire()
 
     def _decided(self, part: batches.Part, records: Sequence[Recorded]) -> None:
         """Told of each command's events, before they are on disk."""

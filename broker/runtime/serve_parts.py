@@ -26,7 +26,7 @@ from broker.journal.thread import ThreadJournal
 from broker.routing.pins import PinSpace
 from broker.runtime import writer
 from broker.runtime.follower import Follower
-from broker.runtime.hub import Secrets
+from broker.runtime.keyring import Secrets
 from broker.runtime.options import ROLES, Options
 from broker.transport.links import Settings
 from broker.transport.reactor import Listener

@@ -271,6 +271,7 @@ class Manager(_Overseer):
         changed: bool = (await self.request(command))["changed"]
         return changed
 
+    # size: an argument for each setting
     async def put_portal(
         self,
         portal: str,

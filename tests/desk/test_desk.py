@@ -1,12 +1,13 @@
 """The desk's own words: what it answers about itself, and whom it knows."""
-# covers: broker/desk/commands.py broker/desk/identity.py
+# covers: broker/desk/commands.py broker/desk/identity.py broker/desk/rules.py
 
 from __future__ import annotations
 
 import pytest
 
-from broker.desk import desk as module
+from broker.desk import desk as desks
 from broker.desk import events as e
+from broker.desk import rules as module
 from broker.desk.identity import Identity, Role
 from broker.protocol import ops
 from broker.routing.model import Statistics
@@ -75,7 +76,7 @@ def test_lines_and_statistics_count_what_is_there() -> None:
     assert list(scene.desk.lines()) == [("help", 2)]
     assert scene.desk.positions("help", 1, 1) == [(request_id("one"), "v_one", 1)]
     statistics = scene.desk.statistics()
-    assert statistics == module.Statistics(
+    assert statistics == desks.Statistics(
         requests=2,
         sessions=0,
         offers=1,

@@ -12,8 +12,8 @@ import pytest
 from sortedcontainers import SortedList
 
 from broker.desk import invariants
-from broker.desk.desk import DUE
 from broker.desk.invariants import InvariantBroken
+from broker.desk.rules import DUE
 from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing.model import Pool

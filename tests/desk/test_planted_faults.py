@@ -12,9 +12,9 @@ import pytest
 from broker.desk import events as e
 from broker.desk import invariants, offers, requests
 from broker.desk import state as desk_state
-from broker.desk.desk import EVOLVE, RULES
 from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Decision
+from broker.desk.rules import EVOLVE, RULES
 from broker.desk.state import State
 from broker.protocol import ops
 from broker.routing import matching

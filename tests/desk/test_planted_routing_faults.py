@@ -11,8 +11,8 @@ import pytest
 
 from broker.desk import by_hand, invariants, offers, overflow, presence, skills, waits, wrap_up
 from broker.desk import events as e
-from broker.desk.desk import EVOLVE
 from broker.desk.invariants import InvariantBroken
+from broker.desk.rules import EVOLVE
 from broker.desk.state import Session, State
 from broker.protocol import ops
 from broker.routing import fairness, matching, pools

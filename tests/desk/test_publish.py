@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from broker.content import Ref
 from broker.desk import events as e
-from broker.desk.publish import _AUDIENCES, _BODIES, audiences, render, resolve
+from broker.desk.bodies import BODIES
+from broker.desk.publish import _AUDIENCES, audiences, render, resolve
 from broker.protocol import check, schema
 from broker.protocol.check import BadArgs
 
@@ -144,8 +145,8 @@ def test_every_event_has_a_place_but_those_that_concern_nobody() -> None:
 
 
 def test_there_is_no_body_for_a_type_that_the_schema_does_not_know_or_an_event_without_a_place() -> None:
-    assert {wire_type for _, wire_type in _BODIES} == set(SCHEMA)
-    assert {cls for cls, _ in _BODIES} == set(_AUDIENCES)
+    assert {wire_type for _, wire_type in BODIES} == set(SCHEMA)
+    assert {cls for cls, _ in BODIES} == set(_AUDIENCES)
 
 
 def nothing(content: str) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from broker.codes import Code
 from broker.desk import grants
-from broker.desk.desk import RULES
 from broker.desk.grants import GRANTABLE, KINDS, NAMES, NOTHING, RIGHTS, TEAM_RIGHTS, Actor, Grant, Scope, Target, may
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Handled
 from broker.desk.rights import TOUCHES, actor, refuse, role_may
+from broker.desk.rules import RULES
 from broker.protocol import ops, schema
 from broker.protocol.check import ROLES
 from tests.support import people

@@ -25,7 +25,8 @@ from broker.protocol import check, codec, frames
 from broker.routing.pins import PinSpace
 from broker.runtime.clock import TrioClock
 from broker.runtime.follower import Follower
-from broker.runtime.hub import Hub, Secrets
+from broker.runtime.hub import Hub
+from broker.runtime.keyring import Secrets
 from broker.runtime.options import Options
 from broker.transport.memory import LinkClosed, MemoryPeer, MemoryTransport
 from broker.units import KIB

@@ -18,7 +18,8 @@ from broker.journal.inline import InlineJournal
 from broker.journal.memory import MemoryStore
 from broker.protocol import check, codec, frames
 from broker.runtime.clock import TrioClock
-from broker.runtime.hub import Hub, Secrets
+from broker.runtime.hub import Hub
+from broker.runtime.keyring import Secrets
 from broker.runtime.options import Options
 from broker.transport.memory import MemoryTransport
 from broker.transport.stream import HttpStream

@@ -1,0 +1,197 @@
+"""What an event says on the wire: for each class and wire type, which of its fields, under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+
+import attrs
+
+from broker.desk import events as e
+from broker.desk.changes import shown
+
+Read = Callable[..., object]  # type: ignore[explicit-any]  # each takes its own class
+"""(event, stream) to a value."""
+
+
+@attrs.frozen
+class Body:
+    """How the data of one wire type is read from one class of events."""
+
+    names: tuple[str, ...]
+    read: Callable[[object], tuple[object, ...]]
+    """The event to the values of ``names``."""
+    special: tuple[tuple[str, Read], ...]
+    personal: tuple[tuple[str, str], ...]
+    """(wire field, attribute that holds a content ref)."""
+
+
+_Changed = (
+    e.AccountPut
+    | e.PortalPut
+    | e.PortalDeleted
+    | e.SubportalPut
+    | e.TeamPut
+    | e.RepresentativePut
+    | e.ManagerPut
+    | e.ServicePut
+    | e.Audited
+)
+"""They say what is different now."""
+
+
+@attrs.frozen
+class _Attr:
+    name: str
+
+
+def _body(
+    *plain: str, personal: Mapping[str, str] | None = None, renamed: Mapping[str, str] | None = None, **special: object
+) -> Body:
+    """Fields of the same name as the event's attribute, personal ones, those whose names Python keeps for itself, and
+    attributes of another name, functions or constants."""
+    read = {name: name for name in plain} | dict(renamed or {})
+    read.update((name, value.name) for name, value in special.items() if isinstance(value, _Attr))
+    rest = [(name, value) for name, value in special.items() if not isinstance(value, _Attr)]
+    return Body(
+        tuple(read),
+        _reader(tuple(read.values())),
+        tuple((name, value if callable(value) else _constant(value)) for name, value in rest),
+        tuple((personal or {}).items()),
+    )
+
+
+def _reader(attributes: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    if len(attributes) == 1:
+        return lambda event: (getattr(event, attributes[0]),)
+    return attrgetter(*attributes) if attributes else lambda event: ()
+
+
+def _constant(value: object) -> Read:
+    return lambda event, stream: value
+
+
+def _id_in_stream(event: object, stream: str) -> str:
+    return stream.partition(":")[2]
+
+
+def _assigned_reason(event: e.RequestAssigned, stream: str) -> str:
+    return "rescinded" if event.kind == "broadcast" else "accepted"
+
+
+def _share_body(state: str | _Attr, by: str | _Attr, *more: str) -> Body:
+    return _body("share", "session", *more, state=state, by=by)
+
+
+def _granted(event: e.RequestAssigned | e.SessionTransferred, stream: str) -> list[str] | None:
+    """To whoever may use them."""
+    return list(event.functions) if stream == f"me:{event.representative}" else None
+
+
+def _changes(event: _Changed, stream: str) -> list[dict[str, object]]:
+    return shown(event.changes)
+
+
+def _refused(event: e.RefusalsCounted, stream: str) -> list[dict[str, object]]:
+    rows = (
+        {"person": person, "network": network, "code": code, "count": count}
+        for person, network, code, count in event.rows
+    )
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def _who_moved(event: e.TeamDeleted, stream: str) -> list[str] | None:
+    return None if stream.startswith("me:") else list(event.representatives)
+
+
+_LOAD = _body("representative", "load", "capacity")
+_OPENED = _body(
+    "session",
+    "request",
+    "subportal",
+    "representative",
+    personal={"name": "customer_name", "text": "text", "fields": "fields"},
+    functions=_granted,
+)
+_CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields"}
+
+BODIES: dict[tuple[type, str], Body] = {
+    (e.OfferRenewed, "offer.renewed"): _body("offer", "deadline"),
+    (e.LoadChanged, "load.changed"): _LOAD,
+    (e.AccountPut, "account.changed"): _body("modes", "by", changes=_changes),
+    (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by", changes=_changes),
+    (e.PortalDeleted, "portal.deleted"): _body("portal", "subportals", "by", changes=_changes),
+    (e.SubportalState, "subportal.state"): _body("subportal", "portal", "state", "opens", "closes"),
+    (e.SubportalPut, "subportal.changed"): _body(
+        "subportal", "weight", "policy", "max_waiting", "by", changes=_changes
+    ),
+    (e.TeamPut, "team.changed"): _body("team", "subportals", "parent", "by", changes=_changes),
+    (e.TeamDeleted, "team.deleted"): _body("team", "into", "by", representatives=_who_moved),
+    (e.RepresentativePut, "representative.changed"): _body(
+        "representative", "team", "capacity", "by", changes=_changes
+    ),
+    (e.RepresentativeDeleted, "representative.deleted"): _body("representative", "team", "former", "by"),
+    (e.ManagerPut, "manager.changed"): _body("manager", "kind", "teams", "rights", "by", changes=_changes),
+    (e.ManagerDeleted, "manager.deleted"): _body("manager", "by"),
+    (e.ServicePut, "service.changed"): _body("service", "scopes", "by", changes=_changes),
+    (e.ServiceDeleted, "service.deleted"): _body("service", "by"),
+    (e.SignedIn, "sign_in.changed"): _body("person", "role", "sign_in", "how", "network", state="begun"),
+    (e.SignInsEnded, "sign_in.changed"): _body("person", "sign_ins", "reason", "by", state="ended"),
+    (e.PasswordSet, "password.changed"): _body("person", "by", "must_change"),
+    (e.KeyCreated, "key.changed"): _body("person", "by", prefix=_Attr("key"), state="live"),
+    (e.KeyEnded, "key.changed"): _body("person", "by", prefix=_Attr("key"), state=_Attr("reason")),
+    (e.Audited, "audit.recorded"): _body("person", "role", "network", "op", "object", changes=_changes),
+    (e.RefusalsCounted, "audit.refusals"): _body("more", rows=_refused),
+    (e.PresenceChanged, "presence.changed"): _body("representative", "presence", "by", "reason"),
+    (e.TakenOver, "presence.changed"): _body(
+        "representative", "presence", by="representative", reason="taken_over", taken_by=_Attr("by")
+    ),
+    (e.RepresentativeLost, "presence.changed"): _body("representative", presence="reconnecting", by="broker"),
+    (e.RepresentativeLost, "session.held"): _body("until", session=_id_in_stream, who="representative"),
+    (e.RepresentativeBack, "presence.changed"): _body("representative", "presence", by="broker"),
+    (e.RepresentativeBack, "session.resumed"): _body(session=_id_in_stream, who="representative"),
+    (e.CustomerLost, "session.held"): _body("until", session=_id_in_stream, who="customer"),
+    (e.CustomerBack, "session.resumed"): _body(session=_id_in_stream, who="customer"),
+    (e.RequestCreated, "request.created"): _body(
+        "request", "session", "portal", "subportal", "kind", "mode", representative=_Attr("target")
+    ),
+    (e.RequestClassified, "request.classified"): _body("request", renamed={"class": "class_"}, boost_ms=_Attr("boost")),
+    (e.RequestWidened, "request.widened"): _body("request", "step"),
+    (e.RequestReleased, "request.released"): _body("request", "representative", "reason"),
+    (e.RequestMoved, "request.moved"): _body(
+        "request", renamed={"from": "former"}, to=_Attr("subportal"), on=_Attr("rule")
+    ),
+    (e.LineUnstaffed, "subportal.unstaffed"): _body("subportal"),
+    (e.RequestPicked, "request.picked"): _body("request", representative=_Attr("target")),
+    (e.RequestUnplaced, "request.unplaced"): _body("request", "representative", "reason", "broadcast"),
+    (e.RequestRequeued, "request.requeued"): _body("request", "reason"),
+    (e.RequestEnded, "request.ended"): _body("request", "state"),
+    (e.OfferMade, "offer.made"): _body(
+        "offer", "request", "subportal", "kind", "representative", "deadline", "arrived", "by", personal=_CUSTOMERS_NAME
+    ),
+    (e.OfferEnded, "offer.ended"): _body("offer", "request", "reason", "representative", "code"),
+    (e.BroadcastDeclined, "offer.ended"): _body("offer", "request", "representative", "code", reason="declined"),
+    (e.RequestAssigned, "offer.ended"): _body("offer", "request", "representative", reason=_assigned_reason),
+    (e.RequestAssigned, "pin.changed"): _body(id=_Attr("pin"), state="used", expires=_Attr("pin_expires")),
+    (e.RequestAssigned, "session.opened"): _OPENED,
+    (e.RequestAssigned, "request.assigned"): _body(
+        "request", "session", "representative", "kind", personal={"name": "representative_name"}
+    ),
+    (e.RequestAssigned, "load.changed"): _LOAD,
+    (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason="accepted"),
+    (e.SessionTransferred, "session.transferred"): _body(
+        "session", "request", "representative", "former", personal={"name": "representative_name"}, functions=_granted
+    ),
+    (e.SessionTransferred, "load.changed"): _LOAD,
+    (e.SessionEnded, "session.ended"): _body("session", "request", "reason", "wrap_up"),
+    (e.SessionEnded, "load.changed"): _LOAD,
+    (e.WrapUpEnded, "wrap_up.ended"): _body("session", "representative", "reason"),
+    (e.WrapUpEnded, "load.changed"): _LOAD,
+    (e.PinCreated, "pin.changed"): _body("expires", id=_Attr("pin"), state="live"),
+    (e.PinEnded, "pin.changed"): _body("state", "expires", id=_Attr("pin")),
+    (e.PinGuessed, "pin.guessing"): _body("portal", "source", "wrong"),
+    (e.ShareRequested, "share.changed"): _share_body("requested", "representative"),
+    (e.ShareAccepted, "share.changed"): _share_body("accepted", "customer"),
+    (e.ShareConfirmed, "share.changed"): _share_body("active", "customer"),
+    (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason"),
+}

@@ -1,0 +1,19 @@
+"""The keys a hub needs, each for one purpose."""
+
+from __future__ import annotations
+
+import attrs
+
+from broker.identity.apikeys import ApiKeys
+from broker.identity.tokens import Signer
+from broker.routing.pins import PinSpace
+
+
+@attrs.frozen(kw_only=True)
+class Secrets:
+    """The keys a hub needs."""
+
+    signer: Signer
+    pinspace: PinSpace
+    fingerprint_key: bytes = attrs.field(repr=False)
+    api_keys: ApiKeys = attrs.field(factory=lambda: ApiKeys(bytes(32)), repr=False)
