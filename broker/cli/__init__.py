@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from broker import __version__
-from broker.cli import conformance, connect, demo, journal, serve, simulate, status, token, version, why
+from broker.cli import conformance, connect, demo, entry, journal, serve, simulate, status, token, version, why
 from broker.cli.common import EXIT_MEANINGS, CheckError, Exit, Parser, UnreachableError, UsageError, say
 from broker.config import ConfigError
 from broker.identity.secrets import SecretError
 
-COMMANDS = (serve, demo, connect, token, journal, why, simulate, status, conformance, version)
+COMMANDS = (serve, demo, connect, token, entry, journal, why, simulate, status, conformance, version)
 """In the order of the help text."""
 
 

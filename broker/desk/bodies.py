@@ -110,10 +110,10 @@ _OPENED = _body(
     "request",
     "subportal",
     "representative",
-    personal={"name": "customer_name", "text": "text", "fields": "fields"},
+    personal={"name": "customer_name", "text": "text", "fields": "fields", "page": "page"},
     functions=_granted,
 )
-_CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields"}
+_CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields", "page": "page"}
 
 BODIES: dict[tuple[type, str], Body] = {
     (e.OfferRenewed, "offer.renewed"): _body("offer", "deadline"),
@@ -153,7 +153,14 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.CustomerLost, "session.held"): _body("until", session=_id_in_stream, who="customer"),
     (e.CustomerBack, "session.resumed"): _body(session=_id_in_stream, who="customer"),
     (e.RequestCreated, "request.created"): _body(
-        "request", "session", "portal", "subportal", "kind", "mode", representative=_Attr("target")
+        "request",
+        "session",
+        "portal",
+        "subportal",
+        "kind",
+        "mode",
+        renamed={"class": "class_"},
+        representative=_Attr("target"),
     ),
     (e.RequestClassified, "request.classified"): _body("request", renamed={"class": "class_"}, boost_ms=_Attr("boost")),
     (e.RequestWidened, "request.widened"): _body("request", "step"),

@@ -47,7 +47,11 @@ def _shown(request: Request, place: int, *, tells: bool) -> dict[str, object]:
         "class": request.class_,
         "arrived": request.arrived,
     }
-    return {**shown, "name": request.name, "text": request.text, "fields": request.fields} if tells else shown
+    return (
+        {**shown, "name": request.name, "text": request.text, "fields": request.fields, "page": request.page}
+        if tells
+        else shown
+    )
 
 
 def _off(portal: str) -> Refusal:

@@ -27,7 +27,7 @@ from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
 from broker.desk.rules import DUE, EVOLVE, RULES
-from broker.desk.state import Context, State, Times
+from broker.desk.state import NORMAL, Context, State, Times
 from broker.routing import estimate
 from broker.routing.matching import next_match
 from broker.routing.model import Statistics as RoutingStatistics
@@ -226,7 +226,7 @@ class Desk:
             refs += [manager.name, manager.email]
         refs += [access.password for access in state.access.values()]
         for request in state.requests.values():
-            refs += [request.text, request.name, request.email, request.fields]
+            refs += [request.text, request.name, request.email, request.fields, request.page]
         return {ref[0] for ref in refs if ref is not None}
 
     def drain_released(self) -> list[str]:
@@ -257,6 +257,11 @@ class Desk:
         state = self.state
         found = (state.subportals[name] for name, _ in self.lines())
         return {one.subportal for one in found if portal_state.is_full(state, state.portals[one.portal], one.subportal)}
+
+    def has_class(self, portal: str, class_: str) -> bool:
+        """Whether requests of this portal may be of this class."""
+        one = self.state.portals.get(portal)
+        return one is not None and (class_ == NORMAL or class_ in dict(one.classes))
 
     def origins(self, portal: str) -> tuple[str, ...]:
         """Pages that a portal's customers may come from; none: as the installation has it."""

@@ -498,6 +498,11 @@ class RequestCreated:
     """(age in ms, the sub-portal it is moved to then; None: it becomes a support request)."""
     fields: Ref | None = None
     """What was filled into the portal's form."""
+    page: Ref | None = None
+    """Where the customer came from."""
+    class_: str | None = None
+    """Given by an entry token; None: normal."""
+    boost: int = 0
 
 
 @attrs.define
@@ -639,6 +644,7 @@ class OfferMade:
     name: Ref | None
     by: str | None
     fields: Ref | None = None
+    page: Ref | None = None
 
 
 @attrs.define
@@ -713,6 +719,7 @@ class RequestAssigned:
     fields: Ref | None = None
     functions: tuple[str, ...] = ()
     """Those that are on as it opens."""
+    page: Ref | None = None
 
 
 @attrs.define

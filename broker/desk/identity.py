@@ -19,6 +19,17 @@ class Role(StrEnum):
 
 
 @attrs.define(frozen=True)
+class Entry:
+    """What the page that embeds a portal says of its visitor, signed (A13)."""
+
+    page: str | None = None
+    class_: str | None = None
+    """Of the requests that are made with it."""
+    skills: tuple[str, ...] = ()
+    """What they ask for."""
+
+
+@attrs.define(frozen=True)
 class Identity:
     """One signed-in person."""
 
@@ -33,4 +44,6 @@ class Identity:
     network: str | None = None
     """Where it speaks from, as far as an audit says it: the network, not the host."""
     language: str | None = None
-    """Of a customer: what its client speaks."""
+    """Of a customer: what its client speaks, or its page says."""
+    entry: Entry | None = None
+    """Of a customer who came by a page with an entry token."""

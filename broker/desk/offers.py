@@ -53,6 +53,7 @@ def _made(request: Request, kind: str, who: str | None, deadline: int | None, by
         name=request.name,
         by=by,
         fields=request.fields,
+        page=request.page,
     )
 
 
@@ -97,6 +98,7 @@ def assigned(state: State, request: Request, person: Representative, kind: str, 
         capacity=person.capacity,
         fields=request.fields,
         functions=functions.on(state, state.portals[request.portal], person),
+        page=request.page,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -11,6 +11,7 @@ from broker.codes import Code
 from broker.content import Personal, Ref
 from broker.desk import events as e
 from broker.desk import forms, offers, overflow, skills, waits
+from broker.desk.identity import Entry
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.portal_state import is_open, opening
 from broker.desk.presence import wake_for_visitors
@@ -49,10 +50,13 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     event.name = ref_of(command.name)
     event.email = ref_of(command.email)
     event.fields = ref_of(command.fields)
+    event.page = ref_of(command.page)
     value = {"request": event.request, "session": event.session, "state": "converted", "existing": False}
     if portal.mode != "queue":
         return Decision([event], value, state_of=event.request)
     event.asked = tuple(command.skills or ())
+    if context.identity.entry is not None:
+        _enter(state.subportals[subportal], dict(portal.classes), context.identity.entry, event)
     rule = overflow.at_arrival(state, subportal)
     if rule is not None:
         on, _, to = rule
@@ -62,6 +66,14 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
         return _full(subportal, state.subportals[subportal].max_waiting)
     _queue_up(state, event, visitor, context.now)
     return Decision([event], value, state_of=event.request)
+
+
+def _enter(subportal: Subportal, boosts: Mapping[str, int], entry: Entry, event: e.RequestCreated) -> None:
+    """What the page that embeds the portal says goes for the request, as far as portal and sub-portal still have it."""
+    offered = {skill for skill, _, only_asked in subportal.skills if only_asked}
+    event.asked = tuple(dict.fromkeys((*event.asked, *(skill for skill in entry.skills if skill in offered))))
+    if entry.class_ is not None and entry.class_ in boosts:
+        event.class_, event.boost = entry.class_, boosts[entry.class_]
 
 
 def _full(subportal: str, most: int) -> Refusal:
@@ -261,6 +273,9 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         held_until=event.held_until,
         overflow=event.overflow,
         fields=event.fields,
+        page=event.page,
+        class_=event.class_ or NORMAL,
+        boost=event.boost,
     )
     state.requests[request.request] = request
     state.next_number = event.number + 1
@@ -271,7 +286,7 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
     if state.idle_visitors.pop(event.visitor, 0) is None:
         wake_for_visitors(state)
     if how != "pin":
-        key = make_key(t, event.number, event.request)
+        key = make_key(t, event.number, event.request, event.boost)
         ticket = Ticket(event.request, event.subportal, key, how, event.target)
         ticket.places, ticket.need, ticket.held = state.portals[event.portal].places, event.need, event.held_for
         state.router.add_ticket(ticket)
@@ -333,7 +348,7 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
         state.router.remove(event.request)
     state.deadlines.set("round", event.request, None)
     waits.disarm(state, request)
-    state.release(request.text, request.name, request.email, request.fields)
+    state.release(request.text, request.name, request.email, request.fields, request.page)
     if request.session not in state.ended_sessions:  # else its stream is read to the end, for a while
         state.streams.pop(f"session:{request.session}", None)
     visitor = state.visitors[request.visitor]

@@ -316,6 +316,8 @@ class Request:
     """When it came to stand in line, the last time."""
     fields: Ref | None = None
     """What was filled into the portal's form."""
+    page: Ref | None = None
+    """Where its customer came from."""
 
 
 @attrs.define(eq=False)

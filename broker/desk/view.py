@@ -85,6 +85,7 @@ def _offer(state: State, offer: Offer) -> Part:
         "text": request.text,
         "name": request.name,
         "fields": request.fields,
+        "page": request.page,
         "by": offer.by,
     }
 
@@ -100,6 +101,7 @@ def _session_part(state: State, session: Session) -> Part:
         "representative_name": state.representatives[session.representative].name,
         "name": request.name,
         "fields": request.fields,
+        "page": request.page,
         "text": request.text,
         "since": session.since,
         "share": None if share is None else {"share": share.share, "state": share.state},

@@ -296,6 +296,8 @@ class Handshake:
             raise RemoteProtocolError(f"HELLO.auth: expected exactly one of {', '.join(WAYS)}")
         if "visitor" in hello.auth and ways[0] not in ("portal", "pin"):
             raise RemoteProtocolError("HELLO.auth.visitor: goes with portal or pin only")
+        if "entry" in hello.auth and ways != ["portal"]:
+            raise RemoteProtocolError("HELLO.auth.entry: goes with portal only")
         common = tuple(sorted(self.capabilities.intersection(hello.capabilities)))
         self._experiments = any(name.startswith("x-") for name in common)
         return Agreed(hello=hello, version=version, capabilities=common)

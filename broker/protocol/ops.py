@@ -41,6 +41,7 @@ class RequestCreate:
     representative: str | None = None
     skills: Sequence[str] | None = None
     fields: Personal | None = None
+    page: Personal | None = None
 
 
 @attrs.define

@@ -13,6 +13,7 @@ import attrs
 
 from broker.codes import Close
 from broker.desk import commands as c
+from broker.desk import identity as identity_of
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Handled, Refusal
 from broker.identity import apikeys
@@ -126,7 +127,8 @@ class Credentials:
             account = self._accounts.get(name)
             if account is None or not is_slug(portal):
                 raise Refused(Close.BAD_AUTH, "no such portal")
-            return self._visitor(account, portal, auth.get("visitor"))
+            found = self._visitor(account, portal, auth.get("visitor"))
+            return self._entered(found, str(auth["entry"])) if "entry" in auth else found
         digits = clean(str(auth["pin"]))
         if digits is None:
             raise Refused(Close.BAD_AUTH, "a pin has nine digits")
@@ -300,6 +302,22 @@ class Credentials:
             expires = now + VISITOR_MEMORY
             text = self._signer.mint(account.name, person, Role.CUSTOMER, expires, portal)
         return Credential(identity=identity, account=account, expires=expires, visitor=text, fresh=claims is None)
+
+    def _entered(self, found: Credential, text: str) -> Credential:
+        """The page that embeds the portal says where the visitor comes from. Raises Refused."""
+        try:
+            entry = self._signer.verify(text, self._clock.now(), Purpose.ENTRY)
+        except ExpiredToken:
+            raise Refused(Close.BAD_AUTH, "the entry token's time is over: load the page again") from None
+        except BadToken:
+            raise Refused(Close.BAD_AUTH, "not an entry token of this installation") from None
+        identity = found.identity
+        if (entry.account, entry.portal) != (identity.account, identity.portal):
+            raise Refused(Close.BAD_AUTH, "an entry token of another portal")
+        if entry.class_ is not None and not found.account.desk.has_class(entry.portal, entry.class_):
+            raise Refused(Close.BAD_AUTH, f"the entry token's class {entry.class_} is none of the portal's")
+        said = identity_of.Entry(entry.page, entry.class_, entry.skills)
+        return attrs.evolve(found, identity=attrs.evolve(identity, language=entry.language, entry=said))
 
     def _come_back(self, account: Account, given: object, now: int) -> Claims | None:
         """The visitor token of somebody who was here, or None: then it is a new visitor. One that has run out is

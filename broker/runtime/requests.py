@@ -267,6 +267,9 @@ class Requests:
             self._decide(asked, command, key, digest, made)
 
     def _decide(self, asked: Asked, command: ops.Command, key: str, digest: bytes, made: Prepared) -> None:
+        entry = asked.identity.entry
+        if isinstance(command, ops.RequestCreate) and entry is not None and entry.page is not None:
+            command.page = Personal(entry.page)
         personal = check.personal_fields(command)
         for one in personal:
             seal(one, self._entropy)

@@ -178,7 +178,8 @@ class SignIn:
 def _speaking(found: Credential, client: Mapping[str, object]) -> Credential:
     """A customer says in what language its client is."""
     language = client.get("language")
-    if found.identity.role is not Role.CUSTOMER or not is_language(language):
+    said = found.identity.language is not None  # by the page
+    if said or found.identity.role is not Role.CUSTOMER or not is_language(language):
         return found
     return attrs.evolve(found, identity=attrs.evolve(found.identity, language=language))
 

@@ -113,6 +113,8 @@ class Waiting:
     """Both None for managers, and where the customer gave none."""
     fields: Mapping[str, Any] | None
     """What the customer filled into the portal's form; None as above."""
+    page: str | None = attrs.field(metadata={TEXT: True})
+    """Where it came from; None as above."""
 
 
 @attrs.frozen(kw_only=True)

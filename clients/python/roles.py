@@ -91,6 +91,7 @@ class Customer(Role):
         representative: str | None = None,
         skills: Sequence[str] | None = None,
         fields: Mapping[str, object] | None = None,
+        page: str | None = None,
     ) -> answers.Asked:
         """Ask for help; where a request is open at this portal already, that one (``existing``). ``skills``: what who
         helps must have, of those that the sub-portal lets its customers ask for. ``fields``: of the portal's form.
@@ -98,7 +99,7 @@ class Customer(Role):
         field that isn't as the form asks for it."""
         given = personal(text), personal(name), personal(email)
         needs = None if skills is None else list(skills)
-        command = ops.RequestCreate(subportal, *given, representative, needs, document(fields))
+        command = ops.RequestCreate(subportal, *given, representative, needs, document(fields), personal(page))
         return read(answers.Asked, (await self.request(command)).value)
 
     async def pick(self, request: str, representative: str) -> answers.Asked:

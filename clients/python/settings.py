@@ -22,6 +22,8 @@ class Auth:
     portal: str | None = None
     pin: str | None = attrs.field(default=None, repr=False)
     visitor: str | None = attrs.field(default=None, repr=False)
+    entry: str | None = attrs.field(default=None, repr=False)
+    """Beside portal: what the page that embeds it says of the visitor, signed (``huntgroup entry``)."""
 
     def fields(self) -> dict[str, object]:
         """HELLO's auth map."""

@@ -1,5 +1,5 @@
 """The command line: what each command hands over, what it prints, and its exit codes."""
-# covers: broker/cli/serve.py broker/cli/token.py broker/cli/status.py broker/cli/version.py broker/cli/conformance.py
+# covers: broker/cli/serve.py broker/cli/token.py broker/cli/entry.py broker/cli/status.py broker/cli/version.py broker/cli/conformance.py
 
 import json
 import os
@@ -19,7 +19,7 @@ from broker.cli import conformance, connect, demo, main, parser
 from broker.cli.common import CONFIG_VARIABLE, TOKEN_VARIABLE, Exit, UsageError
 from broker.desk.identity import Role
 from broker.identity import secrets
-from broker.identity.tokens import Signer
+from broker.identity.tokens import Purpose, Signer
 from broker.units import DAYS, HOURS
 
 NOW = 1_700_000_000_000
@@ -51,6 +51,7 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
         "demo",
         "connect",
         "token",
+        "entry",
         "journal",
         "simulate",
         "status",
@@ -64,7 +65,7 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "demo", "connect", "token", "journal", "simulate", "status", "conformance", "version"]
+    "command", ["serve", "demo", "connect", "token", "entry", "journal", "simulate", "status", "conformance", "version"]
 )
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert outcome(command, "--help") == Exit.OK
@@ -383,3 +384,19 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_A13_an_entry_token_says_what_it_was_told_and_nothing_wrong(
+    clean: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ("entry", "acme", "help", "--page", "https://x.example/a", "--language", "de", "--class", "gold")
+    assert outcome(*argv, "--skill", "tax", "--skill", "law", "--life", "7d", "--json") == Exit.OK
+    made = json.loads(capsys.readouterr().out)
+    found = Signer(secrets.load_or_create(clean / "var/huntgroup").token_key).verify(made["token"], NOW, Purpose.ENTRY)
+    assert (found.account, found.portal, found.page) == ("acme", "help", "https://x.example/a")
+    assert (found.language, found.class_, found.skills) == ("de", "gold", ("tax", "law"))
+    assert found.expires == made["expires"]
+    assert outcome("entry", "acme", "help") == Exit.OK
+    assert capsys.readouterr().out.startswith("v1.")
+    assert outcome("entry", "acme", "help", "--page", "x") == Exit.USAGE
+    assert "page: expected" in capsys.readouterr().err

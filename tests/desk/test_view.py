@@ -52,6 +52,7 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                     "text": f"C_CORA_{scene.commands - 1}",
                     "name": None,
                     "fields": None,
+                    "page": None,
                     "by": None,
                 }
             ]
@@ -66,6 +67,7 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                     "representative_name": "C_ANN",
                     "name": "C_CARL",
                     "fields": None,
+                    "page": None,
                     "text": "C_WHY",
                     "since": START,
                     "share": {"share": share_id("carl"), "state": "requested"},

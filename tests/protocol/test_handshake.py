@@ -177,6 +177,7 @@ def test_the_capabilities_are_those_of_both() -> None:
         {"portal": "acme/help"},
         {"pin": "123 456 789"},
         {"portal": "acme/help", "visitor": "t"},
+        {"portal": "acme/help", "entry": "t"},
         {"pin": "123456789", "visitor": "t"},
         {"token": "t", "later": 1},
         {"token": "t", "portal": None},
@@ -194,6 +195,7 @@ def test_one_way_to_sign_in_is_enough(auth: dict[str, object]) -> None:
         ({"token": "t", "portal": "acme/help"}, "exactly one"),
         ({"portal": "acme/help", "pin": "123456789"}, "exactly one"),
         ({"token": "t", "visitor": "t"}, "visitor"),
+        ({"pin": "123456789", "entry": "t"}, "entry"),
     ],
 )
 def test_none_or_two_ways_to_sign_in_end_it(auth: dict[str, object], says: str) -> None:

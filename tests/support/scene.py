@@ -16,6 +16,7 @@ from broker.desk.events import (
     Event,
     RepresentativePut,
     RequestClassified,
+    RequestCreated,
     RequestMoved,
     RequestRequeued,
     TeamDeleted,
@@ -131,6 +132,7 @@ class Scene:
         """F22: a place in a line only rises when somebody was put before it: sent back, moved or of another class."""
         comes_in = RequestRequeued | RequestMoved | RequestClassified
         came_in = {record.event.request for record in records if isinstance(record.event, comes_in)}
+        came_in |= {r.event.request for r in records if isinstance(r.event, RequestCreated) and r.event.boost}
         places = {}
         for subportal, count in self.desk.lines():
             back = 0

@@ -87,7 +87,12 @@ Call = Callable[[Any], Awaitable[object]]
 CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (C, "portal.open", lambda kim: kim.open_portal(), {}),
     (C, "portal.open", lambda kim: kim.open_portal(language="de-AT"), {"language": "de-AT"}),
-    (C, "request.create", lambda kim: kim.ask(fields={"order": "A 1"}), {"fields": {"order": "A 1"}}),
+    (
+        C,
+        "request.create",
+        lambda kim: kim.ask(fields={"order": "A 1"}, page="https://x.example"),
+        {"fields": {"order": "A 1"}, "page": "https://x.example"},
+    ),
     (
         M,
         "portal.put",
