@@ -1,5 +1,6 @@
 """The command line: what each command hands over, what it prints, and its exit codes."""
-# covers: broker/cli/serve.py broker/cli/token.py broker/cli/entry.py broker/cli/status.py broker/cli/version.py broker/cli/conformance.py
+# covers: broker/cli/serve.py broker/cli/token.py broker/cli/entry.py broker/cli/status.py broker/cli/version.py
+# covers: broker/cli/conformance.py
 
 import json
 import os
