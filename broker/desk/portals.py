@@ -27,12 +27,25 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decision | Refusal:
     """Create a portal or change it."""
-    names = tuple(command.subportals)
-    if (refusal := _wrong(state, command, names)) is not None:
+    if command.kind not in KINDS[command.mode]:
+        return bad_args("args.kind", f"one of {', '.join(KINDS[command.mode])} in mode {command.mode}")
+    if (refusal := account.refuse_mode(state, command.mode)) is not None:
         return refusal
+    names = tuple(command.subportals)
+    if len(set(names)) != len(names):
+        return bad_args("args.subportals", "each name once")
+    for index, name in enumerate(names):
+        known = state.subportals.get(name)
+        if known is not None and known.portal != command.portal:
+            return bad_args(f"args.subportals[{index}]", "a name that no other portal of the account uses")
     opened = None if command.hours is None else parse(command.hours)
     if isinstance(opened, tuple):
         return bad_args(*opened)
+    if (refusal := _wrong_classes(command.classes or ()) or functions.wrong(command.functions)) is not None:
+        return refusal
+    for index, origin in enumerate(command.origins or ()):
+        if _ORIGIN.fullmatch(origin) is None:
+            return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
     said = _said(command)
     if isinstance(said, Refusal):
         return said
@@ -43,7 +56,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         return refusal
     if len(state.subportals.keys() | set(names)) > limits.MAX_SUBPORTALS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_SUBPORTALS} sub-portals")
-    event = _event(state, command, context, opened, said)
+    event = _event(command, said, opened, context, state.times.offer)
     before = {} if now is None else words(now)
     after = words(event)
     if now is not None and event.title is None:
@@ -54,34 +67,15 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     return Decision(happened, {"portal": command.portal, "changed": bool(event.changes)})
 
 
-def _wrong(state: State, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
-    """What the schema can't say: kinds that fit the mode, names once and nobody else's, origins as browsers write
-    them."""
-    if command.kind not in KINDS[command.mode]:
-        return bad_args("args.kind", f"one of {', '.join(KINDS[command.mode])} in mode {command.mode}")
-    if (refusal := account.refuse_mode(state, command.mode)) is not None:
-        return refusal
-    if len(set(names)) != len(names):
-        return bad_args("args.subportals", "each name once")
-    for index, name in enumerate(names):
-        known = state.subportals.get(name)
-        if known is not None and known.portal != command.portal:
-            return bad_args(f"args.subportals[{index}]", "a name that no other portal of the account uses")
-    for index, origin in enumerate(command.origins or ()):
-        if _ORIGIN.fullmatch(origin) is None:
-            return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
-    return _wrong_classes(command.classes or ()) or functions.wrong(command.functions)
-
-
-def _event(state: State, command: ops.PortalPut, context: Context, opened: Hours | None, said: Said) -> e.PortalPut:
-    """The event: what isn't given is as by default."""
+def _event(command: ops.PortalPut, said: Said, opened: Hours | None, context: Context, offer_ms: int) -> e.PortalPut:
+    """What isn't given is as by default."""
     event = e.PortalPut(
         command.portal,
         command.title.ref if command.title is not None else None,
         command.kind,
         command.mode,
         tuple(command.subportals),
-        command.offer_ms or state.times.offer,
+        command.offer_ms or offer_ms,
         command.pick_fallback or "choose",
         context.who,
         command.places or 1,

@@ -272,7 +272,7 @@ class Manager(_Overseer):
         changed: bool = (await self.request(command))["changed"]
         return changed
 
-    # size: an argument for each setting
+    # size: one argument a line, as the operation has them
     async def put_portal(
         self,
         portal: str,

@@ -46,7 +46,7 @@ async def test_events_come_before_the_result_of_the_command_that_caused_them(aut
         assert order == ["Event", "Result"]
         event = ann.seen[-2]
         assert isinstance(event, frames.Event)
-        assert result.offsets == {"me": event.offset}
+        assert result.offsets == {"me": event.offset, "subportal:ask-1": 1}
 
 
 async def test_nothing_that_depends_on_an_event_leaves_before_its_commit(autojump_clock: MockClock) -> None:
