@@ -4,6 +4,8 @@ Each wraps a ``Client``: ``async with open_client(url, Auth(token=…), Represen
 Every method raises the ``Refused`` of the broker's code; what writes is carried out once, across cuts.
 """
 
+# size: one method an operation, read as a list
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
