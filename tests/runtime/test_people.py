@@ -326,7 +326,7 @@ async def test_a_representative_who_is_let_go_is_out_and_stays_out(autojump_cloc
         token = b.token("acme", "ann", "representative")
         customer = await b.customer()
         await customer.write("request.create", text="x")
-        assert (await boss.write("representative.delete", representative="ann"))["former"] == "former-1"
+        assert (await boss.write("representative.delete", representative="ann"))["former"].startswith("former-")
         assert (await ann.ended()).code == Close.BAD_AUTH
         assert (await refused(b, {"token": token})).code == Close.BAD_AUTH
         with pytest.raises(Refused) as again:
