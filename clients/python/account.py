@@ -222,6 +222,31 @@ class RepresentativeSetup:
     weight: int
     skills: Sequence[Skill] = attrs.field(metadata={LIST: Skill})
     functions: Functions
+    management: bool
+    """Whether it may read its own data on the management side."""
+    email: str | None = attrs.field(metadata={TEXT: True})
+    """Told to API managers, and to itself."""
+
+
+@attrs.frozen(kw_only=True)
+class ManagerSetup:
+    """A manager as it is set up."""
+
+    manager: str
+    kind: str
+    """account, team or api."""
+    name: str | None = attrs.field(metadata={TEXT: True})
+    email: str | None = attrs.field(metadata={TEXT: True})
+    teams: Sequence[str]
+    rights: Sequence[str]
+
+
+@attrs.frozen(kw_only=True)
+class ServiceSetup:
+    """A service as it is set up."""
+
+    service: str
+    scopes: Sequence[str]
 
 
 @attrs.frozen(kw_only=True)
@@ -233,3 +258,5 @@ class Configuration:
     subportals: Sequence[SubportalSetup] = attrs.field(metadata={LIST: SubportalSetup})
     teams: Sequence[TeamSetup] = attrs.field(metadata={LIST: TeamSetup})
     representatives: Sequence[RepresentativeSetup] = attrs.field(metadata={LIST: RepresentativeSetup})
+    managers: Sequence[ManagerSetup] = attrs.field(metadata={LIST: ManagerSetup})
+    services: Sequence[ServiceSetup] = attrs.field(metadata={LIST: ServiceSetup})

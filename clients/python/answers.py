@@ -179,3 +179,52 @@ class Decision:
     """Who was chosen, where somebody was."""
     told: Mapping[str, Any] = attrs.field(factory=dict)
     """All that is told of it, as it came."""
+
+
+@attrs.frozen(kw_only=True)
+class Renewed:
+    """What a sign-in goes on with (``auth.refresh``)."""
+
+    expires: int
+    """Of the connection (ms since 1970 UTC)."""
+    token: str | None = attrs.field(repr=False)
+    """An access token for other connections."""
+    refresh: str | None = attrs.field(repr=False)
+    """The next refresh token."""
+
+
+@attrs.frozen(kw_only=True)
+class SignIn:
+    """Where somebody is signed in (``sign_in.list``)."""
+
+    sign_in: str
+    how: str
+    since: int
+    until: int
+    """Unless it is refreshed."""
+    network: str | None
+    """Not the host."""
+
+
+@attrs.frozen(kw_only=True)
+class MadeKey:
+    """A new API key (``key.create``)."""
+
+    key: str
+    """Its name."""
+    secret: str | None = attrs.field(repr=False)
+    """Its whole text, told only once."""
+    expires: int
+
+
+@attrs.frozen(kw_only=True)
+class Key:
+    """A live API key (``key.list``)."""
+
+    prefix: str
+    """Names the key, and begins its text."""
+    person: str
+    created: int
+    expires: int
+    scopes: Sequence[str] | None
+    """None: all that its service has."""

@@ -19,7 +19,7 @@ from broker.protocol.frames import Event, Gap, Notice
 from clients.python.commands import text_of
 from clients.python.errors import HuntgroupError, Refused
 from clients.python.following import Item, View
-from clients.python.roles import Role
+from clients.python.role import Role
 from clients.python.settings import Connected, Disconnected
 
 Say = Callable[[str], None]

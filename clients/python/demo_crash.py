@@ -17,7 +17,8 @@ from clients.python.client import open_client
 from clients.python.demo_stage import ACCOUNT, Actor, OwnBroker, Stage, must
 from clients.python.errors import OfferGone
 from clients.python.following import View
-from clients.python.roles import Customer, Representative, Role
+from clients.python.role import Role
+from clients.python.roles import Customer, Representative
 from clients.python.settings import Auth, Settings
 
 CUSTOMERS: Final = 12

@@ -14,7 +14,8 @@ from clients.python.answers import Asked
 from clients.python.demo_stage import Actor, DiffersError, Stage, must
 from clients.python.demo_stories import Story, hang_up, serve
 from clients.python.errors import NoSuch, Refused, WrongState
-from clients.python.roles import Customer, Role
+from clients.python.role import Role
+from clients.python.roles import Customer
 
 A = TypeVar("A", bound=Role)
 

@@ -20,7 +20,8 @@ from broker.protocol.frames import Event, Notice
 from clients.python.client import open_client
 from clients.python.errors import HuntgroupError, UnreachableError, WrongState
 from clients.python.following import Item
-from clients.python.roles import Customer, Manager, Representative, Role, Service
+from clients.python.role import Role
+from clients.python.roles import Customer, Manager, Representative, Service
 from clients.python.settings import Auth, Settings
 
 WAIT: Final = 15.0  # seconds a story waits for anything: three times what a busy machine takes

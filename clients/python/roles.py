@@ -13,7 +13,6 @@ from typing import Literal
 
 import attrs
 
-from broker.content import Personal
 from broker.protocol import ops
 from clients.python import answers
 from clients.python.account import (
@@ -29,50 +28,12 @@ from clients.python.account import (
     Policy,
     Relax,
     Required,
-    Skill,
     Take,
     Texts,
 )
-from clients.python.client import Answer, Client, Subscription
 from clients.python.commands import a_map, document, maps, personal, read
-from clients.python.settings import Identity
-
-
-@attrs.frozen
-class Role:
-    """What everybody can ask."""
-
-    client: Client
-
-    @property
-    def identity(self) -> Identity:
-        """Who this is."""
-        return self.client.identity
-
-    async def request(self, command: ops.Command, *, key: str | None = None) -> Answer:
-        """Any operation. See ``Client.request``."""
-        return await self.client.request(command, key=key)
-
-    def subscribe(
-        self,
-        stream: str,
-        from_: Literal["now", "snapshot"] | int = "now",
-        *,
-        since: int | None = None,
-        types: Sequence[str] | None = None,
-    ) -> Subscription:
-        """Follow a stream. See ``Client.subscribe``."""
-        return self.client.subscribe(stream, from_, since=since, types=types)
-
-    async def refresh(self, token: str) -> int:
-        """Present a fresh token of the same person; its expiry (ms since 1970 UTC)."""
-        expires: int = (await self.request(ops.AuthRefresh(token)))["expires"]
-        return expires
-
-    async def schema(self) -> str:
-        """The protocol as the broker runs it (TOML)."""
-        text: str = (await self.request(ops.MetaSchema()))["toml"]
-        return text
+from clients.python.people import People
+from clients.python.role import Role, Staff
 
 
 @attrs.frozen
@@ -138,7 +99,7 @@ class Customer(Role):
 
 
 @attrs.frozen
-class Representative(Role):
+class Representative(Staff):
     """Somebody who serves customers. Events: its stream ``me``, ``subportal:<id>`` of those it serves (broadcast
     offers), and ``session:<id>`` of its sessions."""
 
@@ -177,6 +138,14 @@ class Representative(Role):
     async def end_wrap_up(self, session: str) -> None:
         """The work after a session is done: its places are free. ``NoSuch`` if there is none, or it is over."""
         await self.request(ops.WrapUpEnd(session))
+
+    async def account(self) -> Configuration:
+        """Its own data, for one who may read it on the management side. ``NotAllowed`` for others."""
+        return read(Configuration, (await self.request(ops.AccountGet())).value)
+
+    async def set_password(self, new: str, old: str) -> None:
+        """Choose another password; other sign-ins end."""
+        await self.request(ops.PasswordSet(new, old))
 
     async def create_pin(self) -> answers.MadePin:
         """Nine digits for one customer on the phone."""
@@ -230,7 +199,7 @@ async def _listed(role: Role, subportal: str, first: int | None) -> list[answers
 
 
 @attrs.frozen
-class _Overseer(Role):
+class _Overseer(Staff):
     """What managers and services can both ask."""
 
     async def classify(self, request: str, class_: str) -> bool:
@@ -251,7 +220,7 @@ class _Overseer(Role):
 
 
 @attrs.frozen
-class Manager(_Overseer):
+class Manager(_Overseer, People):
     """Somebody who sets the account up. Events: ``account``, ``team:<id>``, ``subportal:<id>``."""
 
     async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:
@@ -379,24 +348,6 @@ class Manager(_Overseer):
         answer = await self.request(ops.TeamDelete(team, into))
         now: str | None = answer.value.get("into")
         return now
-
-    async def put_representative(
-        self,
-        representative: str,
-        name: str,
-        team: str,
-        capacity: int,
-        *,
-        weight: int | None = None,
-        skills: Sequence[Skill] | None = None,
-        functions: Functions | None = None,
-    ) -> bool:
-        """The same for a representative. ``capacity``: places that its sessions may take; ``weight``: its share under
-        the policy weighted; ``functions``: what it may do or not, whatever its team may."""
-        command = ops.RepresentativePut(representative, Personal(name), team, capacity, weight, maps(skills))
-        command.functions = a_map(functions)
-        changed: bool = (await self.request(command))["changed"]
-        return changed
 
 
 @attrs.frozen

@@ -1,6 +1,6 @@
 """Each role's methods: the operation, its arguments by the schema's names, and a typed answer."""
 
-# covers: clients/python/answers.py clients/python/account.py
+# covers: clients/python/answers.py clients/python/account.py clients/python/role.py clients/python/people.py
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from clients.python.account import (
     Weekly,
 )
 from clients.python.answers import Choice as Somebody
-from clients.python.answers import Decision, Entrance, Portal
+from clients.python.answers import Decision, Entrance, Key, Portal, SignIn
 from clients.python.client import open_client
 from clients.python.commands import arguments, as_map, personal, read, text_of
-from clients.python.roles import Customer, Manager, Representative, Role, Service
+from clients.python.role import Role
+from clients.python.roles import Customer, Manager, Representative, Service
 from clients.python.settings import Auth
 from tests.clients.python.fake_broker import FakeBroker
 from tests.clients.python.world import TOKEN, URL, settings
@@ -280,6 +281,61 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     ),
     (S, "function.effective", lambda one: one.functions("ann", "p"), {"representative": "ann", "portal": "p"}),
     (R, "function.effective", lambda ann: ann.functions("p"), {"representative": "ann", "portal": "p"}),
+    (
+        M,
+        "representative.put",
+        lambda mia: mia.put_representative("ann", "Ann", "t", 2, email="ann@example.com", management=True),
+        {
+            "representative": "ann",
+            "name": "Ann",
+            "team": "t",
+            "capacity": 2,
+            "email": "ann@example.com",
+            "management": True,
+        },
+    ),
+    (M, "representative.delete", lambda mia: mia.delete_representative("ann"), {"representative": "ann"}),
+    (
+        M,
+        "manager.put",
+        lambda mia: mia.put_manager(
+            "tim", "team", name="Tim", email="tim@example.com", teams=("t",), rights=("assign",)
+        ),
+        {
+            "manager": "tim",
+            "kind": "team",
+            "name": "Tim",
+            "email": "tim@example.com",
+            "teams": ["t"],
+            "rights": ["assign"],
+        },
+    ),
+    (M, "manager.put", lambda mia: mia.put_manager("pia", "api"), {"manager": "pia", "kind": "api"}),
+    (M, "manager.delete", lambda mia: mia.delete_manager("tim"), {"manager": "tim"}),
+    (M, "service.put", lambda mia: mia.put_service("crm", ("why",)), {"service": "crm", "scopes": ["why"]}),
+    (M, "service.delete", lambda mia: mia.delete_service("crm"), {"service": "crm"}),
+    (M, "account.export", lambda pia: pia.export(), {}),
+    (M, "password.set", lambda mia: mia.set_password("new", person="ann"), {"new": "new", "person": "ann"}),
+    (M, "password.set", lambda mia: mia.set_password("new", "old"), {"new": "new", "old": "old"}),
+    (R, "password.set", lambda ann: ann.set_password("new", "old"), {"new": "new", "old": "old"}),
+    (M, "password.link", lambda mia: mia.send_password_link("ann"), {"person": "ann"}),
+    (M, "sign_in.list", lambda mia: mia.sign_ins("ann"), {"person": "ann"}),
+    (R, "sign_in.list", lambda ann: ann.sign_ins(), {}),
+    (S, "sign_in.list", lambda crm: crm.sign_ins(), {}),
+    (M, "sign_in.end", lambda mia: mia.end_sign_ins("ann", "n_1"), {"person": "ann", "sign_in": "n_1"}),
+    (R, "sign_in.end", lambda ann: ann.end_sign_ins(), {}),
+    (S, "sign_in.end", lambda crm: crm.end_sign_ins(sign_in="n_1"), {"sign_in": "n_1"}),
+    (
+        M,
+        "key.create",
+        lambda mia: mia.create_key("crm", scopes=("why",), life_ms=60_000),
+        {"person": "crm", "scopes": ["why"], "life_ms": 60_000},
+    ),
+    (M, "key.create", lambda pia: pia.create_key("pia"), {"person": "pia"}),
+    (M, "key.revoke", lambda mia: mia.revoke_key("k_1"), {"prefix": "k_1"}),
+    (M, "key.list", lambda mia: mia.keys("crm"), {"person": "crm"}),
+    (R, "account.get", lambda ann: ann.account(), {}),
+    (R, "auth.refresh", lambda ann: ann.renew("again"), {"refresh": "again"}),
     (M, "team.delete", lambda mia: mia.delete_team("t", "u"), {"team": "t", "into": "u"}),
     (M, "team.put", lambda max: max.put_team("t", ("s",), title="T"), {"team": "t", "subportals": ["s"], "title": "T"}),
     (
@@ -296,6 +352,10 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
 VALUE = {
     "pins": [],
     "functions": [],
+    "former": "former-1",
+    "sign_ins": [],
+    "ended": 1,
+    "keys": [],
     "decisions": [],
     "requests": [],
     "presence": "away",
@@ -361,7 +421,9 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
                 {**subportal, "skills": [needed], "relax": [{"after_ms": 1, "less": 2}], "overflow": OVERFLOW_DATA}
             ],
             "teams": [{"team": "t", "title": "T", "subportals": ["s"], "away_after": None}],
-            "representatives": [{**person, "skills": [{"skill": "german", "level": 5}]}],
+            "representatives": [{**person, "skills": [{"skill": "german", "level": 5}], "management": True}],
+            "managers": [{"manager": "tim", "kind": "team", "name": "Tim", "teams": ["t"], "rights": ["assign"]}],
+            "services": [{"service": "crm", "scopes": ["why"]}],
         },
     )
     always, hours = found.portals[1].hours, found.portals[0].hours
@@ -378,6 +440,26 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     assert (found.teams[0].title, found.teams[0].away_after) == ("T", None)
     ann = found.representatives[0]
     assert (ann.name, ann.weight, ann.skills) == ("(erased)", 3, (Skill("german", 5),))
+    assert (ann.management, ann.email) == (True, None)
+    (tim,), (crm,) = found.managers, found.services
+    assert (tim.manager, tim.kind, tim.name, tim.email) == ("tim", "team", "Tim", None)
+    assert (tim.teams, tim.rights, crm.service, crm.scopes) == (["t"], ["assign"], "crm", ["why"])
+
+
+async def test_what_opens_an_account_reads_as_it_was_told(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    one: dict[str, Any] = {"sign_in": "n_1", "how": "password", "since": 1, "until": 2}
+    key: dict[str, Any] = {"key": "k_1", "person": "crm", "created": 1, "expires": 2}
+    told = {"sign_ins": [one], "keys": [key], "key": "k_2", "secret": "k_2.x", "expires": 3, "refresh": "next"}
+    broker.handler = lambda peer, request: [Result(request.id, told)]
+    async with open_client(URL, TOKEN, Manager, settings=settings(broker)) as mia:
+        assert await mia.sign_ins() == [SignIn(**one, network=None)]
+        assert await mia.keys() == [Key(**key, scopes=None)]
+        made = await mia.create_key("crm")
+        renewed = await mia.renew("last")
+    assert (made.key, made.secret, made.expires) == ("k_2", "k_2.x", 3)
+    assert (renewed.expires, renewed.token, renewed.refresh) == (3, None, "next")
+    assert "k_2.x" not in repr(made)
+    assert "next" not in repr(renewed)
 
 
 def test_a_portal_says_when_it_opens_and_what_can_be_asked_for() -> None:
