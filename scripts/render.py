@@ -16,6 +16,7 @@ from broker.cli.common import EXIT_MEANINGS
 from broker.config.render import reference as configuration
 from docs.protocol.render import SPEC
 from docs.protocol.render import render as fill
+from scripts.render_rights import page as rights
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -52,6 +53,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/protocol/spec.md": spec,
     "docs/reference/cli.md": command_line,
     "docs/reference/configuration.md": configuration,
+    "docs/reference/rights.md": rights,
 }
 """Path below the root, and what makes its text."""
 
