@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
 import pytest
 from sortedcontainers import SortedList
 
 from broker.desk import invariants
 from broker.desk.invariants import InvariantBroken
 from broker.desk.rules import DUE
-from broker.desk.state import State
+from broker.desk.state import Access, State
 from broker.protocol import ops
 from broker.routing.model import Pool
 from tests.desk.test_planted_faults import breaks
+from tests.support import people
 from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
 from tests.support.routed import Routed
 from tests.support.scene import Scene, office
@@ -46,6 +48,10 @@ def _anything() -> Scene:
     scene.ok(ops.PinCreate(), representative("ann"))
     scene.lose("v_picked")
     scene.ask("offered")
+    people.hire(scene, "tim", "team", teams=["blue"])
+    scene.ok(ops.ServicePut("robot", []), manager())
+    people.sign_in(scene, "ann")
+    scene.ok(ops.KeyCreate("robot"), manager(), prepared=people.made_key("k"))
     return scene
 
 
@@ -104,6 +110,21 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "forgetting without anybody idle": ("F23", lambda s: s.deadlines.set("visitors", "", 5)),
     "a deadline of nothing": ("F16", lambda s: s.deadlines.set("offer", "o_none", 5)),
     "a round of nothing": ("F5", lambda s: s.deadlines.set("round", "r_none", 5)),
+    "a team manager of no team": ("H4", lambda s: _set(s.managers["tim"], "teams", ("none",))),
+    "an account manager with teams": ("H4", lambda s: _set(s.managers["tim"], "kind", "account")),
+    "a name of two people": ("H8", lambda s: s.services.update({"ann": s.services["robot"]})),
+    "a name given again": ("H8", lambda s: s.former.update({"ann": "former-1"})),
+    "a sign-in of somebody who doesn't know": ("H8", lambda s: s.access["ann"].sign_ins.clear()),
+    "a sign-in that is over": ("H8", lambda s: s.sign_ins.clear()),
+    "a sign-in of somebody else": ("H8", lambda s: _set(next(iter(s.sign_ins.values())), "person", "bo")),
+    "a key of somebody who doesn't know": ("H8", lambda s: s.access["robot"].keys.clear()),
+    "a key that is over": ("H8", lambda s: s.keys.clear()),
+    "somebody comes in who is nobody": ("H8", lambda s: s.access.update({"zoe": Access("zoe")})),
+    "too many keys": ("H8", lambda s: _more_keys(s)),
+    "a sign-in for ever": ("H8", lambda s: s.deadlines.set("sign_in", next(iter(s.sign_ins)), None)),
+    "a key for ever": ("H8", lambda s: s.deadlines.set("key", "k", None)),
+    "a deadline of no sign-in": ("H8", lambda s: s.deadlines.set("sign_in", "n_none", 5)),
+    "a deadline of no key": ("H8", lambda s: s.deadlines.set("key", "none", 5)),
     "a line that lost a request": ("F1", lambda s: s.router.lines["help"].order.pop()),
     "a direct line not served": ("F5", lambda s: _free(s, "cy")),
     "a line under a wrong head": ("F5", lambda s: _set(s.router.lines["help"], "head", (1, 1, "r"))),
@@ -113,6 +134,12 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a turn that isn't its tag's": ("F9", lambda s: _pool(s).tags.update(help=7)),
     "a pool that forgot whose turn it is": ("F5", lambda s: _pool(s).backlog.clear()),
 }
+
+
+def _more_keys(state: State) -> None:
+    for name in ("l", "m"):
+        state.keys[name] = attrs.evolve(state.keys["k"], key=name)
+        state.access["robot"].keys[name] = None
 
 
 def _pool(state: State) -> Pool:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.codes import Code
-from broker.desk import rights, snapshot, teams
+from broker.desk import managers, rights, snapshot, teams
 from broker.desk.grants import GRANTABLE, TEAM_RIGHTS, Target
+from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Handled, Refusal
 from broker.desk.rights import TOUCHES, actor
 from broker.desk.state import State
@@ -294,6 +295,13 @@ def test_the_last_account_manager_stays_and_is_told_why(change: str) -> None:
     people.hire(scene, "max", "account")
     scene.ok(gone, MIA)
     scene.refused(ops.ManagerDelete("max"), manager("max"))
+
+
+def test_caught_a_desk_that_loses_its_last_account_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managers, "_is_last", lambda state, manager: False)
+    for command in (ops.ManagerDelete("mia"), ops.ManagerPut("mia", "api")):
+        with pytest.raises(InvariantBroken, match="H3"):
+            house().do(command, MIA)
 
 
 def test_who_may_not_make_api_managers_cannot_speak_for_one_either() -> None:

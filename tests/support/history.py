@@ -53,6 +53,9 @@ class History:
     wrap_ups: dict[str, tuple[str, int]] = attrs.field(factory=dict)
     """Session to who is busy with what is left to do, and the places that this takes."""
 
+    bosses: set[str] = attrs.field(factory=set)
+    """Account managers."""
+
     def see(self, records: Iterable[Recorded]) -> None:
         """Take note of one command's records; InvariantBroken names what they break."""
         for record in records:
@@ -86,10 +89,20 @@ class History:
                 self.seats[event.session] = self.lives[event.request].owner = event.representative
             case e.SessionEnded():
                 self._session_ended(event)
+            case e.ManagerPut() | e.ManagerDeleted():
+                self._managed(event)
             case _:
                 self._waited(event)
                 self._presence(event, t)
         expect("F1", self.created == len(self.ended) + len(self.lives), f"{self.created} came, not so many are known")
+
+    def _managed(self, event: e.ManagerPut | e.ManagerDeleted) -> None:
+        """H3: once there is an account manager, there is always one."""
+        had = bool(self.bosses)
+        self.bosses.discard(event.manager)
+        if isinstance(event, e.ManagerPut) and event.kind == "account":
+            self.bosses.add(event.manager)
+        expect("H3", bool(self.bosses) or not had, f"{event.manager} was the last account manager")
 
     def _session_ended(self, event: e.SessionEnded) -> None:
         expect("F2", self.seats.pop(event.session, None) == event.representative, f"{event.session} has no seat")
