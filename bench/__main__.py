@@ -21,7 +21,7 @@ from bench.peers.plain import FLOOR, NODE_WS, PICOWS_UVLOOP, TRIO_WEBSOCKET, Soc
 from bench.peers.process import SERVER_CORE
 from bench.peers.pubsub import MOSQUITTO, NATS_SERVER
 from bench.report import Report, as_text
-from bench.scenarios import decisions, fanout, memory, relay, routing
+from bench.scenarios import decisions, fanout, flood, memory, relay, routing
 
 RELAY: Final[tuple[Contender, ...]] = (Broker(), NODE_WS, TRIO_WEBSOCKET, FLOOR)
 RELAY_ALL: Final[tuple[Contender, ...]] = (
@@ -75,12 +75,18 @@ def _memory(report: Report, choice: Choice) -> None:
     memory.run(report, rounds=choice.rounds, first=first, more=more)
 
 
+def _flood(report: Report, choice: Choice) -> None:
+    rate, people = (20.0, 20) if choice.quick else (flood.RATE, flood.CUSTOMERS)
+    flood.run(report, rounds=choice.rounds, seconds=choice.seconds, rate=rate, people=people)
+
+
 SCENARIOS: Final[dict[str, tuple[Callable[[Report, Choice], None], tuple[Any, ...]]]] = {
     "relay": (_relay, relay.TARGETS),
     "fanout": (_fanout, fanout.TARGETS),
     "routing": (_routing, (*routing.TARGETS, *decisions.TARGETS)),
     "decisions": (_decisions, decisions.TARGETS),
     "memory": (_memory, memory.TARGETS),
+    "flood": (_flood, ()),
 }
 
 

@@ -31,7 +31,13 @@ HELLO_TIMEOUT: Final = 5 * SECONDS  # three round trips on the worst mobile link
 HELLO_BYTES: Final = 8 * KIB  # a token is under 1 KiB
 HTTP_HEAD_BYTES: Final = 16 * KIB  # request line and headers, as other servers allow
 MAX_CONNECTIONS: Final = 50_000  # open sockets; the process's own file limit is checked at start
-MAX_HANDSHAKES: Final = 4096  # sockets that have not signed in: what a flood may hold for 5 s
+MAX_HANDSHAKES: Final = 4096  # sockets that have not signed in: what a flood may hold for 5 s; the oldest makes room
+ADDRESS_CONNECTIONS: Final = 2000  # connections of one address: the largest office behind one address, twice
+ADDRESS_HANDSHAKES: Final = 256  # of them not signed in: a sixteenth of all, so that sixteen addresses can't take all
+ADDRESS_RATE: Final = (50, 500)  # new connections a second, burst: an office that comes back after a restart
+ADDRESS_FAILURES: Final = (1, 50)  # failed sign-ins a second, burst: past it the address is shut out until one is left
+ACCOUNT_SHARE: Final = 80  # % of all connections that the customers of one account may have: the others get in
+MAX_PERSON_CONNECTIONS: Final = 16  # of one person: devices and tabs; one more ends the oldest
 
 # --- who is who (identity) -----------------------------------------------------------------------
 
@@ -84,8 +90,11 @@ MAX_NOTICE_KEYS: Final = 256  # ephemeral notices held for one connection, the l
 RATE_CUSTOMER: Final = (5, 20)  # commands a second, burst: a person clicks, a loop doesn't
 RATE_REPRESENTATIVE: Final = (20, 60)
 RATE_SERVICE: Final = (2000, 4000)
+ACCOUNT_RATE: Final = (10_000, 20_000)  # of all people of an account together: above what one core carries out
+ASKED_HISTORY: Final = 512  # questions waiting for the journal past which history isn't asked for
 WRONG_PINS_MINUTE: Final = 5  # per visitor and per address: 9 digits would take 380 years
 WRONG_PINS_HOUR: Final = 20
+WRONG_PINS_BURST: Final = 200  # of one account, from everywhere, before it is on guard: a bad day's slips
 WRONG_PASSWORDS: Final = 5  # of one name from one network, before there is a wait: people mistype, programs guess
 WRONG_PASSWORDS_ANYWHERE: Final = 50  # of one name from all networks
 LOCKOUT_FIRST: Final = 1 * SECONDS  # the first wait; each further wrong one doubles it

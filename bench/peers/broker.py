@@ -129,18 +129,25 @@ class Running:
         """Customers who came through a portal and follow ``me``."""
         found = self.sign_in([{"portal": f"{ACCOUNT}/{portal}"}] * count)
         everyone(found, "subscribe", {"stream": "me", "from": "now"})
+        everyone(
+            found, "portal.open", {}
+        )  # reads the notice of the portal's state, which comes behind the first answer
         return found
 
 
 @contextmanager
-def running(desk: str) -> Iterator[Running]:
-    """A broker on its own core with a fresh journal on disk."""
+def running(desk: str, *, untrusted: bool = False) -> Iterator[Running]:
+    """A broker on its own core with a fresh journal on disk. ``untrusted``: limits by address bind this machine too,
+    but for the load's own address."""
     CACHE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="broker-", dir=CACHE))
     server, broker = None, None
     try:
         port = free_port()
-        (folder / "huntgroup.toml").write_text(SETTINGS.format(port=port))
+        settings = SETTINGS.format(port=port)
+        if untrusted:
+            settings = settings.replace("[limits]\n", '[limits]\ntrusted_networks = ["127.0.0.1/32"]\n')
+        (folder / "huntgroup.toml").write_text(settings)
         (folder / "desk.toml").write_text(desk)
         command: list[str | Path] = [sys.executable, "-m", "broker", "serve", "--config", folder / "huntgroup.toml"]
         server = start("broker", command, cwd=ROOT, port=port)

@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -129,6 +130,21 @@ def place(expected: str) -> Kind[Path]:
             raise Unfit
         return folder / Path(value).expanduser()
 
+    return Kind(expected=expected, read=read, parse=str)
+
+
+def network() -> Kind[str]:
+    """A network, or one address."""
+
+    def read(value: object, folder: Path) -> str:
+        try:
+            if not isinstance(value, str):
+                raise Unfit
+            return str(ip_network(value))
+        except ValueError:  # Unfit is one
+            raise Unfit from None
+
+    expected = "an address or a network like 10.0.0.0/8, without host bits"
     return Kind(expected=expected, read=read, parse=str)
 
 

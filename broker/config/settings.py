@@ -46,7 +46,7 @@ _burst = kinds.whole(1, MAX_RATE, "commands at once")
 class Server:
     """Where the broker listens. WebSocket, pages, health and metrics share one port.
 
-    No header of a proxy (``Forwarded``, ``X-Forwarded-For``) is believed: limits by address see the proxy's.
+    A proxy's word for whom it speaks is believed only from trusted_proxies, and only in proxy_header.
     """
 
     host: str = setting(
@@ -80,6 +80,20 @@ class Server:
         " right on one machine only.",
         default=None,
         example="https://help.example.org",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        kinds.several(kinds.network()),
+        "Proxies that are believed when they say, at the WebSocket upgrade, for which address they speak; limits and"
+        " blocks by address count that one. Of a chain, the right-most address that is none of these counts. Never name"
+        " a network from which clients come by themselves.",
+        default=(),
+        example=("127.0.0.1/32", "10.1.0.0/24"),
+    )
+    proxy_header: str = setting(
+        kinds.choice("x-forwarded-for", "forwarded"),
+        "The one header in which they say it. It must be one that the proxy itself writes or adds to: others it passes"
+        " on as the client made them up.",
+        default="x-forwarded-for",
     )
 
     @property
@@ -147,6 +161,38 @@ class Limits:
         kinds.whole(1, 1_000_000),
         "Connections that have not signed in yet, at most.",
         default=limits.MAX_HANDSHAKES,
+    )
+    account_share: int = setting(
+        kinds.whole(1, 100, "percent"),
+        "How much of max_connections the customers of one account may have. The rest is for representatives and"
+        " for other accounts.",
+        default=limits.ACCOUNT_SHARE,
+    )
+    address_connections: int = setting(
+        kinds.whole(1, 1_000_000),
+        "Connections of one address (of IPv6: of one /64) at most. Offices share one.",
+        default=limits.ADDRESS_CONNECTIONS,
+    )
+    address_handshakes: int = setting(
+        kinds.whole(1, 1_000_000),
+        "How many of them may have not signed in yet.",
+        default=limits.ADDRESS_HANDSHAKES,
+    )
+    address_rate: int = setting(_rate, "New connections a second of one address.", default=limits.ADDRESS_RATE[0])
+    address_burst: int = setting(_burst, "New connections of one address at once.", default=limits.ADDRESS_RATE[1])
+    trusted_networks: tuple[str, ...] = setting(
+        kinds.several(kinds.network()),
+        "Networks that no limit by address binds. Trusted proxies are among them without being named here.",
+        default=("127.0.0.0/8", "::1/128"),
+    )
+    account_rate: int = setting(
+        _rate,
+        "Commands a second of all people of one account. Short of it, reports are refused first, then new requests,"
+        " then the rest; what ends something never.",
+        default=limits.ACCOUNT_RATE[0],
+    )
+    account_burst: int = setting(
+        _burst, "Commands that all people of one account may send at once.", default=limits.ACCOUNT_RATE[1]
     )
     customer_rate: int = setting(_rate, "Commands a second of one customer.", default=limits.RATE_CUSTOMER[0])
     customer_burst: int = setting(_burst, "Commands a customer may send at once.", default=limits.RATE_CUSTOMER[1])

@@ -19,6 +19,7 @@ from broker.desk import (
     credentials,
     names,
     offers,
+    pins,
     portal_state,
     rights,
 )
@@ -180,6 +181,15 @@ class Desk:
         visitor is never forgotten while its token is good."""
         found = self.state.visitors.get(visitor)
         return found is not None and bool(found.requests)
+
+    @property
+    def live_pins(self) -> int:
+        """How many pins could be hit by guessing."""
+        return len(self.state.serials)
+
+    def is_live(self, pin: str, now: int) -> bool:
+        """Whether these nine digits are a pin that can be redeemed."""
+        return pins.live(self.state, pin, now) is not None
 
     def stream_head(self, stream: str) -> int:
         """The last offset of a stream; 0 for one that has none (or that the desk has forgotten)."""

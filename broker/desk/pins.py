@@ -76,7 +76,7 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     visitor = state.visitors.get(context.identity.person)
     if visitor is not None and portal.portal in visitor.requests:
         return wrong_state("assigned", "session.end")
-    pin = _find(state, command.pin, context.now)
+    pin = live(state, command.pin, context.now)
     if pin is None:
         return INVALID
     person = state.representatives[pin.representative]
@@ -116,7 +116,8 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     return Decision([created, assigned], value)
 
 
-def _find(state: State, text: str, now: int) -> Pin | None:
+def live(state: State, text: str, now: int) -> Pin | None:
+    """The pin that somebody typed, if it can be redeemed."""
     digits = pins.clean(text)
     place = None if digits is None else state.pinspace.locate(digits)
     if place is None or place[0] != state.slot or place[1] not in state.serials:

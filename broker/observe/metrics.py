@@ -47,6 +47,22 @@ class Source:
                 raise ValueError(f"{name!r} can't be part of a metric")
 
 
+@attrs.frozen
+class Tally:
+    """Turned away or refused, by reason."""
+
+    count: int
+
+
+def tallied(name: str, label: str, read: Callable[[], Mapping[str, int]]) -> Source:
+    """A source for counts by reason; the reasons are a fixed set, so the labels are bounded."""
+
+    def rows() -> dict[str, Tally]:
+        return {reason: Tally(count) for reason, count in read().items()}
+
+    return Source(name=name, kind=Tally, read=rows, label=label, counters=("count",))
+
+
 class Metrics:
     """A registry of its own with every source in it, and facts about the process and the build."""
 

@@ -10,6 +10,7 @@ import attrs
 
 from broker.desk.desk import Desk
 from broker.runtime.people import Person
+from broker.runtime.rates import Bucket
 
 if TYPE_CHECKING:
     from broker.runtime.batches import Part
@@ -75,6 +76,10 @@ class Account:
     retell: set[str] = attrs.field(factory=set)
     """Customers who have just begun to follow ``me``: told their place even if it is the same."""
     reloads: int = 0
+    rate: Bucket | None = None
+    """Commands of all its people; made at the first."""
+    customers: int = 0
+    """Connections of customers."""
 
     @property
     def up(self) -> bool:

@@ -21,6 +21,12 @@ class Answers:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self.refusals = {code.name.lower(): 0 for code in Code}
+        """FAILs by code."""
+
+    def count(self, code: Code) -> None:
+        """One more refusal, wherever it is said."""
+        self.refusals[code.name.lower()] += 1
 
     def result(
         self,
@@ -45,6 +51,7 @@ class Answers:
         retry_ms: int | None = None,
     ) -> None:
         """The request was refused."""
+        self.count(code)
         payload = pack(Fail(number, int(code), text[:_TEXT_CHARS], retry_ms, detail))
         self._give(Answer(connection, number, payload, None, False))
 
@@ -64,6 +71,7 @@ class Answers:
         detail: Mapping[str, object] | None = None,
     ) -> None:
         """Refused for a reason that no event can change (too fast, the journal is down): waits for nothing."""
+        self.count(code)
         connection.unanswered.discard(number)
         self._outbox.frame(connection, Fail(number, int(code), text, retry_ms, detail))
 

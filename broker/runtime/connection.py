@@ -40,6 +40,8 @@ class Connection:
     person: Person | None = None
     expires: int | None = None
     """When the credential's time is over (ms)."""
+    wrong_pin: str | None = None
+    """The pin that it signed in by, if that was none: redeeming the same once more is no second guess."""
     sign_in: str | None = None
     """The sign-in or API key that it came by, and ends with."""
     issued: int | None = None

@@ -30,18 +30,27 @@ from broker.runtime.connection import Connection
 from broker.runtime.guesses import shorten, source_of
 from broker.runtime.options import Options
 from broker.runtime.passwords import BUSY, Passwords, is_right
+from broker.runtime.pin_guard import PinGuard
 from broker.runtime.refusals import Refusals
 
 _WRONG: Final = "wrong name or password"
 _READING: Final = "the account is being read"
 
 
+_REASONS: Final = {Close.BAD_AUTH: "credential", Close.TOKEN_EXPIRED: "expired", Close.ORIGIN: "origin"}
+REASONS: Final = (*_REASONS.values(), "account_full", "pins", "busy")
+"""Why a HELLO isn't welcomed: nothing that opens; a token whose time is over; a foreign page; the account's customers
+have all the connections that they may; too many wrong pins; the account, journal or hashers can't be asked now."""
+
+
 class Refused(Exception):
     """This credential opens nothing."""
 
-    def __init__(self, code: Close, text: str, retry_ms: int | None = None) -> None:
+    def __init__(self, code: Close, text: str, retry_ms: int | None = None, *, reason: str | None = None) -> None:
         super().__init__(text)
         self.code = code
+        self.reason = reason or _REASONS.get(code, "busy")
+        """One of ``REASONS``."""
         self.text = text
         self.retry_ms = retry_ms
 
@@ -82,6 +91,7 @@ class Credentials:
         api_keys: ApiKeys,
         conductor: Conductor,
         passwords: Passwords,
+        pin_guard: PinGuard,
         refusals: Refusals,
         options: Options,
         entropy: Callable[[int], bytes],
@@ -93,6 +103,7 @@ class Credentials:
         self._api_keys = api_keys
         self._conductor = conductor
         self._passwords = passwords
+        self._pin_guard = pin_guard
         self._refusals = refusals
         self._options = options
         self._entropy = entropy
@@ -111,11 +122,11 @@ class Credentials:
                 login = cast("Mapping[str, str]", auth["login"])
                 self._by_login(login, source_of(connection.link.address), network, found)
             else:
-                found(self._at_once(auth, network))
+                found(self._at_once(connection, auth, network))
         except Refused as refused:
             found(refused)
 
-    def _at_once(self, auth: Mapping[str, object], network: str) -> Credential:
+    def _at_once(self, connection: Connection, auth: Mapping[str, object], network: str) -> Credential:
         if "token" in auth:
             return self._by_token(str(auth["token"]), network)
         if "key" in auth:
@@ -132,7 +143,13 @@ class Credentials:
         digits = clean(str(auth["pin"]))
         if digits is None:
             raise Refused(Close.BAD_AUTH, "a pin has nine digits")
-        return self._visitor(self._by_pin(digits), None, auth.get("visitor"))
+        now = self._clock.now()
+        if wait := self._pin_guard.may_enter(connection, now):
+            raise Refused(Close.BUSY, "too many wrong pins", wait, reason="pins")
+        account = self._by_pin(digits)
+        if not account.desk.is_live(digits, now):
+            self._pin_guard.entered_wrong(connection, account, digits, now)
+        return self._visitor(account, None, auth.get("visitor"))
 
     # --- tokens and keys -----------------------------------------------------------------------------
 
@@ -290,6 +307,8 @@ class Credentials:
     def _visitor(self, account: Account, portal: str | None, given: object) -> Credential:
         if not account.up:
             raise Refused(Close.BUSY, _READING)
+        if account.customers >= self._options.customers_of_one:
+            raise Refused(Close.BUSY, "no room for another connection", self._options.retry_most, reason="account_full")
         now = self._clock.now()
         claims = self._come_back(account, given, now)
         person = claims.person if claims is not None else f"v_{token(self._entropy(10))}"

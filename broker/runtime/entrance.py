@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from broker.desk.outcome import Recorded
 from broker.identity.hashers import Hashers
 from broker.runtime.account import Account
+from broker.runtime.admission import Admission
 from broker.runtime.asks import Asks
 from broker.runtime.batches import Part
 from broker.runtime.clock import Clock
@@ -19,6 +20,7 @@ from broker.runtime.lockout import Lockout
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.passwords import Passwords
+from broker.runtime.pin_guard import PinGuard
 from broker.runtime.presence import Presence
 from broker.runtime.refusals import Refusals
 from broker.runtime.requests import Requests
@@ -36,6 +38,8 @@ class Entrance:
     def __init__(
         self,
         *,
+        admission: Admission,
+        pin_guard: PinGuard,
         accounts: Mapping[str, Account],
         secrets: Secrets,
         hashers: Hashers,
@@ -63,11 +67,13 @@ class Entrance:
             api_keys=secrets.api_keys,
             conductor=conductor,
             passwords=self.passwords,
+            pin_guard=pin_guard,
             refusals=refusals,
             options=options,
             entropy=entropy,
         )
         self.sign_in = SignIn(
+            admission=admission,
             clock=clock,
             outbox=outbox,
             transport=transport,

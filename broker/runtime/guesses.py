@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 import attrs
 
 from broker import limits
+from broker.transport.forwarded import parse
 from broker.units import HOURS, MINUTES
 
 
@@ -64,25 +65,16 @@ class Guesses:
 
 def source_of(address: str) -> str:
     """What counts as one place: an IPv4 address, or the /64 of an IPv6 one, which one customer's line has whole."""
-    parsed = _parse(address)
+    parsed = parse(address)
     return str(_network(parsed, 64)) if isinstance(parsed, IPv6Address) else address
 
 
 def shorten(address: str) -> str:
     """An address as managers may see it: the network (/24, of IPv6 /48), not the host."""
-    parsed = _parse(address)
+    parsed = parse(address)
     if parsed is None:
         return "unknown"
     return str(_network(parsed, 24 if isinstance(parsed, IPv4Address) else 48))
-
-
-def _parse(address: str) -> IPv4Address | IPv6Address | None:
-    try:
-        parsed = ip_address(address.partition("%")[0])  # without the zone of a link-local one
-    except ValueError:
-        return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return mapped or parsed
 
 
 def _network(address: IPv4Address | IPv6Address, bits: int) -> IPv4Network | IPv6Network:

@@ -42,14 +42,15 @@ from broker.runtime import (
     timers,
     watch,
 )
+from broker.runtime.admission import Admission
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
-from broker.runtime.guesses import Guesses
 from broker.runtime.keyring import Secrets
 from broker.runtime.links import Post
 from broker.runtime.log import Tell, silent
 from broker.runtime.options import Options
 from broker.runtime.peers import Peers, Serve
+from broker.runtime.pin_guard import PinGuard
 from broker.runtime.randomness import Randomness
 from broker.transport.base import Happening, Messages, Transport
 
@@ -66,7 +67,7 @@ class Statistics:
     welcomed: int
     sign_ins_refused: int
     turned_away: int
-    """For want of room."""
+    """Before HELLO, for whatever reason; ``Peers.refusals`` has them by reason."""
     http: int
     ticks: int
     faults: int
@@ -162,6 +163,9 @@ class Hub:
             tell=self._tell,
             guard=self.faults.run,
         )
+        self.admission = Admission(clock, options.addresses)
+        self._transport.door = self.admission
+        self.pin_guard = PinGuard(accounts=self.accounts, conductor=self.conductor, burst=options.wrong_pins)
         self._build_edges(secrets, entropy)
 
     def _build_edges(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
@@ -175,13 +179,15 @@ class Hub:
             asks=self.asks,
             conductor=self.conductor,
             recovery=self.recovery,
-            guesses=Guesses(),
+            pin_guard=self.pin_guard,
             fingerprint_key=secrets.fingerprint_key,
             options=options,
             entropy=entropy,
         )
         self.refusals = refusals.Refusals(clock=clock, timers=self.timers, conductor=self.conductor)
         self.entrance = entrance.Entrance(
+            admission=self.admission,
+            pin_guard=self.pin_guard,
             accounts=self.accounts,
             secrets=secrets,
             hashers=self.hashers,
@@ -216,17 +222,16 @@ class Hub:
 
     def _build_notices(self) -> None:
         """What is told without being asked for, and not kept."""
-        options, clock = self.options, self.clock
         self.portal_notices = portal_notices.PortalNotices(
-            clock=clock, timers=self.timers, outbox=self.outbox, accounts=self.accounts, options=options
+            clock=self.clock, timers=self.timers, outbox=self.outbox, accounts=self.accounts, options=self.options
         )
         self.notices = notices.Notices(
-            clock=clock,
+            clock=self.clock,
             timers=self.timers,
             outbox=self.outbox,
             feeds=self.feeds,
             accounts=self.accounts,
-            options=options,
+            options=self.options,
         )
 
     def _decided(self, part: batches.Part, records: Sequence[Recorded]) -> None:
@@ -259,6 +264,7 @@ class Hub:
             feeds=self.feeds,
             presence=self.presence,
             faults=self.faults,
+            admission=self.admission,
             options=self.options,
             serve_http=serve_http,
         )
@@ -269,8 +275,7 @@ class Hub:
 
     def start(self) -> None:
         """Watch the journal and begin to read the accounts. ``up`` says when that is done."""
-        fd = self._journal.fileno()
-        for watched in (fd, self.hashers.fileno()):
+        for watched in (self._journal.fileno(), self.hashers.fileno()):
             if watched is not None:
                 self._transport.watch(watched)
         for one in self.accounts.values():
@@ -375,8 +380,8 @@ class Hub:
             connections=len(connections),
             signed_in=signed_in,
             welcomed=self.entrance.sign_in.welcomed,
-            sign_ins_refused=self.entrance.sign_in.refused,
-            turned_away=self.peers.turned_away,
+            sign_ins_refused=sum(self.entrance.sign_in.refusals.values()),
+            turned_away=sum(self.peers.refusals.values()),
             http=len(self.peers.http),
             ticks=self._ticks,
             faults=self.faults.met,

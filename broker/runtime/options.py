@@ -13,6 +13,7 @@ import attrs
 from broker import limits
 from broker.desk.identity import Role
 from broker.protocol import codec
+from broker.runtime.admission import AddressLimits
 from broker.units import MIB, MINUTES, SECONDS
 
 SIGNAL_RATE: Final = (4 * MIB, 4 * MIB)  # bytes a second, burst: a set-up takes 50 KiB; a loop is stopped
@@ -72,6 +73,13 @@ class Options:
     roles: Mapping[Role, RoleOptions] = ROLES
     max_connections: int = limits.MAX_CONNECTIONS
     max_handshakes: int = limits.MAX_HANDSHAKES
+    addresses: AddressLimits = attrs.field(factory=AddressLimits)
+    account_customers: int | None = None
+    """Connections of customers of one account; None: ``ACCOUNT_SHARE`` of all."""
+    person_connections: int = limits.MAX_PERSON_CONNECTIONS
+    account_rate: tuple[float, float] = limits.ACCOUNT_RATE
+    """Commands a second and burst, of all people of one account."""
+    wrong_pins: float = limits.WRONG_PINS_BURST
     max_http: int = 256
     """Plain HTTP connections at once: pages and health checks, each a task."""
     access_life: int = limits.SIGN_IN_ACCESS
@@ -107,3 +115,10 @@ class Options:
     retry_most: int = 5 * SECONDS
     shutdown_grace: int = limits.SHUTDOWN_GRACE
     come_back: int = limits.COME_BACK
+
+    @property
+    def customers_of_one(self) -> int:
+        """How many connections the customers of one account may have."""
+        if self.account_customers is not None:
+            return self.account_customers
+        return max(1, self.max_connections * limits.ACCOUNT_SHARE // 100)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Final
 
 from broker.codes import Close
 from broker.protocol.frames import Frame, Request, Signal
 from broker.protocol.handshake import Handshake, Received
+from broker.runtime.admission import Admission
 from broker.runtime.connection import Connection
 from broker.runtime.faults import Faults
 from broker.runtime.feeds import Feeds
@@ -21,6 +23,10 @@ from broker.runtime.signin import SignIn
 from broker.runtime.watch import Watch
 from broker.transport.base import Closed, Data, Drained, Happening, Kind, Link, Opened, Transport
 from broker.transport.stream import HttpStream
+
+REFUSALS: Final = ("stopping", "full", "address", "made_room")
+"""Why a WebSocket is turned away before it says HELLO: the broker stops; no room for any more; none for more of its
+address; a newer one took its place."""
 
 Serve = Callable[[HttpStream], None]
 """Starts a task that serves one plain HTTP connection."""
@@ -41,6 +47,7 @@ class Peers:
         feeds: Feeds,
         presence: Presence,
         faults: Faults,
+        admission: Admission,
         options: Options,
         serve_http: Serve | None,
     ) -> None:
@@ -53,14 +60,14 @@ class Peers:
         self._feeds = feeds
         self._presence = presence
         self._faults = faults
+        self._admission = admission
         self._options = options
         self._serve_http = serve_http
         self.connections: dict[Connection, None] = {}
         self._strangers: dict[Connection, None] = {}
         """Those that have not signed in."""
         self.http: dict[Link, HttpStream] = {}
-        self.turned_away = 0
-        """For want of room."""
+        self.refusals = dict.fromkeys(REFUSALS, 0)
         self.stopping = False
         """Nobody new is taken."""
 
@@ -99,12 +106,20 @@ class Peers:
         self._strangers[connection] = None
         options = self._options
         if self.stopping:
+            self.refusals["stopping"] += 1
             self._outbox.end(connection, Close.SHUTDOWN, "the broker is stopping", retry_ms=options.come_back)
-        elif len(self.connections) > options.max_connections or len(self._strangers) > options.max_handshakes:
-            self.turned_away += 1
-            self._outbox.end(connection, Close.BUSY, "no room for another connection", retry_ms=options.retry_most)
+        elif link.place is None:
+            self._busy(connection, "address")
+        elif len(self.connections) > options.max_connections:
+            self._busy(connection, "full")
         else:
             self._watch.start(connection)
+            if len(self._strangers) > options.max_handshakes:
+                self._busy(next(iter(self._strangers)), "made_room")  # it has had the longest time
+
+    def _busy(self, connection: Connection, reason: str) -> None:
+        self.refusals[reason] += 1
+        self._outbox.end(connection, Close.BUSY, "no room for another connection", retry_ms=self._options.retry_most)
 
     def _opened_http(self, link: Link) -> None:
         if self._serve_http is None or self.stopping:
@@ -117,6 +132,7 @@ class Peers:
             self._transport.abort(oldest)
         stream = HttpStream(self._transport, link)
         link.owner = self.http[link] = stream
+        self._admission.welcome(link.place)  # these have a bound of their own
         self._serve_http(stream)
 
     def _closed(self, connection: Connection) -> None:

@@ -46,6 +46,7 @@ class Presence:
         person = self.person(account, identity)
         connection.person = person
         person.connections[connection] = None
+        account.customers += identity.role is Role.CUSTOMER
         if identity.role in _LEASED:
             person.leases += 1
             if person.leases == 1:
@@ -58,6 +59,7 @@ class Presence:
             return
         connection.person = None
         del person.connections[connection]
+        account.customers -= identity.role is Role.CUSTOMER
         if identity.role in _LEASED:
             person.leases -= 1
             if person.leases == 0:

@@ -18,6 +18,11 @@ class Bucket:
     def __attrs_post_init__(self) -> None:
         self.tokens = self.burst
 
+    def wait(self, now: int, cost: float = 1.0) -> int:
+        """The ms until ``cost`` tokens could be taken; 0: now."""
+        tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second / 1000)
+        return 0 if tokens >= cost else 1 + int((cost - tokens) * 1000 / self.per_second)
+
     def take(self, now: int, cost: float = 1.0) -> int:
         """Take ``cost`` tokens and return 0; or take nothing and return the ms until there are enough."""
         tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second / 1000)

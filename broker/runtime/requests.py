@@ -14,15 +14,16 @@ import attrs
 from broker.codes import Close, Code
 from broker.content import Personal
 from broker.desk import rights
-from broker.desk.commands import PinGuessing
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Handled, Refusal
 from broker.desk.publish import resolve
 from broker.journal import base as journal
 from broker.journal.base import Reply
+from broker.limits import ASKED_HISTORY
 from broker.protocol import check, ops
 from broker.protocol.codec import pack_value, unpack_value
 from broker.protocol.frames import Fail, Request
+from broker.routing.pins import clean
 from broker.runtime.account import Account
 from broker.runtime.answers import Answers
 from broker.runtime.asks import Asks
@@ -31,10 +32,12 @@ from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor, Entropy
 from broker.runtime.connection import Connection
 from broker.runtime.feeds import internal, wire_name
-from broker.runtime.guesses import Guesses, shorten, source_of
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
+from broker.runtime.overload import BACKLOG, Rank, rank_of, spare
 from broker.runtime.people import KeyEntry
+from broker.runtime.pin_guard import PinGuard
+from broker.runtime.rates import Bucket
 from broker.runtime.recovery import Recovery
 from broker.runtime.texts import refs, seal
 
@@ -60,11 +63,6 @@ After = Callable[[Connection, Any], None]
 """(connection, command)."""
 
 _DIGEST_BYTES: Final = 16
-_SHED_FIRST: Final = frozenset({"request.create", "pin.create"})
-_SHED_NEVER: Final = frozenset(
-    {"offer.accept", "offer.decline", "session.end", "session.leave", "share.accept", "share.confirm", "share.decline"}
-    | {"share.stop", "request.withdraw", "presence.set"}
-)
 _UNRESTRICTED: Final = frozenset({"password.set", "auth.refresh", "meta.schema"})
 """What somebody may ask for whose password was chosen by somebody else."""
 _OVERSEERS: Final = (Role.MANAGER, Role.SERVICE)
@@ -109,7 +107,7 @@ class Requests:
         asks: Asks,
         conductor: Conductor,
         recovery: Recovery,
-        guesses: Guesses,
+        pin_guard: PinGuard,
         fingerprint_key: bytes,
         options: Options,
         entropy: Entropy,
@@ -121,7 +119,7 @@ class Requests:
         self._asks = asks
         self._conductor = conductor
         self._recovery = recovery
-        self._guesses = guesses
+        self._pin_guard = pin_guard
         self._fingerprint_key = fingerprint_key
         self._options = options
         self._entropy = entropy
@@ -133,7 +131,8 @@ class Requests:
         """What the hub does once an operation is carried out; it isn't on disk yet."""
         self.refusals: Callable[[Account, Identity, Code], None] = lambda account, identity, code: None
         """Told of each refusal."""
-        self._requests = self._refused = self._replayed = self._too_fast = self._shed = 0
+        self._requests = self._refused = self._replayed = self._too_fast = 0
+        self.sheds = {rank.name.lower(): 0 for rank in Rank}
 
     # --- the gate ------------------------------------------------------------------------------------
 
@@ -168,6 +167,7 @@ class Requests:
         if strikes is not None and strikes.take(now):
             self._outbox.end(connection, Close.TOO_FAST, "requests faster than the limits in WELCOME, again and again")
             return
+        self._answers.count(Code.RATE)
         self._outbox.frame(connection, Fail(number, int(Code.RATE), "too many requests at once", wait))
 
     def _parse(self, asked: Asked, frame: Request) -> None:
@@ -190,6 +190,8 @@ class Requests:
             self._fail(asked, Code.DEADLINE, "deadline_ms has passed")
             return
         own = self.own.get(type(command))
+        if asked.op not in check.WRITES and self._shedding(asked, rank_of(command)):
+            return
         if own is not None:
             own(asked.connection, asked.number, command)
         elif asked.op not in check.WRITES:
@@ -277,8 +279,8 @@ class Requests:
             asked.account, command, asked.identity, [*personal, *made.personal], made.value
         )
         if isinstance(outcome, Refusal):
-            if outcome.code is Code.PIN_INVALID:
-                self._wrong_pin(asked)
+            if outcome.code is Code.PIN_INVALID and isinstance(command, ops.PinRedeem):
+                self._pin_guard.redeemed_wrong(asked.connection, clean(command.pin), asked.now)
             self._fail(asked, outcome.code, outcome.text, outcome.detail, outcome.retry_ms)
             return
         self._done(asked, outcome, personal, key, digest)
@@ -288,20 +290,35 @@ class Requests:
 
     def _unwelcome(self, asked: Asked, command: ops.Command) -> bool:
         """Whether a write can't be taken now, which is then said at once."""
-        code, text, retry = Code.JOURNAL_DOWN, "the journal takes no writes now", self._options.retry_most
-        if not self._recovery.down:
-            share = 0.5 if asked.op in _SHED_FIRST else 2.0 if asked.op in _SHED_NEVER else 1.0
-            code, text, retry = Code.OVERLOADED, "too much is waiting for the journal", _RETRY_CROWDED
-            if not self._ledger.crowded(share):
-                if not isinstance(command, ops.PinRedeem):
-                    return False
-                retry = self._may_guess(asked)
-                code, text = Code.RATE, "too many wrong pins"
-                if not retry:
-                    return False
-        self._shed += code is Code.OVERLOADED
+        if self._recovery.down:
+            retry = self._options.retry_most
+            self._at_once(asked, Code.JOURNAL_DOWN, "the journal takes no writes now", retry)
+            return True
+        if self._shedding(asked, rank_of(command)):
+            return True
+        retry = self._pin_guard.may_redeem(asked.connection, asked.now) if isinstance(command, ops.PinRedeem) else 0
+        if retry:
+            self._at_once(asked, Code.RATE, "too many wrong pins", retry)
+        return retry > 0
+
+    def _shedding(self, asked: Asked, rank: Rank) -> bool:
+        """Whether there is too much for a command of this rank, which is then said at once."""
+        if self._ledger.crowded(BACKLOG[rank]):
+            text, retry = "too much is waiting for the journal", _RETRY_CROWDED
+        elif rank is Rank.REPORT and len(self._asks) >= ASKED_HISTORY:
+            text, retry = "too many ask for what was", _RETRY_CROWDED
+        else:
+            account = asked.account
+            if account.rate is None:
+                account.rate = Bucket(*self._options.account_rate)
+            text, retry = "too many commands in this account", spare(account.rate, rank, asked.now)
+        if retry:
+            self.sheds[rank.name.lower()] += 1
+            self._at_once(asked, Code.OVERLOADED, text, retry)
+        return retry > 0
+
+    def _at_once(self, asked: Asked, code: Code, text: str, retry: int) -> None:
         self._answers.at_once(asked.connection, asked.number, code, text, retry_ms=retry)
-        return True
 
     def _done(self, asked: Asked, handled: Handled, personal: list[Personal], key: str, digest: bytes) -> None:
         """Store the result with its key, in the same batch as the events, and answer when that is on disk."""
@@ -362,21 +379,6 @@ class Requests:
         again = {**cast("dict[str, object]", value), "replayed": True}
         self._answers.result(asked.connection, asked.number, again, offsets)
 
-    # --- pins ----------------------------------------------------------------------------------------
-
-    def _sources(self, asked: Asked) -> tuple[str, str]:
-        return source_of(asked.connection.link.address), f"{asked.account.name}/{asked.identity.person}"
-
-    def _may_guess(self, asked: Asked) -> int:
-        """0, or the ms until this visitor, from this address, may try a pin again."""
-        return max(self._guesses.wait(source, asked.now) for source in self._sources(asked))
-
-    def _wrong_pin(self, asked: Asked) -> None:
-        closed = [self._guesses.wrong(source, asked.now) for source in self._sources(asked)]
-        if any(closed):
-            source = shorten(asked.connection.link.address)
-            self._conductor.tell(asked.account, PinGuessing(asked.identity.portal, source, max(closed)))
-
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""
-        return Statistics(self._requests, self._refused, self._replayed, self._too_fast, self._shed)
+        return Statistics(self._requests, self._refused, self._replayed, self._too_fast, sum(self.sheds.values()))

@@ -32,6 +32,7 @@ from broker.identity.hashers import ThreadHashers
 from broker.journal.base import Journal, JournalUnavailable
 from broker.observe.logs import Level, Log, Stream, place
 from broker.observe.metrics import Metrics, Source
+from broker.observe.refusals import refusals
 from broker.runtime import batches, feeds, outbox, recovery, requests, signals
 from broker.runtime import serve_parts as parts
 from broker.runtime.clock import SystemClock
@@ -264,6 +265,7 @@ class _Broker:
             hub.requests.statistics,
             *("requests", "refused", "replayed", "too_fast", "shed"),
         )
+        yield from refusals(hub, self._transport)
         yield part("recovery", recovery.Statistics, hub.recovery.statistics, "outages", "loads")
 
         def of_desks() -> dict[str, desks.Statistics]:

@@ -25,9 +25,11 @@ from broker.journal.sqlite import SqliteStore
 from broker.journal.thread import ThreadJournal
 from broker.routing.pins import PinSpace
 from broker.runtime import writer
+from broker.runtime.admission import AddressLimits
 from broker.runtime.follower import Follower
 from broker.runtime.keyring import Secrets
 from broker.runtime.options import ROLES, Options
+from broker.transport.forwarded import networks
 from broker.transport.links import Settings
 from broker.transport.reactor import Listener
 from broker.transport.reactor import listen as listen_on
@@ -59,9 +61,23 @@ def options(config: Config, url: str) -> Options:
         roles=roles,
         max_connections=rates.max_connections,
         max_handshakes=rates.max_handshakes,
+        addresses=addresses(config),
+        account_rate=(rates.account_rate, rates.account_burst),
+        account_customers=max(1, rates.max_connections * rates.account_share // 100),
         access_life=config.sign_in.access_ms,
         refresh_life=config.sign_in.refresh_ms,
         public_url=config.server.public_url or url,
+    )
+
+
+def addresses(config: Config) -> AddressLimits:
+    """What one address may do."""
+    given = config.limits
+    return AddressLimits(
+        connections=given.address_connections,
+        handshakes=given.address_handshakes,
+        rate=(given.address_rate, given.address_burst),
+        trusted=networks((*given.trusted_networks, *config.server.trusted_proxies)),
     )
 
 
@@ -111,7 +127,12 @@ def secrets(config: Config) -> Secrets:
 def settings(config: Config) -> Settings:
     """What the transport may be told."""
     most = config.limits
-    return Settings(max_connections=most.max_connections + _SPARE_FILES, max_handshakes=most.max_handshakes)
+    return Settings(
+        max_connections=most.max_connections + _SPARE_FILES,
+        max_handshakes=most.max_handshakes,
+        proxies=networks(config.server.trusted_proxies),
+        proxy_header=config.server.proxy_header,
+    )
 
 
 def listen(config: Config) -> list[Listener]:

@@ -15,11 +15,12 @@ from broker.desk.identity import Role
 from broker.desk.texts import is_language
 from broker.journal.base import Reply
 from broker.protocol.handshake import Agreed, Terms
+from broker.runtime.admission import Admission
 from broker.runtime.asks import Asks
 from broker.runtime.batches import Later
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
-from broker.runtime.credentials import Credential, Credentials, Refused
+from broker.runtime.credentials import REASONS, Credential, Credentials, Refused
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.people import KeyEntry
@@ -43,6 +44,7 @@ class SignIn:
         self,
         *,
         clock: Clock,
+        admission: Admission,
         outbox: Outbox,
         transport: Transport,
         credentials: Credentials,
@@ -52,6 +54,7 @@ class SignIn:
         options: Options,
     ) -> None:
         self._clock = clock
+        self._admission = admission
         self._outbox = outbox
         self._transport = transport
         self._credentials = credentials
@@ -60,7 +63,7 @@ class SignIn:
         self._watch = watch
         self._options = options
         self.welcomed = 0
-        self.refused = 0
+        self.refusals = dict.fromkeys(REASONS, 0)
 
     def hello(self, connection: Connection, agreed: Agreed) -> None:
         """Verify and welcome, or say why not."""
@@ -71,7 +74,9 @@ class SignIn:
                     self._load_keys(connection, _speaking(found, agreed.hello.client))
                     return
                 found = Refused(Close.ORIGIN, _FOREIGN)
-            self.refused += 1
+            self.refusals[found.reason] += 1
+            if found.code is Close.BAD_AUTH:
+                self._admission.failed(connection.link.place)
             self._outbox.end(connection, found.code, found.text, retry_ms=found.retry_ms)
 
         auth, allowed, origin = agreed.hello.auth, self._options.allowed_origins, connection.link.origin
@@ -124,6 +129,8 @@ class SignIn:
 
     def _busy(self, connection: Connection, found: Credential) -> None:
         self._drop_keys(found)
+        if not connection.closing:
+            self.refusals["busy"] += 1
         self._outbox.end(connection, Close.BUSY, "the account is being read", retry_ms=self._options.retry_most)
 
     def _welcome(self, connection: Connection, found: Credential) -> None:
@@ -161,8 +168,16 @@ class SignIn:
         self._transport.set_limit(connection.link, role.frames.message_bytes)
         self._outbox.frame(connection, frame)
         self.welcomed += 1
+        self._admission.welcome(connection.link.place)
         self._presence.arrive(connection, account, identity)
         self._watch.signed_in(connection)
+        self._make_room(connection)
+
+    def _make_room(self, connection: Connection) -> None:
+        """One person has so many connections, and no more: the newest is the one that somebody is looking at."""
+        person = connection.person
+        if person is not None and len(person.connections) > self._options.person_connections:
+            self._outbox.end(next(iter(person.connections)), Close.TAKEN_OVER, "too many connections of one person")
 
     def _drop_keys(self, found: Credential) -> None:
         """The client left before it was welcomed: nobody holds the keys that were read for it."""

@@ -16,14 +16,19 @@ suite in ``tests/transport`` runs on both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import Final, NewType, Protocol
 
 import attrs
 
 Prepared = NewType("Prepared", bytes)
 """A message ready for any link of its transport: framed once, however many links it goes to."""
+
+
+REFUSALS: Final = ("full", "door", "made_room", "no_head", "bad_head", "bad_tls")
+"""Why a socket is turned away before the hub hears of it: no room for any more; none for more of its address; a newer
+one took its place; no whole HTTP head in time; one that isn't in order; bytes that are no TLS."""
 
 
 class Kind(StrEnum):
@@ -40,7 +45,7 @@ class Link:
     number: int
     """Counts up over the life of the transport, never reused."""
     address: str
-    """The peer's address (no port), for limits and for the log."""
+    """The peer's address (no port), for limits and for the log. Behind a trusted proxy: who the proxy says it is."""
     kind: Kind
     origin: str | None = None
     """The ``Origin`` header of the upgrade, for the origin check; None where there was none."""
@@ -48,6 +53,8 @@ class Link:
     """Free for the hub: its own record of this connection."""
     pending: int = 0
     """Bytes accepted by ``send`` and not yet taken by the socket."""
+    place: object | None = None
+    """What the door gave it; None where there is no door, or no room for whom its proxy named."""
 
 
 @attrs.define(eq=False, frozen=True)
@@ -107,11 +114,24 @@ class Statistics:
     messages_in: int
     messages_out: int
     refused: int
-    """Sockets turned away: over a limit, or bytes that were neither HTTP nor TLS."""
+    """Sockets turned away, for whatever reason; ``Transport.refusals`` has them by reason."""
+
+
+class Door(Protocol):
+    """Counts where connections come from, and says no before one has cost anything."""
+
+    def enter(self, address: str) -> object | None:
+        """A new connection from there: its place, which is left once; None: there is no room for it."""
+
+    def leave(self, place: object) -> None:
+        """The connection with this place is gone."""
 
 
 class Transport(Protocol):
     """What the hub needs of the world."""
+
+    door: Door | None
+    """Asked about each new connection; None: whoever comes may come."""
 
     async def ready(self, timeout: float | None) -> None:
         """Wait until ``poll`` has something, ``wake`` was called, a watched file descriptor is readable,
@@ -161,6 +181,9 @@ class Transport(Protocol):
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""
+
+    def refusals(self) -> Mapping[str, int]:
+        """Sockets turned away, by reason: one of ``REFUSALS``."""
 
     def shut(self) -> None:
         """Stop listening; links stay."""

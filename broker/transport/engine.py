@@ -6,7 +6,7 @@ is one ``recv``, one ``Parser.feed``, one ``Messages``; of an answer, one ``send
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 import trio
@@ -246,8 +246,12 @@ class Engine(Lifecycle):
             bytes_out=self._bytes_out,
             messages_in=self._messages_in,
             messages_out=self._messages_out,
-            refused=self._refused,
+            refused=sum(self._refusals.values()),
         )
+
+    def refusals(self) -> Mapping[str, int]:
+        """See ``Transport.refusals``."""
+        return self._refusals
 
     def shut(self) -> None:
         """See ``Transport.shut``; there is nothing to stop here."""

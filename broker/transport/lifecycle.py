@@ -20,7 +20,8 @@ import trio
 
 from broker import limits
 from broker.transport import upgrade
-from broker.transport.base import Closed, Data, Drained, Happening, Kind, Messages, Opened
+from broker.transport.base import REFUSALS, Closed, Data, Door, Drained, Happening, Kind, Messages, Opened
+from broker.transport.forwarded import client_of
 from broker.transport.links import Fuses, Settings, Stage, Wire, WireLink
 from broker.transport.pollers import READABLE, WRITABLE, Poller
 from broker.transport.tls import Tls
@@ -54,7 +55,8 @@ class Lifecycle:
         self._waiting: trio.CancelScope | None = None
         self._handshakes_left = limits.TICK_TLS_HANDSHAKES
         self._open = 0
-        self._refused = 0
+        self._refusals = dict.fromkeys(REFUSALS, 0)
+        self.door: Door | None = None
         self._bytes_in = 0
         self._bytes_out = 0
         self._messages_in = 0
@@ -64,12 +66,18 @@ class Lifecycle:
 
     def _adopt(self, wire: Wire, fd: int, address: str, context: ssl.SSLContext | None) -> bool:
         """Take a new wire; False: there is no room, and the wire is closed."""
-        if len(self._links) >= self._settings.max_connections or len(self._arriving) >= self._settings.max_handshakes:
-            self._refused += 1
+        place = None
+        full = len(self._links) >= self._settings.max_connections
+        if full or (self.door is not None and (place := self.door.enter(address)) is None):
+            self._refusals["full" if full else "door"] += 1
             self._cut(wire)
             return False
+        if len(self._arriving) >= self._settings.max_handshakes:
+            # Whoever has had the longest time makes room: half-open sockets keep nobody out who is quick.
+            self._refusals["made_room"] += 1
+            self._drop(self._arriving.oldest(), reset=True)
         tls = None if context is None else Tls.start(context)
-        link = WireLink(next(self._numbers), address, Kind.HTTP, wire=wire, fd=fd, tls=tls)
+        link = WireLink(next(self._numbers), address, Kind.HTTP, place=place, wire=wire, fd=fd, tls=tls)
         self._links[fd] = link
         self._arriving.light(link, self._clock())
         self._poller.register(fd, READABLE)
@@ -92,11 +100,16 @@ class Lifecycle:
             self._refuse(link, upgrade.refusal(400, "this is not HTTP"))
 
     def _admit(self, link: WireLink, head: bytes, rest: bytes) -> None:
-        verdict = upgrade.judge(head, path=self._settings.path, subprotocol=self._settings.subprotocol)
+        settings = self._settings
+        verdict = upgrade.judge(
+            head, path=settings.path, subprotocol=settings.subprotocol, forwarded=settings.proxy_header
+        )
         if isinstance(verdict, upgrade.Refused):
             self._refuse(link, verdict)
             return
         if isinstance(verdict, upgrade.Accepted):
+            if settings.proxies:
+                self._speak_for(link, client_of(link.address, verdict.forwarded, settings))
             self._put(link, self._encrypted(link, verdict.response))
             if link.stage is Stage.GONE:
                 return
@@ -114,8 +127,22 @@ class Lifecycle:
         elif rest:
             self._parse(link, rest)
 
+    def _speak_for(self, link: WireLink, address: str) -> None:
+        """A proxy has named its client: from now on the link is that one's. Without a place the hub says goodbye."""
+        if address == link.address:
+            return
+        link.address = address
+        if self.door is not None:
+            self._give_back(link)
+            link.place = self.door.enter(address)
+
+    def _give_back(self, link: WireLink) -> None:
+        if self.door is not None and link.place is not None:
+            self.door.leave(link.place)
+        link.place = None
+
     def _refuse(self, link: WireLink, verdict: upgrade.Refused) -> None:
-        self._refused += 1
+        self._refusals["bad_head"] += 1
         self._linger(link, verdict.response)
 
     # --- reading -----------------------------------------------------------------------------------
@@ -164,7 +191,7 @@ class Lifecycle:
         try:
             data = tls.receive(raw)
         except ssl.SSLError as exc:
-            self._refused += link.stage is Stage.ARRIVING
+            self._refusals["bad_tls"] += link.stage is Stage.ARRIVING
             self._put(link, tls.outgoing())
             self._lost(link, f"TLS: {exc.reason or exc}")
             return b""
@@ -340,6 +367,7 @@ class Lifecycle:
         link.pending = 0
         for fuses in (self._arriving, self._closing, self._lingering):
             fuses.douse(link)
+        self._give_back(link)
         del self._links[link.fd]
         self._poller.unregister(link.fd)
         if reset:
@@ -354,7 +382,7 @@ class Lifecycle:
     def _expire(self, now: float) -> None:
         """Carry out the time-outs that are due."""
         for link in self._arriving.burnt(now):
-            self._refused += 1
+            self._refusals["no_head"] += 1
             self._drop(link)
         for link in self._closing.burnt(now):
             self._lost(link, f"no end within {limits.CLOSE_TIMEOUT} ms of our close {link.farewell[0]}", reset=True)

@@ -10,6 +10,7 @@ import attrs
 
 from broker import limits
 from broker.transport.base import Link
+from broker.transport.forwarded import X_FORWARDED_FOR, Networks
 from broker.transport.pollers import READABLE
 from broker.transport.tls import Tls
 from broker.transport.upgrade import PATH, SUBPROTOCOL
@@ -88,6 +89,10 @@ class Settings:
     """Of a new link; ``set_limit`` changes it for one."""
     max_connections: int = limits.MAX_CONNECTIONS
     max_handshakes: int = limits.MAX_HANDSHAKES
+    proxies: Networks = ()
+    """Peers who are believed when they say for whom they speak."""
+    proxy_header: str = X_FORWARDED_FOR
+    """The one header in which they say it."""
 
 
 NEVER: Final = math.inf
@@ -111,6 +116,10 @@ class Fuses:
     def douse(self, link: WireLink) -> None:
         """It came in time, or is gone."""
         self._lit.pop(link, None)
+
+    def oldest(self) -> WireLink:
+        """The first lit; there is one."""
+        return next(iter(self._lit))
 
     def next(self) -> float:
         """When the first burns out, in the clock's seconds."""

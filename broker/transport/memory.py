@@ -332,7 +332,7 @@ class MemoryTransport(Engine):
         pipe = MemoryPipe(self._last_fd, capacity, self._pipes)
         self._pipes.pipes[pipe.fd] = pipe
         if not self._adopt(pipe, pipe.fd, address, self._context):
-            del self._pipes.pipes[pipe.fd]
+            self._pipes.unregister(pipe.fd)
             raise ConnectionRefusedError
         return pipe
 

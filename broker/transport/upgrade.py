@@ -16,6 +16,7 @@ import attrs
 import h11
 
 from broker import limits
+from broker.transport.forwarded import X_FORWARDED_FOR
 
 PATH: Final = "/v1/ws"
 SUBPROTOCOL: Final = "huntgroup.v1.msgpack"
@@ -38,6 +39,8 @@ class Accepted:
 
     response: bytes
     origin: str | None
+    forwarded: str = ""
+    """What the header of ``judge`` says, several of them joined by commas."""
 
 
 @attrs.frozen
@@ -84,8 +87,11 @@ def accept_value(key: bytes) -> str:
     return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode("ascii")
 
 
-def judge(head: bytes, *, path: str = PATH, subprotocol: str | None = SUBPROTOCOL) -> Verdict:
-    """Read a whole head. With ``subprotocol`` None any is good, and none is chosen. Never raises."""
+def judge(
+    head: bytes, *, path: str = PATH, subprotocol: str | None = SUBPROTOCOL, forwarded: str = X_FORWARDED_FOR
+) -> Verdict:
+    """Read a whole head. With ``subprotocol`` None any is good, and none is chosen; ``forwarded`` names the header in
+    which a proxy says for whom it speaks, in lower case. Never raises."""
     reader = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.HTTP_HEAD_BYTES)
     try:
         reader.receive_data(head)
@@ -97,7 +103,7 @@ def judge(head: bytes, *, path: str = PATH, subprotocol: str | None = SUBPROTOCO
     headers: dict[bytes, bytes] = {}
     for name, value in request.headers:
         headers[name] = headers[name] + b"," + value if name in headers else value
-    origin = headers[b"origin"].decode("latin-1") if b"origin" in headers else None
+    origin = _text(headers[b"origin"]) if b"origin" in headers else None
     here = request.target.partition(b"?")[0] == path.encode("ascii")
     if b"websocket" not in _tokens(headers, b"upgrade"):
         if not here:
@@ -107,11 +113,17 @@ def judge(head: bytes, *, path: str = PATH, subprotocol: str | None = SUBPROTOCO
         return refusal(426, "connect here with a WebSocket", ("Upgrade", "websocket"))
     if not here:
         return refusal(404, f"the WebSocket is at {path}")
-    return _handshake(request, headers, origin, subprotocol)
+    verdict = _handshake(request, headers, origin, subprotocol)
+    named = headers.get(forwarded.encode("ascii"))
+    return verdict if named is None or isinstance(verdict, Refused) else attrs.evolve(verdict, forwarded=_text(named))
 
 
 def _tokens(headers: dict[bytes, bytes], name: bytes) -> list[bytes]:
     return [token.strip().lower() for token in headers.get(name, b"").split(b",")]
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")
 
 
 def _is_key(value: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 from hypothesis import settings
@@ -44,7 +46,8 @@ def listed(scene: Scene, person: str = "ann") -> list[str]:
 def test_who_is_there_signs_in_and_sees_where(person: str, role: Role) -> None:
     scene = house()
     name = sign_in(scene, person, role)
-    (one,) = scene.ok(ops.SignInList(person), MIA).value["sign_ins"]  # type: ignore[misc]
+    found: Any = scene.ok(ops.SignInList(person), MIA).value["sign_ins"]
+    (one,) = found
     assert one == {
         "sign_in": name,
         "how": "password",

@@ -272,3 +272,13 @@ def test_F4_a_pin_needs_room_for_the_places_of_its_portal() -> None:
     assert scene.desk.state.router.members["ann"].load == 3
     scene.end(session)
     assert scene.desk.state.router.members["ann"].load == 2
+
+
+def test_the_live_pins_are_counted_and_known_by_their_digits() -> None:
+    scene = pin_office()
+    before = scene.desk.live_pins
+    pin = make(scene)
+    assert scene.desk.live_pins == before + 1
+    assert scene.desk.is_live(pin, scene.now)
+    assert not scene.desk.is_live(pin, scene.now + limits.PIN_LIFE)
+    assert not scene.desk.is_live(f"{int(pin) ^ 1:09d}", scene.now)

@@ -226,7 +226,7 @@ async def test_the_schema_is_served_as_it_is(autojump_clock: MockClock) -> None:
 
 
 async def test_no_more_connections_than_there_is_room_for(autojump_clock: MockClock) -> None:
-    async with broker(Options(max_connections=3)) as b:
+    async with broker(Options(max_connections=3, account_customers=3)) as b:
         await b.settle()
         held = [await b.customer() for _ in range(3)]
         with pytest.raises(Ended) as end:

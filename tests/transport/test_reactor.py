@@ -53,16 +53,52 @@ def test_connections_past_the_limit_are_turned_away(make: Callable[..., World]) 
     world.open()
 
 
-def test_handshakes_past_the_limit_are_turned_away(make: Callable[..., World]) -> None:
+def test_past_the_limit_of_handshakes_the_oldest_makes_room(make: Callable[..., World]) -> None:
     world = make(max_handshakes=2)
-    world.call()
-    world.call()
+    first, second = world.call(), world.call()
     world.until(lambda: world.transport.statistics().handshaking == 2)
-    third = world.call()
-    world.until(lambda: third.end.ended)
+    world.call()
+    world.until(lambda: first.end.ended)
+    assert not second.end.ended
+    assert world.transport.statistics().handshaking == 2
+    assert world.transport.refusals()["made_room"] == 1
+    world.open()  # whoever is quick comes in
     world.clock.now += limits.HELLO_TIMEOUT / 1000
     world.until(lambda: world.transport.statistics().handshaking == 0)
+
+
+class Bouncer:
+    """Lets so many in at a time."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.inside: list[str] = []
+
+    def enter(self, address: str) -> object | None:
+        if len(self.inside) >= self.most:
+            return None
+        self.inside.append(address)
+        return address
+
+    def leave(self, place: object) -> None:
+        self.inside.remove(str(place))
+
+
+def test_the_door_is_asked_first_and_told_of_the_end_once(make: Callable[..., World]) -> None:
+    world = make()
+    world.transport.door = door = Bouncer(1)
+    peer, link = world.open()
+    assert (link.place, door.inside) == ("127.0.0.1", ["127.0.0.1"])
+    other = world.call()
+    world.until(lambda: other.end.ended)
+    assert world.transport.refusals()["door"] == 1
+    peer.close()
+    world.until(lambda: world.of(Closed) and peer.end.ended)
+    peer.end.half_close()
+    world.settle()
+    assert door.inside == []
     world.open()
+    assert door.inside == ["127.0.0.1"]
 
 
 def test_many_connections_at_once_are_all_served(make: Callable[..., World]) -> None:
