@@ -20,7 +20,7 @@ MEANINGS: Final[dict[Scope, str]] = {
     "these serve. Who moves something needs both ends.",
     Scope.TEAMS_OR_SELF: "The same, with the right; itself, without.",
     Scope.SELF: "Itself, or its own connection.",
-    Scope.PARTY: "What it takes part in: its own requests, offers, sessions and pins, and the streams that it may read.",
+    Scope.PARTY: "What it takes part in: its own requests, offers, sessions and pins, and streams that it may read.",
 }
 GRANTED: Final[dict[str, str]] = {
     "representatives": "Create, change, move and delete the representatives of its teams, and let them choose another "
