@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 import pytest
 from hypothesis import settings
@@ -46,8 +44,7 @@ def listed(scene: Scene, person: str = "ann") -> list[str]:
 def test_who_is_there_signs_in_and_sees_where(person: str, role: Role) -> None:
     scene = house()
     name = sign_in(scene, person, role)
-    found: Any = scene.ok(ops.SignInList(person), MIA).value["sign_ins"]
-    (one,) = found
+    (one,) = scene.ok(ops.SignInList(person), MIA).value["sign_ins"]  # type: ignore[misc]
     assert one == {
         "sign_in": name,
         "how": "password",
