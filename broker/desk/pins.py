@@ -22,9 +22,7 @@ INVALID = Refusal(Code.PIN_INVALID, "no such pin")
 def create(state: State, command: ops.PinCreate, context: Context) -> Decision | Refusal:
     """Nine digits that connect one customer to the asker."""
     assert context.identity is not None
-    person = state.representatives.get(context.identity.person)
-    if person is None:
-        return no_such("representative")
+    person = state.representatives[context.identity.person]  # the gate lets nobody else come here
     if sum(state.pins[name].state == "live" for name in person.pins) >= limits.MAX_PINS:
         return Refusal(Code.QUOTA, f"a representative has at most {limits.MAX_PINS} live pins")
     if len(state.serials) >= state.pinspace.block:
@@ -53,9 +51,7 @@ def revoke(state: State, command: ops.PinRevoke, context: Context) -> Decision |
 def listed(state: State, command: ops.PinList, context: Context) -> Decision | Refusal:
     """The asker's pins, newest first."""
     assert context.identity is not None
-    person = state.representatives.get(context.identity.person)
-    if person is None:
-        return no_such("representative")
+    person = state.representatives[context.identity.person]  # the gate lets nobody else come here
     found = [state.pins[name] for name in reversed(person.pins)]
     return Decision(
         value={

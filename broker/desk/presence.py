@@ -10,7 +10,7 @@ from broker import limits
 from broker.desk import events as e
 from broker.desk import offers, overflow, portal_state, seats, sessions, wrap_up
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
-from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
+from broker.desk.outcome import Decision, Refusal, wrong_state
 from broker.desk.state import Context, Representative, State, Visitor
 from broker.protocol import ops
 
@@ -21,9 +21,7 @@ def set_presence(state: State, command: ops.PresenceSet, context: Context) -> De
     """A representative says whether offers are welcome; offline signs out. Who was taken over is away already, and asks
     for a login anew with available."""
     assert context.identity is not None
-    person = state.representatives.get(context.identity.person)
-    if person is None:
-        return no_such("representative")
+    person = state.representatives[context.identity.person]  # the gate lets nobody else come here
     wanted = command.presence
     if wanted == "offline" and person.sessions and command.sessions != "hand_back":
         refusal = wrong_state(
