@@ -37,7 +37,7 @@ def put_manager(state: State, command: ops.ManagerPut, context: Context) -> Deci
     )
     before = {} if now is None else shown_manager(now)
     after: dict[str, object] = {"kind": event.kind, "teams": list(event.teams), "rights": list(event.rights)}
-    event.changes = changes(before, after | _said(name=command.name, email=command.email))
+    event.changes = changes(before, before | after | _said(name=command.name, email=command.email))
     changed = now is None or bool(event.changes)
     return Decision([event] if changed else [], {"manager": name, "changed": changed})
 

@@ -31,6 +31,8 @@ def audited(scene: Scene) -> list[e.Audited]:
 CHANGES: list[tuple[object, str | None]] = [
     (ops.PortalPut("new", "ask", "queue", ["new"]), "new"),
     (ops.SubportalPut("help", 3), "help"),
+    (ops.AccountPut(["queue"]), None),
+    (ops.PortalDelete("far"), "far"),
     (ops.TeamPut("new", []), "new"),
     (ops.TeamDelete("ruby"), "ruby"),
     (ops.RepresentativePut("zoe", personal("Zoe"), "blue", 1), "zoe"),
@@ -91,9 +93,9 @@ def test_given_requests_and_revoked_keys_are_in_it_and_classes_are_not() -> None
 def test_changes_are_told_in_the_words_of_the_operation() -> None:
     scene = house()
     scene.ok(ops.ManagerPut("ted", "team", teams=["red"], name=personal("Ted")), at(MIA))
-    assert audited(scene)[0].changes == (("teams", ["blue"], ["red"]), ("name", None, None))
+    assert audited(scene)[0].changes == (("name", None, None), ("teams", ["blue"], ["red"]))
     (_, told) = next(one for one in scene.told("audit") if one[0] == "audit.recorded")
-    assert told["changes"] == [{"field": "teams", "from": ["blue"], "to": ["red"]}, {"field": "name"}]
+    assert told["changes"] == [{"field": "name"}, {"field": "teams", "from": ["blue"], "to": ["red"]}]
 
 
 def test_what_changes_nothing_is_not_in_it() -> None:

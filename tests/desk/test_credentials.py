@@ -317,7 +317,7 @@ def test_a_key_is_told_once_kept_as_a_digest_and_ends_on_its_day() -> None:
     scene = house()
     handled = scene.ok(ops.KeyCreate("robot"), MIA, prepared=made_key("k1"))
     expires = scene.now + limits.KEY_LIFE
-    assert (handled.value, handled.secret) == ({"key": "k1", "expires": expires}, {"secret": "k1.secret"})
+    assert (handled.value, handled.secret) == ({"prefix": "k1", "expires": expires}, {"secret": "k1.secret"})
     assert scene.desk.state.keys["k1"].digest == b"k1"
     assert scene.desk.admits(ROBOT, "k1", 0)
     scene.ok(ops.KeyCreate("robot", life_ms=60_000), MIA, prepared=made_key("k2"))
@@ -326,7 +326,7 @@ def test_a_key_is_told_once_kept_as_a_digest_and_ends_on_its_day() -> None:
     scene.pass_time(1)
     assert not scene.desk.admits(ROBOT, "k2", 0)
     told = [data for kind, data in scene.told("audit") if kind == "key.changed"]
-    assert [(one["key"], one["state"], one["by"]) for one in told] == [
+    assert [(one["prefix"], one["state"], one["by"]) for one in told] == [
         ("k1", "live", "mia"),
         ("k2", "live", "mia"),
         ("k2", "expired", "broker"),
@@ -350,8 +350,8 @@ def test_a_key_is_listed_without_what_it_proves() -> None:
     scene = house()
     scene.ok(ops.KeyCreate("robot", scopes=["why", "events", "why"]), MIA, prepared=made_key("k1"))
     scene.ok(ops.KeyCreate("pia"), PIA, prepared=made_key("k2"))
-    first = {"key": "k1", "person": "robot", "created": scene.now, "expires": scene.now + limits.KEY_LIFE}
-    second = {**first, "key": "k2", "person": "pia"}
+    first = {"prefix": "k1", "person": "robot", "created": scene.now, "expires": scene.now + limits.KEY_LIFE}
+    second = {**first, "prefix": "k2", "person": "pia"}
     assert scene.ok(ops.KeyList(), MIA).value == {"keys": [{**first, "scopes": ["events", "why"]}, second]}
     assert scene.ok(ops.KeyList("pia"), PIA).value == {"keys": [second]}
     scene.refused(ops.KeyList(), PIA, Code.NOT_ALLOWED)

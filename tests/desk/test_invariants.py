@@ -110,7 +110,6 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "forgetting without anybody idle": ("F23", lambda s: s.deadlines.set("visitors", "", 5)),
     "a deadline of nothing": ("F16", lambda s: s.deadlines.set("offer", "o_none", 5)),
     "a round of nothing": ("F5", lambda s: s.deadlines.set("round", "r_none", 5)),
-    "a team beneath none": ("H1", lambda s: _set(s.teams["blue"], "parent", "none")),
     "a team manager of no team": ("H4", lambda s: _set(s.managers["tim"], "teams", ("none",))),
     "an account manager with teams": ("H4", lambda s: _set(s.managers["tim"], "kind", "account")),
     "a name of two people": ("H8", lambda s: s.services.update({"ann": s.services["robot"]})),

@@ -263,6 +263,7 @@ CASES: list[tuple[str | None, object, object]] = [
     (None, ops.CaseList("help"), ops.CaseList("other")),
     (None, ops.CaseList("side"), ops.CaseList("nowhere")),
     (None, ops.AccountGet(), None),
+    (None, ops.FunctionEffective("ann", "help"), ops.FunctionEffective("di", "help")),
     ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign(REQUESTS["kim"], "di")),
     ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign(REQUESTS["carl"], "di")),
     ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign(REQUESTS["kim"], "ann")),
