@@ -171,6 +171,7 @@ class Hub:
     def _build_edges(self, secrets: Secrets, entropy: Callable[[int], bytes]) -> None:
         """What clients meet."""
         options, clock = self.options, self.clock
+        self.refusals = refusals.Refusals(clock=clock, timers=self.timers, conductor=self.conductor)
         self.requests = requests.Requests(
             clock=clock,
             ledger=self.ledger,
@@ -184,7 +185,6 @@ class Hub:
             options=options,
             entropy=entropy,
         )
-        self.refusals = refusals.Refusals(clock=clock, timers=self.timers, conductor=self.conductor)
         self.entrance = entrance.Entrance(
             admission=self.admission,
             pin_guard=self.pin_guard,
@@ -218,7 +218,6 @@ class Hub:
             options=options,
         )
         self._build_notices()
-        self._wire()
 
     def _build_notices(self) -> None:
         """What is told without being asked for, and not kept."""
@@ -233,6 +232,7 @@ class Hub:
             accounts=self.accounts,
             options=self.options,
         )
+        self._wire()
 
     def _decided(self, part: batches.Part, records: Sequence[Recorded]) -> None:
         """Told of each command's events, before they are on disk."""
