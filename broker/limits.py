@@ -9,7 +9,8 @@ from broker.units import DAYS, HOURS, KIB, MIB, MILLISECONDS, MINUTES, SECONDS
 
 # --- msgpack and frames (protocol) -------------------------------------------------------------
 
-MAX_DEPTH: Final = 8  # nesting; our own deepest frame has 5 levels
+MAX_DEPTH: Final = 8  # nesting of a client's frame; the deepest that is asked for, a form with choices, has 7 levels
+MAX_BROKER_DEPTH: Final = 12  # the same of the broker's: that form within its portal within the account has 9
 MAX_VALUES: Final = 4096  # values a frame; a walk of that many takes under a millisecond
 MAX_FRAME_BYTES: Final = 64 * KIB  # from a client; a chat text is 16 KiB, an SDP offer about 10
 MAX_MESSAGE_BYTES: Final = 256 * KIB  # a WebSocket message from a client: several frames, bounded memory

@@ -40,6 +40,8 @@ class Limits:
     """In one frame: every element and map key counts, and each array and map itself."""
     str_bytes: int = MAX_STR_BYTES
     bin_bytes: int = MAX_BIN_BYTES
+    depth: int = bounds.MAX_DEPTH
+    """Arrays and maps in each other, the frame's own counted."""
 
 
 HELLO: Final = Limits(frame_bytes=bounds.HELLO_BYTES, message_bytes=bounds.HELLO_BYTES, frames=1, values=1024)
@@ -58,6 +60,7 @@ BROKER: Final = Limits(
     frames=bounds.MAX_MESSAGE_FRAMES,
     values=bounds.MAX_BROKER_VALUES,
     str_bytes=bounds.MAX_BROKER_STR_BYTES,
+    depth=bounds.MAX_BROKER_DEPTH,
 )
 """What a client takes from the broker."""
 
@@ -148,7 +151,7 @@ def decode(message: bytes, limits: Limits) -> list[Frame]:
         return _several(message, limits)
     except ValueError:
         return _closely(message, limits)
-    frame = quickly(row, size, limits.values)
+    frame = quickly(row, size, limits.values, limits.depth)
     return [frame] if frame is not None else _closely(message, limits)
 
 
@@ -172,7 +175,7 @@ def _several(message: bytes, limits: Limits) -> list[Frame]:
         while start < size:
             row = unpack()
             end = tell()
-            frame = quickly(row, end - start, limits.values)
+            frame = quickly(row, end - start, limits.values, limits.depth)
             if frame is None or end - start > limits.frame_bytes or len(frames) == limits.frames:
                 return _closely(message, limits)
             frames.append(frame)
@@ -192,8 +195,9 @@ def _closely(message: bytes, limits: Limits) -> list[Frame]:
     while start < size:
         if len(frames) == limits.frames:
             raise RemoteProtocolError(f"message: more than {limits.frames} frame{'s' * (limits.frames > 1)}")
-        end = scan(message, start, limits.values, limits.frame_bytes, limits.str_bytes, limits.bin_bytes)
-        frames.append(to_frame(_row(message[start:end])))
+        sizes = (limits.frame_bytes, limits.str_bytes, limits.bin_bytes)
+        end = scan(message, start, limits.values, *sizes, limits.depth)
+        frames.append(to_frame(_row(message[start:end]), limits.depth))
         start = end
     return frames
 

@@ -21,17 +21,17 @@ _OP_BYTES: Final = 64  # of an op's or event's name, as the schema has it
 _STREAM_BYTES: Final = 128  # the same of a stream's
 
 
-def sound(value: object, depth: int, where: str) -> None:
-    """Bounds that msgpack doesn't know: depth, ints, floats. ``depth`` is that of ``value`` itself."""
+def sound(value: object, depth: int, where: str, most: int = MAX_DEPTH) -> None:
+    """Bounds that msgpack doesn't know: depth (``most``), ints, floats. ``depth`` is that of ``value`` itself."""
     if type(value) is dict or type(value) is list:
-        if depth > MAX_DEPTH:
-            raise RemoteProtocolError(f"{where}: nested deeper than {MAX_DEPTH}")
+        if depth > most:
+            raise RemoteProtocolError(f"{where}: nested deeper than {most}")
         for item in value.values() if type(value) is dict else value:
             if type(item) is int:
                 if not -MAX_INT <= item <= MAX_INT:
                     raise RemoteProtocolError(f"{where}: {_WIDE}")
             elif type(item) is not str and item is not None:
-                sound(item, depth + 1, where)
+                sound(item, depth + 1, where, most)
     elif type(value) is int:
         if not -MAX_INT <= value <= MAX_INT:
             raise RemoteProtocolError(f"{where}: {_WIDE}")
@@ -56,7 +56,7 @@ _SHAPES: Final = _shapes()
 _SIGNAL_KINDS: Final = frozenset(("offer", "answer", "ice", "restart"))
 
 
-def to_frame(row: list[object]) -> Frame:
+def to_frame(row: list[object], depth: int = MAX_DEPTH) -> Frame:
     """Any frame from its row, every field against the schema. RemoteProtocolError names what is wrong."""
     kind = row[0] if row else None
     if type(kind) is not int or not 0 <= kind < 192:
@@ -64,7 +64,7 @@ def to_frame(row: list[object]) -> Frame:
     shape = _SHAPES.get(kind)
     if shape is None:
         for item in row:
-            sound(item, 2, f"frame of kind {kind}")
+            sound(item, 2, f"frame of kind {kind}", depth)
         return Unknown(kind, tuple(row[1:]))
     made, name, fields = shape
     values: list[object] = []
@@ -75,40 +75,40 @@ def to_frame(row: list[object]) -> Frame:
                 raise RemoteProtocolError(f"{name}.{field}: missing")
             values.append(None)
             continue
-        sound(value, 2, f"{name}.{field}")
+        sound(value, 2, f"{name}.{field}", depth)
         try:
             values.append(check(value))
         except Wrong as wrong:
             raise RemoteProtocolError(f"{name}.{field}{wrong.path}: expected {wrong.expected}") from None
     for item in row[len(fields) + 1 :]:
-        sound(item, 2, f"{name}, beyond its fields")
+        sound(item, 2, f"{name}, beyond its fields", depth)
     return made(*values)  # type: ignore[arg-type]
 
 
-def quickly(row: object, size: int, values: int) -> Frame | None:
+def quickly(row: object, size: int, values: int, depth: int = MAX_DEPTH) -> Frame | None:
     """The same by hand for what is sent often; None where it is no frame or a closer look is needed.
 
-    ``size``: the frame's bytes. ``values``: its limit; each value takes a byte at least, so that a frame of no
-    more bytes than that needs no counting.
+    ``size``: the frame's bytes. ``values``, ``depth``: its limits; each value takes a byte at least, so that a frame of
+    no more bytes than that needs no counting.
     """
     if type(row) is not list or not row:
         return None
     kind = row[0]
     if type(kind) is not int:
         return None
-    by_hand = _FLAT.get(kind)
-    if by_hand is not None:
-        made = by_hand(row)
+    flat = _FLAT.get(kind)
+    if flat is not None:
+        made = flat(row)
         if made is not None:
             return made
     if size > values:
         return None
-    by_hand = _NESTED.get(kind)
-    if by_hand is not None:
-        made = by_hand(row)
+    nested = _NESTED.get(kind)
+    if nested is not None:
+        made = nested(row, depth)
         if made is not None:
             return made
-    return to_frame(row)
+    return to_frame(row, depth)
 
 
 def _signal(row: list[object]) -> Frame | None:
@@ -137,7 +137,7 @@ def _beat(row: list[object]) -> Frame | None:
     return None
 
 
-def _request(row: list[object]) -> Frame | None:
+def _request(row: list[object], depth: int) -> Frame | None:
     if len(row) < 4 or len(row) > 5:
         return None
     number, op, args = row[1:4]
@@ -150,22 +150,22 @@ def _request(row: list[object]) -> Frame | None:
         and op.isascii()
         and (key is None or (type(key) is str and 0 < len(key) <= MAX_KEY_BYTES and key.isascii()))
     ):
-        sound(args, 2, "REQUEST.args")
+        sound(args, 2, "REQUEST.args", depth)
         return Request(number, op, args, key)
     return None
 
 
-def _result(row: list[object]) -> Frame | None:
+def _result(row: list[object], depth: int) -> Frame | None:
     number = row[1] if 3 <= len(row) <= 4 else None
     offsets = row[3] if len(row) == 4 else None
     if type(number) is int and 0 < number <= MAX_INT and (offsets is None or type(offsets) is dict):
-        sound(row[2], 2, "RESULT.value")
-        sound(offsets, 2, "RESULT.offsets")
+        sound(row[2], 2, "RESULT.value", depth)
+        sound(offsets, 2, "RESULT.offsets", depth)
         return Result(number, row[2], offsets)
     return None
 
 
-def _event(row: list[object]) -> Frame | None:
+def _event(row: list[object], depth: int) -> Frame | None:
     if len(row) != 6:
         return None
     _, stream, offset, type_, t_ms, data = row
@@ -182,11 +182,11 @@ def _event(row: list[object]) -> Frame | None:
         and type_.isascii()
         and 0 <= t_ms <= MAX_INT
     ):
-        sound(data, 2, "EVENT.data")
+        sound(data, 2, "EVENT.data", depth)
         return Event(stream, offset, type_, t_ms, data)
     return None
 
 
 _FLAT: Final[dict[int, Callable[[list[object]], Frame | None]]] = {34: _signal, 3: _beat, 4: _beat}
 """Nothing nested in them: nothing to count."""
-_NESTED: Final[dict[int, Callable[[list[object]], Frame | None]]] = {16: _request, 17: _result, 32: _event}
+_NESTED: Final[dict[int, Callable[[list[object], int], Frame | None]]] = {16: _request, 17: _result, 32: _event}

@@ -42,7 +42,9 @@ _HEADS: Final[dict[int, tuple[int, int]]] = {
 Missing are the ext types and 0xC1, which the profile doesn't have."""
 
 
-def scan(message: bytes, start: int, values: int, frame_bytes: int, str_bytes: int, bin_bytes: int) -> int:
+def scan(
+    message: bytes, start: int, values: int, frame_bytes: int, str_bytes: int, bin_bytes: int, depth: int = MAX_DEPTH
+) -> int:
     """The end of the frame that starts at ``start``. The other numbers are its limits.
 
     RemoteProtocolError where it is no array, exceeds a limit, holds a type that the profile doesn't have, or
@@ -76,8 +78,8 @@ def scan(message: bytes, start: int, values: int, frame_bytes: int, str_bytes: i
             if count > (str_bytes if kind == _STR else bin_bytes):
                 raise RemoteProtocolError("frame: a string or bin that is too long")
         else:
-            if len(outer) >= MAX_DEPTH:
-                raise RemoteProtocolError(f"frame: nested deeper than {MAX_DEPTH}")
+            if len(outer) >= depth:
+                raise RemoteProtocolError(f"frame: nested deeper than {depth}")
             outer.append(left)
             left = count * 2 if kind == _MAP else count
             promised += left

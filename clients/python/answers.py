@@ -210,7 +210,7 @@ class SignIn:
 class MadeKey:
     """A new API key (``key.create``)."""
 
-    key: str
+    prefix: str
     """Its name."""
     secret: str | None = attrs.field(repr=False)
     """Its whole text, told only once."""

@@ -181,10 +181,20 @@ def test_a_frame_with_one_element_too_many_is_read_without_it(vector: Any) -> No
 def test_a_frame_nested_too_deep_is_refused_wherever_it_is(vector: Any) -> None:
     row = real(vector["value"])
     deep: Any = None
-    for _ in range(8):
+    for _ in range(limits_for(vector).depth):
         deep = [deep]
     for at in range(1, len(row) + 1):
         assert outcome(msgpack.packb([*row[:at], deep, *row[at + 1 :]]), limits_for(vector)) is Close.PROTOCOL
+
+
+def test_the_broker_may_nest_deeper_than_a_client() -> None:
+    for depth, sent in ((CLIENT.depth, CLIENT), (BROKER.depth, BROKER)):
+        deep: Any = None
+        for _ in range(depth - 1):
+            deep = [deep]
+        assert len(decode(msgpack.packb([17, 1, deep]), sent)) == 1
+        assert outcome(msgpack.packb([17, 1, [deep]]), sent) is Close.PROTOCOL
+    assert (CLIENT.depth, BROKER.depth) == (8, 12)
 
 
 @accepted

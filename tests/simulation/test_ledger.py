@@ -119,7 +119,9 @@ def test_declined_and_expired_offers_are_counted() -> None:
 def test_an_overtake_is_a_first_offer_before_an_older_one_s(monkeypatch: pytest.MonkeyPatch) -> None:
     arrivals = [arrival(10, 900), arrival(10, 1000), arrival(20), arrival(30), arrival(40)]
     assert figures(live(small(arrivals)))["overtakes"] == 0
-    monkeypatch.setattr("broker.desk.requests.make_key", lambda t, number, request: make_key(-t, -number, request))
+    monkeypatch.setattr(
+        "broker.desk.requests.make_key", lambda t, number, request, boost: make_key(-t, -number, request)
+    )
     assert figures(live(small(arrivals)))["overtakes"] == 2  # the last two of three that wait
 
 

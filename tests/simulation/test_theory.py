@@ -228,7 +228,9 @@ def test_last_come_first_served_keeps_the_mean_wait_and_spreads_it_more(
 ) -> None:
     point = Point(5, 0.8)
     fifo = runs(point, seed)
-    monkeypatch.setattr("broker.desk.requests.make_key", lambda t, number, request: make_key(-t, -number, request))
+    monkeypatch.setattr(
+        "broker.desk.requests.make_key", lambda t, number, request, boost: make_key(-t, -number, request)
+    )
     lifo = [measure(live(people(point, seed + number), crew(point.c)[1])) for number in range(RUNS)]
     means = estimated([one.mean - other.mean for one, other in zip(lifo, fifo, strict=True)])
     wider = sum(one.variance > other.variance for one, other in zip(lifo, fifo, strict=True))

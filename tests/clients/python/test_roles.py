@@ -448,15 +448,15 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
 
 async def test_what_opens_an_account_reads_as_it_was_told(autojump_clock: MockClock, broker: FakeBroker) -> None:
     one: dict[str, Any] = {"sign_in": "n_1", "how": "password", "since": 1, "until": 2}
-    key: dict[str, Any] = {"key": "k_1", "person": "crm", "created": 1, "expires": 2}
-    told = {"sign_ins": [one], "keys": [key], "key": "k_2", "secret": "k_2.x", "expires": 3, "refresh": "next"}
+    key: dict[str, Any] = {"prefix": "k_1", "person": "crm", "created": 1, "expires": 2}
+    told = {"sign_ins": [one], "keys": [key], "prefix": "k_2", "secret": "k_2.x", "expires": 3, "refresh": "next"}
     broker.handler = lambda peer, request: [Result(request.id, told)]
     async with open_client(URL, TOKEN, Manager, settings=settings(broker)) as mia:
         assert await mia.sign_ins() == [SignIn(**one, network=None)]
         assert await mia.keys() == [Key(**key, scopes=None)]
         made = await mia.create_key("crm")
         renewed = await mia.renew("last")
-    assert (made.key, made.secret, made.expires) == ("k_2", "k_2.x", 3)
+    assert (made.prefix, made.secret, made.expires) == ("k_2", "k_2.x", 3)
     assert (renewed.expires, renewed.token, renewed.refresh) == (3, None, "next")
     assert "k_2.x" not in repr(made)
     assert "next" not in repr(renewed)
