@@ -65,6 +65,7 @@ async def settle_in(b: Broker, account: str) -> Side:
     """Portals of all kinds, people, and one of each thing that an operation could name."""
     side = Side(account)
     boss = await b.staff(f"{account}-boss", "manager", account)
+    await boss.write("manager.put", manager=f"{account}-boss", kind="account", name="Boss", rights=["api_managers"])
     for kind, mode in (("button", "queue"), ("ask", "web"), ("pick", "web"), ("global_pin", "phone")):
         name = f"{account}-{kind.replace('_', '-')}"
         await boss.write(
