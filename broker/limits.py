@@ -49,6 +49,7 @@ MAX_PASSWORD_MEMORY: Final = 256 * MIB  # of a stored hash that is still checked
 MAX_PASSWORD_TIME: Final = 16  # passes of such a hash; with that memory about 3 s
 MAX_PASSWORD_LANES: Final = 16  # and its threads
 MIN_PASSWORD_CHARS: Final = 8  # where a policy doesn't say otherwise; also the least of NIST SP 800-63B
+PASSWORD_CLASSES: Final = 3  # of four classes of characters, unless the account says otherwise
 MAX_PASSWORD_CHARS: Final = 128  # after normalising: a passphrase of twenty words
 MAX_PASSWORD_BYTES: Final = 512  # as sent, in UTF-8: 4 a character; what is longer isn't even normalised
 MAX_HASHES_WAITING: Final = 256  # passwords waiting for a worker: 20 s with two workers, then nobody would wait longer

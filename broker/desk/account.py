@@ -1,4 +1,4 @@
-"""What holds for a whole account: the modes that its portals may have (A10, B5)."""
+"""What holds for a whole account: the modes its portals may have (A10, B5), what new passwords must be like (L1)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from broker.protocol import ops
 def put_account(state: State, command: ops.AccountPut, context: Context) -> Decision | Refusal:
     """Set what holds for the whole account; what isn't given is as by default."""
     event = e.AccountPut(context.who, _modes(command))
+    settings = AccountSettings()
+    event.password_min = command.password_min or settings.password_min
+    event.password_classes = settings.password_classes if command.password_classes is None else command.password_classes
     others = [portal.portal for portal in state.portals.values() if portal.mode not in event.modes]
     if others:
         return Refusal(
@@ -66,4 +69,4 @@ def as_row(settings: AccountSettings) -> tuple[object, ...]:
 
 def of_row(row: tuple[object, ...]) -> AccountSettings:
     """The settings that ``as_row`` was made of."""
-    return AccountSettings(*cast("tuple[tuple[str, ...]]", row))
+    return AccountSettings(*cast("tuple[tuple[str, ...], int, int]", row))

@@ -118,7 +118,7 @@ _CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields", "page": "
 BODIES: dict[tuple[type, str], Body] = {
     (e.OfferRenewed, "offer.renewed"): _body("offer", "deadline"),
     (e.LoadChanged, "load.changed"): _LOAD,
-    (e.AccountPut, "account.changed"): _body("modes", "by", changes=_changes),
+    (e.AccountPut, "account.changed"): _body("modes", "password_min", "password_classes", "by", changes=_changes),
     (e.PortalPut, "portal.changed"): _body("portal", "kind", "mode", "subportals", "by", changes=_changes),
     (e.PortalDeleted, "portal.deleted"): _body("portal", "subportals", "by", changes=_changes),
     (e.SubportalState, "subportal.state"): _body("subportal", "portal", "state", "opens", "closes"),

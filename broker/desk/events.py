@@ -69,6 +69,8 @@ class AccountPut:
     by: str
     modes: tuple[str, ...]
     changes: tuple[Change, ...] = ()
+    password_min: int = 8
+    password_classes: int = 3
 
 
 @attrs.define

@@ -394,6 +394,10 @@ class AccountSettings:
 
     modes: tuple[str, ...] = MODES
     """What its portals may be."""
+    password_min: int = limits.MIN_PASSWORD_CHARS
+    """Characters of a new password."""
+    password_classes: int = limits.PASSWORD_CLASSES
+    """How many of small letters, capitals, digits and others it has."""
 
 
 @attrs.define(eq=False)

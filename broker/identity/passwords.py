@@ -178,7 +178,7 @@ class Policy:
 
     min_length: int = attrs.field(default=limits.MIN_PASSWORD_CHARS, validator=_chars)
     max_length: int = attrs.field(default=limits.MAX_PASSWORD_CHARS, validator=_chars)
-    classes: int = 3
+    classes: int = limits.PASSWORD_CLASSES
     """How many of: small letters, capital letters, digits, anything else."""
 
     def __attrs_post_init__(self) -> None:

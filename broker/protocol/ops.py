@@ -258,6 +258,8 @@ class AccountPut:
 
     OP: ClassVar[str] = "account.put"
     modes: Sequence[str] | None = None
+    password_min: int | None = None
+    password_classes: int | None = None
 
 
 @attrs.define

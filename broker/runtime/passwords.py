@@ -91,7 +91,9 @@ class Passwords:
         known = state.representatives.get(person) or state.managers.get(person)
         email = None if known is None or known.email is None else texts.get(known.email[0])
         words = [person] if email is None else [person, email]
-        return passwords.objections(Policy(), password, words)
+        settings = state.account_settings
+        policy = Policy(min_length=settings.password_min, classes=settings.password_classes)
+        return passwords.objections(policy, password, words)
 
     def _submit(self, job: Hash | Verify, then: Then) -> None:
         try:

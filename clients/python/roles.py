@@ -236,10 +236,17 @@ class Manager(_Overseer, People):
         """How it is set up."""
         return read(Configuration, (await self.request(ops.AccountGet())).value)
 
-    async def put_account(self, *, modes: Sequence[Mode] | None = None) -> bool:
+    async def put_account(
+        self,
+        *,
+        modes: Sequence[Mode] | None = None,
+        password_min: int | None = None,
+        password_classes: int | None = None,
+    ) -> bool:
         """Set what holds for the whole account; whether anything changed. What isn't given is as by default.
+        ``password_min``, ``password_classes``: characters of new passwords, and of how many kinds they are.
         ``WrongState`` (``portals``) while a portal has another mode than these."""
-        command = ops.AccountPut(None if modes is None else list(modes))
+        command = ops.AccountPut(None if modes is None else list(modes), password_min, password_classes)
         changed: bool = (await self.request(command))["changed"]
         return changed
 

@@ -168,7 +168,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
     scene = office("ann", capacity=2)
     value = scene.ok(ops.AccountGet(), MIA).value
     assert value == {
-        "account": {"modes": ["web", "phone", "queue"]},
+        "account": {"modes": ["web", "phone", "queue"], "password_min": 8, "password_classes": 3},
         "portals": [
             {
                 "portal": "help",

@@ -353,3 +353,20 @@ async def test_scenario_14_a_team_manager_sees_and_moves_what_is_in_its_teams_al
         assert shut.value.code == Code.NOT_ALLOWED
         await boss.write("manager.put", manager="mia", kind="team", teams=["t1", "t2"], rights=["representatives"])
         await mia.write("representative.put", representative="ann", name="Ann", team="t2", capacity=3)
+
+
+async def test_L1_an_account_says_what_new_passwords_must_be_like(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        for settings, fits, fails in (
+            ({"password_min": 20, "password_classes": 0}, "all small letters but very long", GOOD),
+            ({"password_classes": 4}, GOOD, "Correct-Horse-x"),
+            ({}, "Just-three-kinds", "two kinds only"),
+        ):
+            await boss.write("account.put", **settings)
+            with pytest.raises(Refused) as refusal:
+                await boss.write("password.set", person="ann", new=fails)
+            assert refusal.value.fail.detail is not None
+            assert refusal.value.fail.detail["path"] == "args.new"
+            assert fails not in str(refusal.value.fail)
+            await boss.write("password.set", person="ann", new=fits)

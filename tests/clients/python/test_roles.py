@@ -175,6 +175,12 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (M, "account.get", lambda max: max.account(), {}),
     (M, "account.put", lambda mia: mia.put_account(), {}),
     (M, "account.put", lambda mia: mia.put_account(modes=("web", "queue")), {"modes": ["web", "queue"]}),
+    (
+        M,
+        "account.put",
+        lambda mia: mia.put_account(password_min=12, password_classes=0),
+        {"password_min": 12, "password_classes": 0},
+    ),
     (M, "portal.delete", lambda mia: mia.delete_portal("p"), {"portal": "p"}),
     (
         M,
