@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from broker.cli import common
 from broker.cli.common import Exit, UsageError, add_config, add_json, print_json
 from broker.cli.journal import journal_of
 from broker.desk.explain import Told
 from broker.units import SECONDS
+
+if TYPE_CHECKING:
+    from broker.journal.base import Record
 
 
 def add(commands: common.Commands) -> None:
@@ -34,19 +37,24 @@ def add(commands: common.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find and print them."""
     from broker.desk.desk import Desk
+    from broker.desk.explain import named
     from broker.journal.sqlite_reader import SqliteReader
     from broker.routing.pins import PinSpace
-    from broker.runtime.why import decisions
+    from broker.runtime.why import decisions, who_left
 
     path = journal_of(args)
     with closing(SqliteReader(path)) as reader:
         if args.account not in reader.names():
             raise UsageError(f"{path} has no account {args.account}")
         account = args.account
-        desk = Desk(account, 0, PinSpace(bytes(16)))
-        replay = decisions(lambda after, limit: reader.records(account, after, limit), desk, args.name)
+
+        def read(after: int, limit: int) -> Sequence[Record]:
+            return reader.records(account, after, limit)
+
         try:
-            found = _end_of(replay)
+            found = _end_of(decisions(read, Desk(account, 0, PinSpace(bytes(16))), args.name))
+            if found is not None:
+                found = named(found, who_left(read).get)
         except (ValueError, TypeError) as error:
             raise common.CheckError(f"account {account}: a record can't be read: {error}") from None
     if found is None:

@@ -100,6 +100,10 @@ def _refused(event: e.RefusalsCounted, stream: str) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
+def _former(event: e.ManagerDeleted | e.ServiceDeleted, stream: str) -> str | None:
+    return event.former or None  # the first who left were given none
+
+
 def _who_moved(event: e.TeamDeleted, stream: str) -> list[str] | None:
     return None if stream.startswith("me:") else list(event.representatives)
 
@@ -132,9 +136,9 @@ BODIES: dict[tuple[type, str], Body] = {
     ),
     (e.RepresentativeDeleted, "representative.deleted"): _body("representative", "team", "former", "by"),
     (e.ManagerPut, "manager.changed"): _body("manager", "kind", "teams", "rights", "by", changes=_changes),
-    (e.ManagerDeleted, "manager.deleted"): _body("manager", "by"),
+    (e.ManagerDeleted, "manager.deleted"): _body("manager", "by", former=_former),
     (e.ServicePut, "service.changed"): _body("service", "scopes", "by", changes=_changes),
-    (e.ServiceDeleted, "service.deleted"): _body("service", "by"),
+    (e.ServiceDeleted, "service.deleted"): _body("service", "by", former=_former),
     (e.SignedIn, "sign_in.changed"): _body("person", "role", "sign_in", "how", "network", state="begun"),
     (e.SignInsEnded, "sign_in.changed"): _body("person", "sign_ins", "reason", "by", state="ended"),
     (e.PasswordSet, "password.changed"): _body("person", "by", "must_change"),

@@ -6,9 +6,13 @@ prints what it says, and replays the journal to get there.
 
 from __future__ import annotations
 
+import re
+from typing import cast
+
 import attrs
 
 from broker.desk import events as e
+from broker.desk import pseudonyms
 from broker.desk.desk import Desk
 from broker.routing.explain import Candidate, Explanation, Passed, Turn, explain
 
@@ -51,6 +55,27 @@ def tell(desk: Desk, event: e.Event, t: int) -> Told:
             return {**told, "request": event.request, "rule": rule, "from": event.former, "to": event.subportal}
         case _:
             return {**told, "request": getattr(event, "request", None), "rule": "overflow: to a support request"}
+
+
+_HELD = re.compile(r"(?<=held for )[^\s;]+")
+
+
+def named(found: list[Told], former: pseudonyms.Former) -> list[Told]:
+    """The same decisions, naming nobody who left since."""
+
+    def once(name: re.Match[str]) -> str:
+        return former(name[0]) or name[0]
+
+    for told in found:
+        for one in cast("list[Told]", told.get("candidates", [])):
+            if "rank" in one:
+                *criteria, last = cast("list[object]", one["rank"])
+                one["rank"] = [*criteria, former(cast("str", last)) or last]
+            else:
+                one["out"] = _HELD.sub(once, cast("str", one["out"]))
+        for one in cast("list[Told]", told.get("passed", [])):
+            one["why"] = _HELD.sub(once, cast("str", one["why"]))
+    return cast("list[Told]", pseudonyms.of_value(found, former))
 
 
 _RULES = {

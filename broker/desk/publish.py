@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from broker.content import DOCUMENT
 from broker.desk import events as e
+from broker.desk import pseudonyms
 from broker.desk.bodies import BODIES
 from broker.desk.texts import InLanguage
 
@@ -34,8 +35,13 @@ def audiences(event: e.Event) -> Audience:
     return [] if decide is None else decide(event)
 
 
-def render(event: e.Event, wire_type: str, stream: str, texts: Texts) -> dict[str, object]:
-    """The data of this event's EVENT in ``stream``. Fields without a value are left out."""
+def render(
+    event: e.Event, wire_type: str, stream: str, texts: Texts, former: pseudonyms.Former | None = None
+) -> dict[str, object]:
+    """The data of this event's EVENT in ``stream``. Fields without a value are left out. ``former``: what people are
+    called who left; None where nobody did."""
+    if former is not None and stream != pseudonyms.AUDIT:
+        event = pseudonyms.of_event(event, former)
     body = BODIES[type(event), wire_type]
     data = {name: value for name, value in zip(body.names, body.read(event), strict=True) if value is not None}
     for name, special in body.special:

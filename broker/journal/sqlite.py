@@ -32,7 +32,7 @@ class SqliteStore(SqliteReader):
         self._streams: dict[int, dict[str, StreamTip]] = {}
         self._known_streams = 0
         self._since_tidy = 0
-        self._owes_scrub = False
+        self._owes_scrub = True  # by whoever had the file before and was killed, perhaps
 
     def open_epoch(self, owner: bytes = b"", *, renew: bool = False) -> int:
         """See ``base.Store``. After an error in COMMIT it opens the file anew, which also reads the WAL anew."""

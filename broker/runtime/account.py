@@ -58,6 +58,8 @@ class Account:
     """Of the newest desk snapshot in the journal."""
     texts: dict[str, str] = attrs.field(factory=dict)
     """Content that live state or an uncommitted event refers to, by id."""
+    former: dict[str, str] = attrs.field(factory=dict)
+    """People who left to what they are called since, as far as it is committed and told; in that order."""
     people: dict[str, Person] = attrs.field(factory=dict)
     streams: dict[str, Stream] = attrs.field(factory=dict)
     """Those that somebody follows, by internal name."""

@@ -10,17 +10,20 @@ cursor only ever sends the event after its position.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Final, cast
 
 import attrs
 
 from broker.desk.identity import Identity
 from broker.journal.base import Reply
+from broker.limits import KEY_MEMORY
 from broker.protocol.codec import pack
 from broker.protocol.frames import Gap, Notice
 from broker.runtime.account import Account
 from broker.runtime.answers import Answers
 from broker.runtime.asks import Asks
+from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
 from broker.runtime.cursors import Cursor, Mode, Stream
 from broker.runtime.options import Options
@@ -29,6 +32,7 @@ from broker.transport.base import Prepared
 
 _RIGHTS: Final = "rights"
 _RETENTION: Final = "retention"
+_FORMER_AT_ONCE: Final = 5000  # names of people who left, told to the reader in one question: 250 KB
 
 
 @attrs.frozen
@@ -59,13 +63,16 @@ def wire_name(stream: str) -> str:
 class Feeds:
     """Every stream and cursor of a hub."""
 
-    def __init__(self, *, outbox: Outbox, answers: Answers, asks: Asks, options: Options) -> None:
+    def __init__(self, *, outbox: Outbox, answers: Answers, asks: Asks, clock: Clock, options: Options) -> None:
+        self._clock = clock
         self._outbox = outbox
         self._answers = answers
         self._asks = asks
         self._options = options
         self.skipped: dict[Cursor, None] = {}
         """Cursors whose filter kept an event back: to be told of their progress."""
+        self._telling: set[Account] = set()
+        """Accounts of which the reader is just being told who left."""
         self._stuck: dict[Connection, None] = {}
         """Those whose page could not be read: tried again by ``retry``."""
         self._streams = self._cursors = self._behind = self._deliveries = self._pages = 0
@@ -179,20 +186,41 @@ class Feeds:
         if connection.reading is not None:
             return  # goes on when that one's page is through
         connection.reading = cursor
-        position = cursor.position
+        position, left = cursor.position, len(account.former)
 
         def turned(reply: Reply) -> None:
             connection.reading = None
             if connection.closing:
                 return
-            if not cursor.closed:
+            if type(reply.value) is int:
+                self._tell_former(account, reply.value)
+            elif not cursor.closed and left == len(account.former):
                 self._turn(cursor, position, reply)
             if connection not in self._stuck:
                 self.pump(connection)
 
         self._pages += 1
-        stream = cursor.stream
-        self._asks.ask("page", account.name, stream.name, stream.wire, position, self._options.page_events, then=turned)
+        stream, most = cursor.stream, self._options.page_events
+        told_since = self._clock.now() - KEY_MEMORY
+        self._asks.ask("page", account.name, stream.name, stream.wire, position, most, left, told_since, then=turned)
+
+    def _tell_former(self, account: Account, known: int) -> None:
+        """The reader knows of so many people who left: tell it of the others, in order."""
+        if account in self._telling:
+            return
+        self._telling.add(account)
+        rest = list(islice(account.former.items(), known, None))
+        for first in range(0, len(rest), _FORMER_AT_ONCE):
+            some = rest[first : first + _FORMER_AT_ONCE]
+            self._asks.ask("former", account.name, known + first, some, then=lambda reply: None)
+        self._asks.ask("former", account.name, 0, [], then=lambda reply: self._telling.discard(account))
+
+    def renamed(self, account: Account) -> None:
+        """Somebody left: what was made ready before names it still, and is made anew."""
+        for stream in account.streams.values():
+            stream.forget(stream.head)
+            for cursor in stream.others:
+                cursor.page.clear()
 
     def _turn(self, cursor: Cursor, asked: int, reply: Reply) -> None:
         """A page is here."""

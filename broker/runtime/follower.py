@@ -8,16 +8,16 @@ a desk that only evolves needs neither its slot nor the key of the pins.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 import attrs
 
-from broker.desk import events, snapshot
+from broker.desk import events, pseudonyms, snapshot
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.publish import render, resolve
-from broker.desk.view import view
+from broker.desk.view import Part, view
 from broker.journal.base import JournalError, Record, Snapshot, Store
 from broker.journal.worker import Questions
 from broker.limits import SNAPSHOT_RECORDS
@@ -54,6 +54,8 @@ class Follower:
     def __init__(self, *, snapshot_records: int = SNAPSHOT_RECORDS) -> None:
         self._snapshot_records = snapshot_records
         self._desks: OrderedDict[str, _Folded] = OrderedDict()
+        self._former: dict[str, dict[str, tuple[int, str]]] = {}
+        """Account to who left, by name: the how manieth it was, and what it is called since. The hub tells."""
         self._saved: dict[str, int] = {}
         """Account to the seq of its newest snapshot."""
         self._overdue: set[str] = set()
@@ -71,7 +73,8 @@ class Follower:
             "answers": _answers,
             "heads": _heads,
             "place": _place,
-            "page": _page,
+            "page": self._page,
+            "former": self._left,
             "why": _why,
             "snapshot": self._snapshot,
             "save": self._save,
@@ -181,7 +184,9 @@ class Follower:
         folded = yield from self._caught_up(store, account)
         desk = folded.desk
         identity = Identity(account, person[0], Role(person[1]), person[2])
-        parts = view(desk, stream, identity)
+        parts, former = view(desk, stream, identity), desk.state.former
+        if former:
+            parts = cast("list[Part]", pseudonyms.of_value(parts, former.get))
         texts = _texts(store, account, refs(parts))
         offset = desk.stream_head(stream) or store.stream_head(account, stream)
         last = len(parts) - 1
@@ -189,6 +194,43 @@ class Follower:
             pack(frames.Snapshot(wire, offset, number, number == last, resolve(part, texts.get)))
             for number, part in enumerate(parts)
         ]
+
+    def _left(self, store: Store, account: str, known: int, people: Sequence[tuple[str, str]]) -> int:
+        """Take note of who left, after ``known`` others; how many that makes."""
+        former = self._former.setdefault(account, {})
+        for number, (name, pseudonym) in enumerate(people, known):
+            former[name] = (number, pseudonym)
+        return len(former)
+
+    def _page(
+        self,
+        store: Store,
+        account: str,
+        stream: str,
+        wire: str,
+        after: int,
+        limit: int,
+        left: int = 0,
+        told_since: int = 0,
+    ) -> list[tuple[int, str, bytes]] | int:
+        """A page of a stream as it is told when so many people have left; or how many of them are known here, where
+        that is fewer. In the record with which it left somebody is named to whoever reads it from ``told_since`` on:
+        who was away then, too, must learn who it was."""
+        former = self._former.get(account, {})
+        if len(former) < left:
+            return len(former)
+
+        def called(event: events.Event, t: int) -> pseudonyms.Former | None:
+            gone = pseudonyms.left(event)
+            still = gone[0] if gone is not None and t >= told_since else None
+
+            def find(name: str) -> str | None:
+                number, pseudonym = former.get(name, (left, ""))
+                return pseudonym if number < left and name != still else None
+
+            return find if left else None
+
+        return _paged(store, account, stream, wire, after, limit, called)
 
 
 def _go_on(folded: _Folded) -> bool:
@@ -264,7 +306,15 @@ def _place(store: Store, account: str, stream: str, t: int) -> tuple[int, int]:
     return store.stream_head(account, stream), store.stream_at(account, stream, t)
 
 
-def _page(store: Store, account: str, stream: str, wire: str, after: int, limit: int) -> list[tuple[int, str, bytes]]:
+def _paged(
+    store: Store,
+    account: str,
+    stream: str,
+    wire: str,
+    after: int,
+    limit: int,
+    called: Callable[[events.Event, int], pseudonyms.Former | None],
+) -> list[tuple[int, str, bytes]]:
     """(offset, wire type, packed EVENT) of a stream's events after an offset; fewer than ``limit`` when they are
     large. What this release can't read is left out: its reader sees a gap."""
     found: list[tuple[int, Record, events.Event]] = []
@@ -284,6 +334,6 @@ def _page(store: Store, account: str, stream: str, wire: str, after: int, limit:
     page: list[tuple[int, str, bytes]] = []
     for offset, record, event in found:
         wire_type = next(kind for name, at, kind in record.entries if name == stream and at == offset)
-        data = render(event, wire_type, stream, texts.get)
+        data = render(event, wire_type, stream, texts.get, called(event, record.t))
         page.append((offset, wire_type, pack_event(wire, offset, wire_type, record.t, data)))
     return page

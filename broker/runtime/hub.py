@@ -137,7 +137,7 @@ class Hub:
             entropy=entropy,
             tick_deadlines=options.tick_deadlines,
         )
-        self.feeds = feeds.Feeds(outbox=self.outbox, answers=self.answers, asks=self.asks, options=options)
+        self.feeds = feeds.Feeds(outbox=self.outbox, answers=self.answers, asks=self.asks, clock=clock, options=options)
         self.signals = signals.Signals(
             self.outbox, self.answers, rate=options.signal_rate, hard_outbox=options.hard_outbox
         )

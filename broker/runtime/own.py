@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import cast
 
 from broker.codes import Close, Code
 from broker.desk.commands import Audit
+from broker.desk.explain import Told, named
 from broker.desk.identity import Role
 from broker.journal.base import Reply
 from broker.protocol import ops, schema
@@ -85,7 +87,10 @@ class Own:
         elif reply.value is None:
             self._answers.fail(connection, number, Code.NO_SUCH, "no such request in the journal")
         else:
-            self._answers.result(connection, number, {"decisions": reply.value})
+            account = connection.account
+            assert account is not None
+            decisions = named(cast("list[Told]", reply.value), account.former.get)
+            self._answers.result(connection, number, {"decisions": decisions})
 
     def _refresh(self, connection: Connection, number: int, command: ops.AuthRefresh) -> None:
         """A fresh token of the same person, or the next of its sign-in: the connection lives on to its expiry."""

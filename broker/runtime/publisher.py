@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from broker.codes import Code
 from broker.desk import events as e
+from broker.desk import pseudonyms
 from broker.desk.outcome import Entry, Recorded
 from broker.desk.publish import render
 from broker.protocol.codec import pack, pack_event
@@ -49,7 +50,7 @@ class Publisher:
             self._set_free(part)
 
     def _publish_some(self, part: Part, start: int, stop: int) -> None:
-        entries = _followed(part, start, stop)
+        entries = self._followed(part, start, stop)
         at: list[Place] = []
         while not self._guard(partial(self._publish, part.account, entries, at)):
             # Its readers are told by the journal's reader, which may know better.
@@ -60,9 +61,22 @@ class Publisher:
         texts = account.texts.get
         for stream, recorded, (name, offset, wire_type) in entries:
             at[:] = [(stream, offset)]
-            data = render(recorded.event, wire_type, name, texts)
+            data = render(recorded.event, wire_type, name, texts, account.former.get if account.former else None)
             payload = pack_event(stream.wire, offset, wire_type, recorded.t, data)
             self._feeds.publish(stream, offset, wire_type, payload)
+
+    def _followed(self, part: Part, start: int, stop: int) -> Iterator[tuple[Stream, Recorded, Entry]]:
+        """The entries that somebody follows, in order; looked up as late as possible, for a reader may leave. Who
+        leaves is called by name for the last time in the event that says so."""
+        account = part.account
+        for recorded in islice(part.events, start, stop):
+            for entry in recorded.entries:
+                stream = account.streams.get(entry[0])
+                if stream is not None:
+                    yield stream, recorded, entry
+            if (gone := pseudonyms.left(recorded.event)) is not None:
+                account.former[gone[0]] = gone[1]
+                self._feeds.renamed(account)
 
     def _set_free(self, part: Part) -> None:
         account = part.account
@@ -115,16 +129,6 @@ class Publisher:
             identity = cursor.connection.identity
             if identity is not None and not desk.may_read(identity, cursor.stream.name):
                 part.revoked.setdefault(index + 1, []).append(cursor)
-
-
-def _followed(part: Part, start: int, stop: int) -> Iterator[tuple[Stream, Recorded, Entry]]:
-    """The entries that somebody follows, in order; looked up as late as possible, for a reader may leave."""
-    streams = part.account.streams
-    for recorded in islice(part.events, start, stop):
-        for entry in recorded.entries:
-            stream = streams.get(entry[0])
-            if stream is not None:
-                yield stream, recorded, entry
 
 
 # --- whose right an event may have ended ---------------------------------------------------------------

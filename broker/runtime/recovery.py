@@ -336,6 +336,9 @@ class Recovery:
         account.seat(desk)
         account.seq = desk.seq
         account.texts = reading.texts
+        if len(account.former) != len(desk.state.former):
+            account.former = dict(desk.state.former)
+            self._feeds.renamed(account)
         account.told.clear()
         account.told_seq = -1
         for route in account.routes.values():

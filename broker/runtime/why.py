@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Final, cast
 
 from broker.desk import events as e
+from broker.desk import pseudonyms
 from broker.desk.desk import Desk
 from broker.desk.explain import Told, is_decision, tell
 from broker.journal.base import Record
@@ -23,6 +24,17 @@ def event_of(record: Record) -> e.Event:
     """The event in a record. ValueError for one that this release doesn't know."""
     values = cast("Sequence[object]", unpack_value(record.body))
     return e.unpack_body(record.type, record.version, values)
+
+
+def who_left(read: Read) -> dict[str, str]:
+    """Everybody who left, ever: name to what it is called since. Looks at all records and unpacks few."""
+    former: dict[str, str] = {}
+    after = 0
+    while records := read(after, SLICE):
+        after = records[-1].seq
+        gone = (pseudonyms.left(event_of(record)) for record in records if record.type in pseudonyms.LEAVES)
+        former.update(one for one in gone if one is not None)
+    return former
 
 
 def decisions(read: Read, desk: Desk, name: str) -> Generator[None, None, list[Told] | None]:

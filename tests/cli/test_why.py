@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -119,3 +120,18 @@ def test_rules_that_would_decide_otherwise_are_noticed(
     code, out, _ = run(capsys, "acme", offer_id("carl"))
     assert code == Exit.FAILED
     assert "(this release would decide otherwise)" in out
+
+
+def test_who_left_since_is_called_by_the_pseudonym(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scene = _scene()
+    former = scene.ok(ops.RepresentativeDelete("ann"), manager()).value["former"]
+    _write(tmp_path / "data", [_stored(number, record) for number, record in enumerate(scene.records, 1)])
+    code, out, _ = run(capsys, "acme", request_id("carl"))
+    assert code == Exit.OK
+    assert re.search(r"\bann\b", out) is None
+    assert f"offer.made  {offer_id('carl')} → {former}" in out
+    _, out, _ = run(capsys, "acme", request_id("carl"), "--json")
+    assert '"ann"' not in out
