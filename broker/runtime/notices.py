@@ -69,7 +69,9 @@ class Notices:
                 left -= self._tell_positions(account, left)
         self._feeds.tell_progress()
         self._feeds.retry()
-        return now + self._options.position_period
+        # By the clock, not by when this ran: nobody's places are told earlier or later for what others do.
+        period = self._options.position_period
+        return now + period - now % period
 
     def _tell_positions(self, account: Account, most: int) -> int:
         """Tell the changed places of this account's lines, looking at most at so many; how many were looked at."""

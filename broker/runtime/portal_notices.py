@@ -75,7 +75,8 @@ class PortalNotices:
             turned = {subportals[name].portal for name in full ^ before if name in subportals}
             if turned:
                 self.turned(account, turned)
-        return now + self._options.position_period
+        period = self._options.position_period
+        return now + period - now % period  # by the clock, as places are told
 
     def turned(self, account: Account, portals: Iterable[str]) -> None:
         """Something else is said of these portals from now on."""

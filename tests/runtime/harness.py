@@ -301,6 +301,7 @@ async def broker(
     furnished: bool = True,
     faults: int = 0,
     up: bool = True,
+    entropy: Callable[[int], bytes] | None = None,
 ) -> AsyncIterator[Broker]:
     """A running broker. ``faults``: how many bugs it is to meet; ``up``: whether it is to get so far."""
     clock = TrioClock()
@@ -320,6 +321,7 @@ async def broker(
         secrets=Secrets(signer=SIGNER, pinspace=PINS, fingerprint_key=KEY),
         accounts=accounts,
         options=options,
+        entropy=entropy,
         tell=tell,
         hashers=InlineHashers(cost=CHEAP),
         post=made_post,
