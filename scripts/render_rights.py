@@ -29,6 +29,8 @@ GRANTED: Final[dict[str, str]] = {
     "functions": "Switch functions on and off for its teams. Nothing asks for it yet.",
     "assign": "Give waiting requests to its representatives, and requests of its sub-portals another class.",
     "sign_ins": "See where its representatives are signed in, and sign them out.",
+    "block": "Block visitors and addresses for an open request of a sub-portal that its teams serve, and end such "
+    "blocks. A block holds for the whole account.",
     "portals": "Create and change portals and sub-portals.",
     "api_managers": "Create and change API managers, and choose what they come in by: passwords, addresses, keys.",
 }

@@ -16,6 +16,7 @@ from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision
 from broker.desk.state import Context, State
+from broker.protocol import ops
 from broker.protocol.check import WRITES
 
 _STAFF: Final = (Role.MANAGER, Role.SERVICE, Role.OPERATOR)
@@ -44,6 +45,8 @@ def _worth(identity: Identity, op: str, command: object, happened: Sequence[e.Ev
 
 def _object(command: object) -> str | None:
     """The operation's first argument: what it is about."""
+    if isinstance(command, ops.VisitorBlock):
+        return command.request or command.session or command.visitor
     fields = attrs.fields(type(command))  # type: ignore[arg-type]  # every operation is a class of attrs
     named = [field.name for field in fields if field.name in ("person", "sign_in")] or [
         fields[0].name if fields else ""

@@ -104,6 +104,11 @@ def _former(event: e.ManagerDeleted | e.ServiceDeleted, stream: str) -> str | No
     return event.former or None  # the first who left were given none
 
 
+def _if_audit(event: e.VisitorBlocked, stream: str) -> str | None:
+    """Networks are for those who read audits."""
+    return event.network if stream == "audit" else None
+
+
 def _who_moved(event: e.TeamDeleted, stream: str) -> list[str] | None:
     return None if stream.startswith("me:") else list(event.representatives)
 
@@ -144,6 +149,8 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.PasswordSet, "password.changed"): _body("person", "by", "must_change"),
     (e.KeyCreated, "key.changed"): _body("person", "by", prefix=_Attr("key"), state="live"),
     (e.KeyEnded, "key.changed"): _body("person", "by", prefix=_Attr("key"), state=_Attr("reason")),
+    (e.VisitorBlocked, "visitor.blocked"): _body("block", "visitor", "reason", "until", "by", network=_if_audit),
+    (e.BlockEnded, "block.ended"): _body("block", "reason", "by"),
     (e.Audited, "audit.recorded"): _body("person", "role", "network", "op", "object", changes=_changes),
     (e.RefusalsCounted, "audit.refusals"): _body("more", rows=_refused),
     (e.PresenceChanged, "presence.changed"): _body("representative", "presence", "by", "reason"),

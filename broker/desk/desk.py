@@ -150,6 +150,8 @@ class Desk:
             case Role.REPRESENTATIVE:
                 return identity.person in self.state.representatives
             case Role.CUSTOMER:
+                if self.state.shuts_out(identity):
+                    return False
                 if identity.portal is None:
                     return portal_state.pin_portal(self.state) is not None
                 return identity.portal in self.state.portals
@@ -181,6 +183,10 @@ class Desk:
         visitor is never forgotten while its token is good."""
         found = self.state.visitors.get(visitor)
         return found is not None and bool(found.requests)
+
+    def shuts_out(self, identity: Identity) -> bool:
+        """Whether this customer is blocked, or comes from an address that is."""
+        return self.state.shuts_out(identity)
 
     @property
     def live_pins(self) -> int:

@@ -365,6 +365,34 @@ class KeyEnded:
 
 
 @attrs.define
+class VisitorBlocked:
+    """A visitor, an address, or both, are shut out of the account."""
+
+    TYPE: ClassVar[str] = "visitor.blocked"
+    VERSION: ClassVar[int] = 1
+    block: str
+    visitor: str | None
+    source: str | None
+    network: str | None
+    subportal: str | None
+    """Of the request that it was for."""
+    reason: str
+    until: int
+    by: str
+
+
+@attrs.define
+class BlockEnded:
+    """They may come in again."""
+
+    TYPE: ClassVar[str] = "block.ended"
+    VERSION: ClassVar[int] = 1
+    block: str
+    reason: str
+    by: str
+
+
+@attrs.define
 class Audited:
     """Who did what to whom, and from where."""
 
@@ -505,6 +533,10 @@ class RequestCreated:
     class_: str | None = None
     """Given by an entry token; None: normal."""
     boost: int = 0
+    network: str | None = None
+    """Where the customer speaks from: the network, not the host."""
+    source: str | None = None
+    """The keyed digest of the address there."""
 
 
 @attrs.define
@@ -884,6 +916,8 @@ Event = (
     | PasswordSet
     | KeyCreated
     | KeyEnded
+    | VisitorBlocked
+    | BlockEnded
     | Audited
     | RefusalsCounted
     | PresenceChanged

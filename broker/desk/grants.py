@@ -76,7 +76,7 @@ KINDS: Final = (
 )
 """The kinds of people, the table's columns. The operator, who has everything that a manager has, is none."""
 
-TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins")
+TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins", "block")
 GRANTABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("api_managers",),
     "team": TEAM_RIGHTS,
@@ -127,6 +127,7 @@ _REPRESENTATIVES: Final = _row(representative=_PARTY)
 _BOTH: Final = _row(customer=_PARTY, representative=_PARTY)
 _PORTAL: Final = _row(account_manager=_ACCOUNT, api_manager=_PORTALS)
 _ACCOUNT_ONLY: Final = _row(account_manager=_ACCOUNT)
+_BLOCKS: Final = _row(account_manager=_ACCOUNT, team_manager=_teams("block"))
 
 RIGHTS: Final[dict[str, Row]] = {
     "portal.open": _CUSTOMERS,
@@ -201,6 +202,9 @@ RIGHTS: Final[dict[str, Row]] = {
     "key.create": _row(account_manager=_ACCOUNT, api_manager=_SELF),
     "key.revoke": _row(account_manager=_ACCOUNT, api_manager=_SELF),
     "key.list": _row(account_manager=_ACCOUNT, api_manager=_SELF),
+    "visitor.block": _BLOCKS,
+    "block.end": _BLOCKS,
+    "block.list": _BLOCKS,
     "auth.refresh": _everybody(_SELF),
     "subscribe": _everybody(_PARTY),
     "unsubscribe": _everybody(_SELF),

@@ -47,3 +47,5 @@ class Identity:
     """Of a customer: what its client speaks, or its page says."""
     entry: Entry | None = None
     """Of a customer who came by a page with an entry token."""
+    source: str | None = None
+    """Of a customer: a keyed digest of the address it comes from. It can be compared, and says nothing else."""

@@ -27,7 +27,7 @@ class InvariantBroken(Exception):
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
         """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams, H4
-        for managers, H8 for names and how people come in."""
+        for managers, H8 for names and how people come in, L5 for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -35,7 +35,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
 
     ``lowered``: representatives whose capacity a manager put below their sessions: F4 lets them finish those; and
     ``team:<name>`` of teams with more people signed in than a manager left logins: H12 signs nobody out."""
-    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _teams, _people, _named, _access):
+    for part in (_conserved, _owned, _tickets, _refusals, _visitors, _teams, _people, _named, _access, _blocked):
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
@@ -267,9 +267,22 @@ def _access(state: State) -> Broken:
             yield "H8", f"{access.person} has {len(access.sign_ins)} sign-ins and {len(access.keys)} keys"
 
 
+def _blocked(state: State) -> Broken:
+    """L5: who is blocked has nothing open, each is in one block, and both sides know it."""
+    targets = [(target, one.block) for one in state.blocks.values() for target in one.targets]
+    if sorted(targets) != sorted(state.blocked.items()):
+        yield "L5", "somebody is shut out by no block, or by one that doesn't know"
+    for request in state.requests.values():
+        if request.visitor in state.blocked or request.source in state.blocked:
+            yield "L5", f"{request.request} is open, and its customer is blocked"
+    if len(state.blocks) > limits.MAX_BLOCKS:
+        yield "L5", f"there are {len(state.blocks)} blocks"
+
+
 _OF_DEADLINE = {
     "sign_in": "H8",
     "key": "H8",
+    "block": "L5",
     "offer": "F16",
     "round": "F5",
     "lease": "F17",
@@ -309,6 +322,8 @@ def _deadlines(state: State) -> Broken:
         due["sign_in", sign_in.sign_in] = sign_in.until
     for key in state.keys.values():
         due["key", key.key] = key.expires
+    for block in state.blocks.values():
+        due["block", block.block] = block.until
     for person in state.representatives.values():
         for session, work in person.wrap_ups.items():
             due["wrap_up", session] = work.until

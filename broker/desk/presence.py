@@ -107,20 +107,8 @@ def hold_over(state: State, name: str, now: int) -> list[e.Event]:
 
 def abandon(state: State, name: str, now: int) -> list[e.Event]:
     """A lost customer did not come back."""
-    happened: list[e.Event] = []
-    loads: dict[str, int] = {}
-    for request in (state.requests[request] for request in state.visitors[name].requests.values()):
-        if request.state == "assigned":
-            session = state.sessions[request.session]
-            who = session.representative
-            load = loads.get(who, state.router.members[who].load)
-            portal = state.portals[request.portal]
-            happened += sessions.finish(state, session, "abandoned", now, load)
-            loads[who] = load if portal.wrap_up_ms else load - portal.places
-        else:
-            happened += offers.revoke(state, request)
-            happened.append(e.RequestEnded(request.request, name, "abandoned"))
-    return happened
+    requests = [state.requests[request] for request in state.visitors[name].requests.values()]
+    return sessions.end_all(state, requests, now, session_reason="abandoned", request_state="abandoned")
 
 
 def forget_visitors(state: State, name: str, now: int) -> list[e.Event]:

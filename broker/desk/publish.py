@@ -193,6 +193,10 @@ def _key(event: e.KeyCreated | e.KeyEnded) -> Audience:
     return [("account", "key.changed"), ("audit", "key.changed")]
 
 
+def _account_and_audit(wire_type: str) -> Decide:
+    return lambda event: [("account", wire_type), ("audit", wire_type)]
+
+
 _AUDIENCES: dict[type, Decide] = {
     e.OfferRenewed: lambda event: [(f"me:{event.representative}", "offer.renewed")],
     e.LoadChanged: lambda event: [(f"team:{event.team}", "load.changed")],
@@ -220,6 +224,8 @@ _AUDIENCES: dict[type, Decide] = {
     e.PasswordSet: _me_and_audit("password.changed"),
     e.KeyCreated: _key,
     e.KeyEnded: _key,
+    e.VisitorBlocked: _account_and_audit("visitor.blocked"),
+    e.BlockEnded: _account_and_audit("block.ended"),
     e.Audited: lambda event: [("audit", "audit.recorded")],
     e.RefusalsCounted: lambda event: [("audit", "audit.refusals")],
     e.PresenceChanged: lambda event: _presence(event, []),

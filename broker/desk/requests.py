@@ -132,6 +132,8 @@ def created(state: State, context: Context, portal: Portal, subportal: str, targ
         name=None,
         email=None,
         target=target,
+        network=context.identity.network,
+        source=context.identity.source,
     )
 
 
@@ -276,6 +278,8 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         page=event.page,
         class_=event.class_ or NORMAL,
         boost=event.boost,
+        network=event.network,
+        source=event.source,
     )
     state.requests[request.request] = request
     state.next_number = event.number + 1
@@ -283,6 +287,7 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
     if visitor is None:
         visitor = state.visitors[event.visitor] = Visitor(event.visitor)
     visitor.requests[event.portal] = event.request
+    visitor.network, visitor.source = event.network, event.source
     if state.idle_visitors.pop(event.visitor, 0) is None:
         wake_for_visitors(state)
     if how != "pin":

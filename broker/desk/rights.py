@@ -16,11 +16,11 @@ from typing import Final
 import attrs
 
 from broker.codes import Code
-from broker.desk import functions, names
+from broker.desk import culprits, functions, names
 from broker.desk.grants import GRANTABLE, NOTHING, RIGHTS, SCOPES, TEAM_RIGHTS, Actor, Target, may
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
-from broker.desk.state import Functions, Manager, State
+from broker.desk.state import Functions, Manager, Request, State
 from broker.desk.teams import below
 from broker.protocol import ops
 from broker.protocol.check import ROLES
@@ -35,7 +35,7 @@ def actor(state: State, identity: Identity) -> Actor | None:
     """Who this is to the account now; None: nobody (any more)."""
     match identity.role:
         case Role.CUSTOMER:
-            return Actor("customer", identity.person)
+            return None if state.shuts_out(identity) else Actor("customer", identity.person)
         case Role.REPRESENTATIVE:
             person = state.representatives.get(identity.person)
             if person is None:
@@ -169,6 +169,17 @@ def _key_create(state: State, command: ops.KeyCreate) -> Target:
     return Target(person=command.person, rights=_speaks_for(state, command.person))
 
 
+def _block(state: State, command: ops.VisitorBlock) -> Target:
+    """An open request is of a sub-portal; somebody who has none is nobody's but the account's."""
+    found = culprits.find(state, command)
+    return Target(subportals=frozenset({found.subportal if isinstance(found, Request) else ""}))
+
+
+def _block_end(state: State, command: ops.BlockEnd) -> Target:
+    block = state.blocks.get(command.block)
+    return Target(subportals=frozenset({(block.subportal if block is not None else None) or ""}))
+
+
 TOUCHES: Final[dict[type, Touches]] = {
     ops.TeamPut: _team_put,
     ops.TeamDelete: _team_delete,
@@ -185,6 +196,8 @@ TOUCHES: Final[dict[type, Touches]] = {
     ops.ManagerPut: _manager_put,
     ops.CaseList: lambda state, command: Target(subportals=frozenset({command.subportal})),
     ops.CaseAssign: _assign,
+    ops.VisitorBlock: _block,
+    ops.BlockEnd: _block_end,
     ops.RequestClassify: lambda state, command: _request(state, command.request),
 }
 """What an operation of managers or services touches; those that are missing touch the account, or the asker."""

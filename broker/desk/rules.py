@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from broker.desk import (
     account,
     audit,
+    blocks,
     by_hand,
     configuration,
     credentials,
@@ -62,6 +63,9 @@ RULES: dict[type, Rule] = {
     ops.KeyCreate: credentials.create_key,
     ops.KeyRevoke: credentials.revoke_key,
     ops.KeyList: credentials.list_keys,
+    ops.VisitorBlock: blocks.block,
+    ops.BlockEnd: blocks.end,
+    ops.BlockList: blocks.listed,
     c.SignIn: credentials.sign_in,
     c.Refresh: credentials.refresh,
     c.SetPassword: credentials.by_link,
@@ -123,6 +127,8 @@ EVOLVE: dict[type, Apply] = {
     e.PasswordSet: credentials.password_set,
     e.KeyCreated: credentials.key_created,
     e.KeyEnded: credentials.key_ended,
+    e.VisitorBlocked: blocks.visitor_blocked,
+    e.BlockEnded: blocks.block_ended,
     e.Audited: audit.audited,
     e.RefusalsCounted: audit.refusals_counted,
     e.PresenceChanged: presence.presence_changed,
@@ -180,5 +186,6 @@ DUE: dict[str, Due] = {
     "visitors": presence.forget_visitors,
     "sign_in": credentials.sign_in_over,
     "key": credentials.key_over,
+    "block": blocks.over,
 }
 """What happens when a deadline of this kind has come."""

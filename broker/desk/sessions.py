@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from broker.desk import events as e
 from broker.desk import offers, seats, waits, wrap_up
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
-from broker.desk.state import Context, Representative, Session, State
+from broker.desk.state import Context, Representative, Request, Session, State
 from broker.desk.transitions import OFFER, REQUEST, move
 from broker.protocol import ops
 from broker.routing import estimate
@@ -68,6 +70,26 @@ def finish(state: State, session: Session, reason: str, now: int, load: int | No
     until = now + portal.wrap_up_ms if portal.wrap_up_ms else None
     over = _over(state, session, reason, load, until)
     return [*over, e.RequestEnded(session.request, session.visitor, "closed")]
+
+
+def end_all(
+    state: State, requests: Iterable[Request], now: int, *, session_reason: str, request_state: str
+) -> list[e.Event]:
+    """End what customers have open: their sessions for this reason, what still waits in this state."""
+    happened: list[e.Event] = []
+    loads: dict[str, int] = {}
+    for request in requests:
+        if request.state == "assigned":
+            session = state.sessions[request.session]
+            who = session.representative
+            load = loads.get(who, state.router.members[who].load)
+            portal = state.portals[request.portal]
+            happened += finish(state, session, session_reason, now, load)
+            loads[who] = load if portal.wrap_up_ms else load - portal.places
+        else:
+            happened += offers.revoke(state, request)
+            happened.append(e.RequestEnded(request.request, request.visitor, request_state))
+    return happened
 
 
 def give_back(state: State, session: Session, reason: str, load: int | None = None) -> list[e.Event]:

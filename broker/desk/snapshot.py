@@ -22,6 +22,7 @@ from broker.desk.presence import wake_for_visitors
 from broker.desk.state import (
     Access,
     ApiKey,
+    Block,
     EndedOffer,
     Manager,
     Offer,
@@ -72,6 +73,7 @@ class Dump(TypedDict):
     access: list[Row]
     sign_ins: list[Row]
     keys: list[Row]
+    blocks: list[Row]
     visitors: list[Row]
     idle_visitors: list[str]
     requests: list[Row]
@@ -139,13 +141,8 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "access", map(_ACCESS, state.access.values())
     yield "sign_ins", map(_SIGN_IN, state.sign_ins.values())
     yield "keys", map(_KEY, state.keys.values())
-    yield (
-        "visitors",
-        (
-            (visitor.visitor, tuple(visitor.requests.items()), visitor.lost_until, visitor.ended, visitor.served_by)
-            for visitor in state.visitors.values()
-        ),
-    )
+    yield "blocks", map(_BLOCK, state.blocks.values())
+    yield "visitors", ((tuple(one.requests.items()), *_VISITOR(one)) for one in state.visitors.values())
     yield "idle_visitors", iter(state.idle_visitors)
     yield "requests", _requests(state)
     yield "pools", _pools(state)
@@ -227,6 +224,8 @@ _SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
 _SESSION, _SHARE, _PIN = map(_row_of, (Session, Share, Pin))
 _REQUEST: Final = _row_of(Request)
 _MANAGER, _SERVICE, _SIGN_IN, _KEY = map(_row_of, (Manager, Service, SignIn, ApiKey))
+_BLOCK: Final = _row_of(Block)
+_VISITOR: Final = _row_of(Visitor, "requests")
 _ACCESS: Final = _row_of(Access, "sign_ins", "keys")
 
 
@@ -304,6 +303,11 @@ def _load_access(state: State, data: Dump) -> None:
         state.keys[key.key] = key
         state.access[key.person].keys[key.key] = None
         state.deadlines.set("key", key.key, key.expires)
+    for row in _rows(data["blocks"]):
+        block = Block(*row)
+        state.blocks[block.block] = block
+        state.blocked.update(dict.fromkeys(block.targets, block.block))
+        state.deadlines.set("block", block.block, block.until)
 
 
 def _load_people(state: State, data: Dump) -> None:
@@ -331,9 +335,9 @@ def _load_people(state: State, data: Dump) -> None:
         state.deadlines.set("lease", name, person.lease_until)
         state.deadlines.set("hold", name, person.hold_until)
         state.deadlines.set("vacate", name, vacate)
-    for name, requests, lost_until, ended, served_by in _rows(data["visitors"]):
-        state.visitors[name] = Visitor(name, dict(requests), lost_until, ended, served_by)
-        state.deadlines.set("abandon", name, lost_until)
+    for requests, name, *rest in _rows(data["visitors"]):
+        visitor = state.visitors[name] = Visitor(name, dict(requests), *rest)
+        state.deadlines.set("abandon", name, visitor.lost_until)
     state.idle_visitors = OrderedDict.fromkeys(data["idle_visitors"])
     for row in _rows(data["pins"]):
         pin = Pin(*row)

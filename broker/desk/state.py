@@ -260,6 +260,29 @@ class ApiKey:
 
 
 @attrs.define(eq=False)
+class Block:
+    """A visitor, an address, or both, shut out until then."""
+
+    block: str
+    visitor: str | None
+    source: str | None
+    """The address: its keyed digest."""
+    network: str | None
+    """Where that is, as far as people are told."""
+    subportal: str | None
+    """Of the request that it was made for."""
+    reason: str
+    by: str
+    since: int
+    until: int
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What it shuts out. A visitor's id has an underscore, a digest has none: they are never mixed up."""
+        return tuple(one for one in (self.visitor, self.source) if one is not None)
+
+
+@attrs.define(eq=False)
 class Visitor:
     """A customer who asked at least once within ``VISITOR_MEMORY``."""
 
@@ -272,6 +295,9 @@ class Visitor:
     """When its last request ended (ms)."""
     served_by: str | None = None
     """Who had its last session."""
+    network: str | None = None
+    source: str | None = None
+    """Where its last request came from."""
 
 
 @attrs.define(eq=False)
@@ -318,6 +344,10 @@ class Request:
     """What was filled into the portal's form."""
     page: Ref | None = None
     """Where its customer came from."""
+    network: str | None = None
+    """The network that its customer spoke from."""
+    source: str | None = None
+    """The keyed digest of the address there."""
 
 
 @attrs.define(eq=False)
@@ -422,6 +452,9 @@ class State:
     access: dict[str, Access] = attrs.field(factory=dict)
     sign_ins: dict[str, SignIn] = attrs.field(factory=dict)
     keys: dict[str, ApiKey] = attrs.field(factory=dict)
+    blocks: dict[str, Block] = attrs.field(factory=dict)
+    blocked: dict[str, str] = attrs.field(factory=dict)
+    """Visitor, or digest of an address, to the block that shuts it out."""
     visitors: dict[str, Visitor] = attrs.field(factory=dict)
     idle_visitors: OrderedDict[str, None] = attrs.field(factory=OrderedDict)
     """Those without an open request, the one whose last ended first."""
@@ -450,6 +483,10 @@ class State:
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     router: Router = attrs.field(factory=Router)
     flow: Flow = attrs.field(factory=Flow)
+
+    def shuts_out(self, identity: Identity) -> bool:
+        """Whether this customer is blocked, or comes from an address that is."""
+        return identity.person in self.blocked or identity.source in self.blocked
 
     def release(self, *refs: Ref | None) -> None:
         """These texts are no longer needed in memory."""

@@ -25,6 +25,7 @@ REQUEST: Final[Table] = {
         f"{e.RequestEnded.TYPE}:withdrawn": "withdrawn",
         f"{e.RequestEnded.TYPE}:abandoned": "abandoned",
         f"{e.RequestEnded.TYPE}:converted": "converted",
+        f"{e.RequestEnded.TYPE}:refused": "refused",
     },
     "offered": {
         e.OfferEnded.TYPE: "waiting",

@@ -50,6 +50,11 @@ class Secrets:
         """Digests services' API keys, so that a stolen journal can't be searched for them."""
         return derive(self.root, "huntgroup apikey v1")
 
+    @property
+    def source_key(self) -> bytes:
+        """Digests customers' addresses, so that a stolen journal tells none of them."""
+        return derive(self.root, "huntgroup source v1")
+
     @classmethod
     def fresh(cls) -> Secrets:
         """New random ones, kept nowhere."""

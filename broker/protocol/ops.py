@@ -486,6 +486,35 @@ class KeyList:
 
 
 @attrs.define
+class VisitorBlock:
+    """Shut out a visitor, the address it asked from, or both: by exactly one of request (open), session (also one that
+    ended lately) and visitor. What they have open ends, their connections are closed."""
+
+    OP: ClassVar[str] = "visitor.block"
+    reason: str
+    request: str | None = None
+    session: str | None = None
+    visitor: str | None = None
+    what: str | None = None
+    life_ms: int | None = None
+
+
+@attrs.define
+class BlockEnd:
+    """Let them in again."""
+
+    OP: ClassVar[str] = "block.end"
+    block: str
+
+
+@attrs.define
+class BlockList:
+    """Who is shut out, the oldest block first; for a team manager, those of the sub-portals that its teams serve."""
+
+    OP: ClassVar[str] = "block.list"
+
+
+@attrs.define
 class AuthRefresh:
     """Exactly one of token, a fresh one of the same account, person and role, and refresh, the refresh token of this
     connection's sign-in: the connection lives on to its expiry. A refresh token is good once; the result has the
@@ -571,6 +600,9 @@ Command = (
     | KeyCreate
     | KeyRevoke
     | KeyList
+    | VisitorBlock
+    | BlockEnd
+    | BlockList
     | AuthRefresh
     | Subscribe
     | Unsubscribe
@@ -628,6 +660,9 @@ OPS: Final[dict[str, type[Command]]] = {
         KeyCreate,
         KeyRevoke,
         KeyList,
+        VisitorBlock,
+        BlockEnd,
+        BlockList,
         AuthRefresh,
         Subscribe,
         Unsubscribe,

@@ -19,6 +19,7 @@ from broker.desk.outcome import Handled, Refusal
 from broker.identity import apikeys
 from broker.identity.apikeys import ApiKeys
 from broker.identity.hashers import Result
+from broker.identity.sources import Sources
 from broker.identity.tokens import BadToken, Claims, ExpiredToken, Purpose, Refresh, Signer
 from broker.ids import is_slug, token
 from broker.limits import LOCKOUT_FIRST, VISITOR_MEMORY
@@ -35,6 +36,8 @@ from broker.runtime.refusals import Refusals
 
 _WRONG: Final = "wrong name or password"
 _READING: Final = "the account is being read"
+NO_PORTAL: Final = "no such portal"
+"""Also for whoever is blocked."""
 
 
 _REASONS: Final = {Close.BAD_AUTH: "credential", Close.TOKEN_EXPIRED: "expired", Close.ORIGIN: "origin"}
@@ -89,6 +92,7 @@ class Credentials:
         signer: Signer,
         pinspace: PinSpace,
         api_keys: ApiKeys,
+        sources: Sources,
         conductor: Conductor,
         passwords: Passwords,
         pin_guard: PinGuard,
@@ -101,6 +105,7 @@ class Credentials:
         self._signer = signer
         self._pinspace = pinspace
         self._api_keys = api_keys
+        self._sources = sources
         self._conductor = conductor
         self._passwords = passwords
         self._pin_guard = pin_guard
@@ -110,7 +115,7 @@ class Credentials:
 
     def verify(self, connection: Connection, auth: Mapping[str, object], then: Then) -> None:
         """Find out whose it is; ``then`` is called at once, or when a password was looked at."""
-        network = shorten(connection.link.address)
+        network, source = shorten(connection.link.address), source_of(connection.link.address)
 
         def found(outcome: Credential | Refused) -> None:
             if isinstance(outcome, Credential):
@@ -120,15 +125,15 @@ class Credentials:
         try:
             if "login" in auth:
                 login = cast("Mapping[str, str]", auth["login"])
-                self._by_login(login, source_of(connection.link.address), network, found)
+                self._by_login(login, source, network, found)
             else:
-                found(self._at_once(connection, auth, network))
+                found(self._at_once(connection, auth, network, source))
         except Refused as refused:
             found(refused)
 
-    def _at_once(self, connection: Connection, auth: Mapping[str, object], network: str) -> Credential:
+    def _at_once(self, connection: Connection, auth: Mapping[str, object], network: str, source: str) -> Credential:
         if "token" in auth:
-            return self._by_token(str(auth["token"]), network)
+            return self._by_token(str(auth["token"]), network, source)
         if "key" in auth:
             return self._by_key(str(auth["key"]))
         if "refresh" in auth:
@@ -137,8 +142,8 @@ class Credentials:
             name, _, portal = str(auth["portal"]).partition("/")
             account = self._accounts.get(name)
             if account is None or not is_slug(portal):
-                raise Refused(Close.BAD_AUTH, "no such portal")
-            found = self._visitor(account, portal, auth.get("visitor"))
+                raise Refused(Close.BAD_AUTH, NO_PORTAL)
+            found = self._visitor(account, portal, auth.get("visitor"), source)
             return self._entered(found, str(auth["entry"])) if "entry" in auth else found
         digits = clean(str(auth["pin"]))
         if digits is None:
@@ -149,15 +154,15 @@ class Credentials:
         account = self._by_pin(digits)
         if not account.desk.is_live(digits, now):
             self._pin_guard.entered_wrong(connection, account, digits, now)
-        return self._visitor(account, None, auth.get("visitor"))
+        return self._visitor(account, None, auth.get("visitor"), source)
 
     # --- tokens and keys -----------------------------------------------------------------------------
 
-    def _by_token(self, text: str, network: str) -> Credential:
+    def _by_token(self, text: str, network: str, source: str) -> Credential:
         claims = self.claims(text)
         account = self._account(claims.account)
         if claims.role is Role.CUSTOMER:
-            return self._visitor(account, claims.portal, text)
+            return self._visitor(account, claims.portal, text, source)
         identity = attrs.evolve(claims.identity, scopes=claims.scopes)
         if not account.desk.admits(identity, claims.sign_in, claims.issued):
             self._refusals.sign_in(account, claims.person, network, Close.BAD_AUTH)
@@ -304,7 +309,7 @@ class Credentials:
                 return account
         return takes_pins[slot % len(takes_pins)]
 
-    def _visitor(self, account: Account, portal: str | None, given: object) -> Credential:
+    def _visitor(self, account: Account, portal: str | None, given: object, source: str) -> Credential:
         if not account.up:
             raise Refused(Close.BUSY, _READING)
         if account.customers >= self._options.customers_of_one:
@@ -312,9 +317,10 @@ class Credentials:
         now = self._clock.now()
         claims = self._come_back(account, given, now)
         person = claims.person if claims is not None else f"v_{token(self._entropy(10))}"
-        identity = Identity(account.name, person, Role.CUSTOMER, portal)
-        if not account.desk.knows(identity):
-            raise Refused(Close.BAD_AUTH, "no such portal")
+        digest = self._sources.digest(account.name, source)
+        identity = Identity(account.name, person, Role.CUSTOMER, portal, source=digest)
+        if not account.desk.knows(identity):  # also of who is blocked, who isn't told so
+            raise Refused(Close.BAD_AUTH, NO_PORTAL)
         if claims is not None and not account.desk.has_open_request(person):
             expires, text = claims.expires, str(given)
         else:

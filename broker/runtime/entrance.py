@@ -65,6 +65,7 @@ class Entrance:
             signer=secrets.signer,
             pinspace=secrets.pinspace,
             api_keys=secrets.api_keys,
+            sources=secrets.sources,
             conductor=conductor,
             passwords=self.passwords,
             pin_guard=pin_guard,

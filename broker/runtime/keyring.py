@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from broker.identity.apikeys import ApiKeys
+from broker.identity.sources import Sources
 from broker.identity.tokens import Signer
 from broker.routing.pins import PinSpace
 
@@ -17,3 +18,4 @@ class Secrets:
     pinspace: PinSpace
     fingerprint_key: bytes = attrs.field(repr=False)
     api_keys: ApiKeys = attrs.field(factory=lambda: ApiKeys(bytes(32)), repr=False)
+    sources: Sources = attrs.field(factory=lambda: Sources(bytes(32)), repr=False)

@@ -38,6 +38,7 @@ RANKS: Final[dict[str, Rank]] = {
     "function.effective": Rank.REPORT,
     "key.list": Rank.REPORT,
     "sign_in.list": Rank.REPORT,
+    "block.list": Rank.REPORT,
     "pin.list": Rank.REPORT,
     "request.why": Rank.REPORT,
     "pin.create": Rank.NEW,
@@ -81,6 +82,8 @@ RANKS: Final[dict[str, Rank]] = {
     "share.decline": Rank.VITAL,
     "share.stop": Rank.VITAL,
     "unsubscribe": Rank.VITAL,
+    "block.end": Rank.VITAL,
+    "visitor.block": Rank.VITAL,
     "wrap_up.end": Rank.VITAL,
 }
 """Every operation, once. ``subscribe`` is a report where it asks for the past of a stream that isn't one's own."""

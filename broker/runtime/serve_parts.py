@@ -17,6 +17,7 @@ from broker.desk.state import Times
 from broker.identity import secrets as keys
 from broker.identity.apikeys import ApiKeys
 from broker.identity.mail import Mailer
+from broker.identity.sources import Sources
 from broker.identity.tokens import Signer
 from broker.journal.base import Journal, Store
 from broker.journal.memory import MemoryStore
@@ -121,6 +122,7 @@ def secrets(config: Config) -> Secrets:
         pinspace=PinSpace(found.pin_key, config.pins.slots),
         fingerprint_key=found.fingerprint_key,
         api_keys=ApiKeys(found.api_key_key),
+        sources=Sources(found.source_key),
     )
 
 

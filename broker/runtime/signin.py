@@ -20,7 +20,7 @@ from broker.runtime.asks import Asks
 from broker.runtime.batches import Later
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
-from broker.runtime.credentials import REASONS, Credential, Credentials, Refused
+from broker.runtime.credentials import NO_PORTAL, REASONS, Credential, Credentials, Refused
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.people import KeyEntry
@@ -147,6 +147,10 @@ class SignIn:
         if identity.role is not Role.CUSTOMER and not account.desk.admits(identity, found.sign_in, found.issued):
             self._drop_keys(found)
             self._outbox.end(connection, Close.BAD_AUTH, "signed out")  # while it was being welcomed
+            return
+        if account.desk.shuts_out(identity):
+            self._drop_keys(found)
+            self._outbox.end(connection, Close.BAD_AUTH, NO_PORTAL)  # blocked meanwhile
             return
         role = options.roles[identity.role]
         terms = Terms(

@@ -207,6 +207,32 @@ class SignIn:
 
 
 @attrs.frozen(kw_only=True)
+class Blocked:
+    """A block (``visitor.block``)."""
+
+    block: str
+    until: int
+    existing: bool
+    """All of it was blocked already: this is that block, as it was."""
+
+
+@attrs.frozen(kw_only=True)
+class Block:
+    """Somebody who is shut out (``block.list``)."""
+
+    block: str
+    what: str
+    """visitor, address or both."""
+    visitor: str | None
+    network: str | None
+    """Of the address; not the host."""
+    reason: str
+    by: str
+    since: int
+    until: int
+
+
+@attrs.frozen(kw_only=True)
 class MadeKey:
     """A new API key (``key.create``)."""
 

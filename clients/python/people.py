@@ -94,6 +94,29 @@ class People(Staff):
         """Send an e-mail with a link to choose a password. ``WrongState`` for somebody without an address."""
         await self.request(ops.PasswordLink(person))
 
+    async def block(
+        self,
+        reason: str,
+        *,
+        request: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        what: Literal["visitor", "address", "both"] | None = None,
+        life_ms: int | None = None,
+    ) -> answers.Blocked:
+        """Shut out a visitor, the address it asked from (with everybody who shares it), or both: by an open request, a
+        session or the visitor, exactly one of them. ``reason``: a code. Without ``life_ms`` it ends after a day."""
+        command = ops.VisitorBlock(reason, request, session, visitor, what, life_ms)
+        return read(answers.Blocked, (await self.request(command)).value)
+
+    async def end_block(self, block: str) -> None:
+        """Let them in again."""
+        await self.request(ops.BlockEnd(block))
+
+    async def blocks(self) -> list[answers.Block]:
+        """Who is shut out, the oldest block first."""
+        return [read(answers.Block, each) for each in (await self.request(ops.BlockList()))["blocks"]]
+
     async def create_key(
         self, person: str, *, scopes: Sequence[str] | None = None, life_ms: int | None = None
     ) -> answers.MadeKey:

@@ -12,7 +12,7 @@ from broker.desk.identity import Identity, Role
 from broker.protocol import ops
 from broker.protocol.codec import pack_value
 from tests.support import people
-from tests.support.builders import ACCOUNT, personal
+from tests.support.builders import ACCOUNT, block_id, personal, session_id
 from tests.support.people import ANN, MIA, PIA, ROBOT, TIM, house
 from tests.support.scene import Scene
 
@@ -46,6 +46,9 @@ CHANGES: list[tuple[object, str | None]] = [
     (ops.SignInEnd("ann"), "ann"),
     (ops.SignInList("ann"), "ann"),
     (ops.KeyCreate("robot"), "robot"),
+    (ops.VisitorBlock("abuse", visitor="v_kim"), "v_kim"),
+    (ops.VisitorBlock("abuse", session=session_id("kim")), session_id("kim")),
+    (ops.BlockEnd(block_id("b")), block_id("b")),
 ]
 
 
@@ -53,6 +56,8 @@ CHANGES: list[tuple[object, str | None]] = [
 def test_what_a_manager_does_is_told_once_with_its_object(command: object, about: str | None) -> None:
     scene = house()
     scene.ok(ops.RepresentativePut("cy", personal("Cy"), "sky", 2, email=personal("cy@example.com")), MIA)
+    scene.assign("kim", "ann")
+    scene.ok(ops.VisitorBlock("abuse", scene.ask("bad")), MIA, "b")
     prepared = people.made_key("k") if isinstance(command, ops.KeyCreate) else people.hashed("s3cret")
     scene.ok(command, at(MIA), prepared=prepared)
     (entry,) = audited(scene)

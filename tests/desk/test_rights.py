@@ -19,7 +19,7 @@ from broker.desk.rules import RULES
 from broker.protocol import ops, schema
 from broker.protocol.check import ROLES
 from tests.support import people
-from tests.support.builders import ACCOUNT, customer, manager, offer_id, personal, representative, session_id
+from tests.support.builders import ACCOUNT, block_id, customer, manager, offer_id, personal, representative, session_id
 from tests.support.people import ANN, CY, DI, MIA, PIA, ROBOT, TED, TIM, house
 from tests.support.scene import Scene, office
 
@@ -87,6 +87,9 @@ sign_in.end           r:self m:self A:account T:teams_or_self/sign_ins P:self S:
 key.create            A:account P:self
 key.revoke            A:account P:self
 key.list              A:account P:self
+visitor.block         A:account T:teams/block
+block.end             A:account T:teams/block
+block.list            A:account T:teams/block
 auth.refresh          c:self r:self m:self A:self T:self P:self S:self
 subscribe             c:party r:party m:party A:party T:party P:party S:party
 unsubscribe           c:self r:self m:self A:self T:self P:self S:self
@@ -310,6 +313,12 @@ CASES: list[tuple[str | None, object, object]] = [
     ("sign_ins", ops.SignInList("cy"), ops.SignInList("robot")),
     ("sign_ins", ops.SignInEnd("cy"), ops.SignInEnd("ed")),
     ("sign_ins", ops.SignInEnd("cy"), ops.SignInEnd("mia")),
+    ("block", ops.VisitorBlock("x", REQUESTS["carl"]), ops.VisitorBlock("x", REQUESTS["kim"])),
+    ("block", ops.VisitorBlock("x", visitor="v_carl"), ops.VisitorBlock("x", visitor="v_kim")),
+    ("block", ops.VisitorBlock("x", visitor="v_carl"), ops.VisitorBlock("x", visitor="v_none")),
+    ("block", ops.BlockEnd(block_id("bad")), ops.BlockEnd(block_id("worse"))),
+    ("block", ops.BlockEnd(block_id("bad")), ops.BlockEnd("b_none")),
+    ("block", ops.BlockList(), None),
 ]
 NAMED = [f"{number}-{case[1].OP}" for number, case in enumerate(CASES)]  # type: ignore[attr-defined]
 HASHED = people.hashed("new")
@@ -322,6 +331,8 @@ def asked() -> Scene:
     scene.set("di", "away")
     scene.ask("carl", "help")
     scene.ask("kim", "other")
+    for name, portal in (("bad", "help"), ("worse", "other")):
+        scene.ok(ops.VisitorBlock("x", scene.ask(name, portal)), MIA, name)
     scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 2, email=personal("ann@example.com")), MIA)
     scene.set("ann", "available")
     scene.ok(ops.OfferDecline(offer_id("carl"), "no"), ANN)

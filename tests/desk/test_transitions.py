@@ -9,14 +9,14 @@ from broker.desk.transitions import OFFER, REQUEST, SHARE, IllegalMove, Table, m
 
 TABLES: dict[str, Table] = {"request": REQUEST, "offer": OFFER, "share": SHARE}
 FINAL = {
-    "request": {"withdrawn", "abandoned", "closed", "converted"},
+    "request": {"withdrawn", "abandoned", "closed", "converted", "refused"},
     "offer": {"accepted", "declined", "expired", "gone", "revoked", "rescinded"},
     "share": {"refused", "ended"},
 }
 INPUTS = sorted(
     {name for table in TABLES.values() for row in table.values() for name in row}
     | set(e.EVENTS)
-    | {f"{e.RequestEnded.TYPE}:refused", f"{e.OfferEnded.TYPE}:taken", f"{e.ShareEnded.TYPE}:gone"}
+    | {f"{e.RequestEnded.TYPE}:declined", f"{e.OfferEnded.TYPE}:taken", f"{e.ShareEnded.TYPE}:gone"}
 )
 
 

@@ -84,9 +84,15 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
     keys = [
         key
         for secrets in (one, other)
-        for key in (secrets.token_key, secrets.pin_key, secrets.fingerprint_key, secrets.api_key_key)
+        for key in (
+            secrets.token_key,
+            secrets.pin_key,
+            secrets.fingerprint_key,
+            secrets.api_key_key,
+            secrets.source_key,
+        )
     ]
-    assert len(set(keys)) == 8
+    assert len(set(keys)) == 10
     assert {len(key) for key in keys} == {32}
 
 

@@ -109,6 +109,11 @@ async def _live(b: Broker, side: Side, ann: Client) -> None:
     visitor = second.welcome.identity
     things |= {"session": session, "share": share, "request": waiting["request"], "offer": str(pending.data["offer"])}
     things |= {"id": made["id"], "pin": made["pin"], "visitor": str(visitor["person"])}
+    boss, third = side.clients[0], await b.customer(f"{account}/{account}-ask", address=next(_addresses))
+    abusive = await third.write("request.create", text="abuse")
+    things["block"] = (await boss.write("visitor.block", request=abusive["request"], what="both", reason="abuse"))[
+        "block"
+    ]
     things["token"] = b.token(account, f"{account}-ann", "representative")
     things["visitor_token"] = str(visitor["visitor"])
 

@@ -47,6 +47,11 @@ def pin_id(name: str) -> str:
     return f"p_{ids.token(entropy(name))}"
 
 
+def block_id(name: str) -> str:
+    """The block made by the command called ``name``."""
+    return f"b_{ids.token(entropy(name))}"
+
+
 def personal(text: str, content_id: str | None = None) -> Personal:
     """A sealed personal field, as the hub hands it to the desk."""
     made = Personal(text)
