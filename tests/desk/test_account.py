@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,8 @@ def test_B5_modes_are_refused_while_a_portal_has_another() -> None:
             "changes": [{"field": "modes", "from": ["web", "phone", "queue"], "to": ["phone", "queue"]}],
         },
     )
-    assert scene.ok(ops.AccountGet(), MIA).value["account"]["modes"] == ["phone", "queue"]
+    account: Any = scene.ok(ops.AccountGet(), MIA).value["account"]
+    assert account["modes"] == ["phone", "queue"]
     assert scene.ok(ops.AccountPut(["queue", "phone"]), MIA).value == {"changed": False}
     assert scene.ok(ops.AccountPut(), MIA).value == {"changed": True}
     assert scene.desk.state.account_settings.modes == MODES
