@@ -185,7 +185,8 @@ def desk_file(path: Path) -> tuple[Put, ...]:
     """The configuration in a desk file. Raises ``ConfigError``."""
     from broker.config.desk import load_desk
 
-    return tuple(Put(put.op, put.args) for put in load_desk(path))
+    puts = load_desk(path)
+    return tuple(Put(put.op, put.args) for put in puts if put.op not in ("manager.put", "service.put"))
 
 
 def day_of(args: argparse.Namespace, puts: Sequence[Put]) -> Day:

@@ -1,4 +1,4 @@
-"""Reads an account's desk file: its portals, teams and representatives, as the manager ops that put them there.
+"""Reads an account's desk file: its portals, teams and people, as the manager ops that put them there.
 
 Every table is checked as the arguments of its op would be on the wire, and then all of them on a desk in memory, whose
 rules (a team that doesn't exist, a kind that doesn't fit the mode) are its own: what an empty account would refuse is
@@ -30,6 +30,8 @@ TABLES: Final = {
     "subportal": "subportal.put",
     "team": "team.put",
     "representative": "representative.put",
+    "service": "service.put",
+    "manager": "manager.put",
 }
 """Table and op, in the order in which a desk can take them: later ones name earlier ones. ``account`` is one table, the
 others are lists of tables."""
@@ -47,16 +49,25 @@ class Put:
 
 
 def load_desk(path: Path) -> tuple[Put, ...]:
-    """The ops that make an account as the file has it: portals, then teams, then representatives.
+    """The ops that make an account as the file has it, in an order in which a desk can take them.
 
     Raises ``ConfigError`` naming the file and every wrong table, field and expectation.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError([f"can't be read: {error.strerror}"], str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError([f"is not TOML: {error}"], str(path)) from None
+    return parse_desk(text, str(path))
+
+
+def parse_desk(text: str, source: str) -> tuple[Put, ...]:
+    """The same of a file's text; ``source`` is what messages call it."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"is not TOML: {error}"], source) from None
     problems = [f"{name}: there is no such table{nearest(name, TABLES)}" for name in tables if name not in TABLES]
     puts: list[Put] = []
     for name, op in TABLES.items():
@@ -78,7 +89,7 @@ def load_desk(path: Path) -> tuple[Put, ...]:
     puts = _parents_first(puts)
     problems += _repeated(puts)
     if problems := problems or _refused(puts):
-        raise ConfigError(problems, str(path))
+        raise ConfigError(problems, source)
     return tuple(puts)
 
 
@@ -137,7 +148,7 @@ def _refused(puts: list[Put]) -> list[str]:
     """What a desk that has nothing yet would refuse of these. A refused portal makes what names it wrong as well, so
     of the tables after it, only those of its own kind are still looked at."""
     desk = Desk("file", 0, PinSpace(bytes(16)))  # its rules for these ops depend on neither name, slot nor pins
-    manager = Identity(desk.account, "desk-file", Role.MANAGER)
+    operator = Identity(desk.account, "desk-file", Role.OPERATOR)
     problems: list[str] = []
     for op in TABLES.values():
         for put in puts:
@@ -146,15 +157,15 @@ def _refused(puts: list[Put]) -> list[str]:
             command = check.parse(put.op, put.args)
             for number, personal in enumerate(check.personal_fields(command)):
                 personal.seal(f"{put.where}.{number}", bytes(16))  # never stored: it only has to be different
-            outcome = desk.handle(command, manager, 0, bytes(ENTROPY_BYTES))
+            outcome = desk.handle(command, operator, 0, bytes(ENTROPY_BYTES))
             if isinstance(outcome, Refusal):
-                problems.append(_told(put, outcome))
+                problems.append(told(put, outcome))
         if problems:
             break
     return problems
 
 
-def _told(put: Put, refusal: Refusal) -> str:
+def told(put: Put, refusal: Refusal) -> str:
     """The refusal with the table, and with its field where one argument is to blame."""
     if refusal.detail is None or "path" not in refusal.detail:
         return f"{put.where}: {refusal.text}"

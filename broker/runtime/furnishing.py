@@ -18,6 +18,8 @@ from broker.runtime.texts import seal
 
 BY: Final = "desk-file"
 """Who the audit names: no person has done it."""
+HERE: Final = "here"
+"""From where, as the audit says it: not from a network, but by a file on this machine."""
 
 
 class Put(Protocol):
@@ -40,13 +42,23 @@ class FurnishError(Exception):
     """The desk refuses what its file asks for. The text names the account, the place and the reason."""
 
 
-def furnish(account: Account, puts: Sequence[Put], conductor: Conductor, entropy: Callable[[int], bytes]) -> int:
+def furnish(
+    account: Account,
+    puts: Sequence[Put],
+    conductor: Conductor,
+    entropy: Callable[[int], bytes],
+    left: Callable[[Put], None] = lambda put: None,
+) -> int:
     """Make the desk as the file has it; how many operations changed something. They are on disk when the account
-    has no uncommitted part any more. Raises FurnishError; what was done before it stays."""
-    identity = Identity(account.name, BY, Role.MANAGER)
+    has no uncommitted part any more. Somebody who was let go stays away: ``left`` is told. Raises FurnishError; what
+    was done before it stays."""
+    identity = Identity(account.name, BY, Role.OPERATOR, network=HERE)
     changed = 0
     for put in puts:
         command = _needed(account, check.parse(put.op, put.args))
+        if _name(command) in account.desk.state.former:
+            left(put)
+            continue
         personal = [one for one in check.personal_fields(command) if not one.ref[0]]
         for one in personal:
             seal(one, entropy)
@@ -55,6 +67,19 @@ def furnish(account: Account, puts: Sequence[Put], conductor: Conductor, entropy
             raise FurnishError(f"account {account.name}, {put.where}: {outcome.text}")
         changed += bool(outcome.records)
     return changed
+
+
+def _name(command: ops.Command) -> str | None:
+    """Whom this puts, if it is a person."""
+    match command:
+        case ops.RepresentativePut():
+            return command.representative
+        case ops.ManagerPut():
+            return command.manager
+        case ops.ServicePut():
+            return command.service
+        case _:
+            return None
 
 
 def _needed(account: Account, command: ops.Command) -> ops.Command:
@@ -74,6 +99,11 @@ def _needed(account: Account, command: ops.Command) -> ops.Command:
         if person is not None:
             _take_over(command.name, person.name, texts)
             _take_over(command.email, person.email, texts)
+    if isinstance(command, ops.ManagerPut):
+        manager = state.managers.get(command.manager)
+        if manager is not None:
+            _take_over(command.name, manager.name, texts)
+            _take_over(command.email, manager.email, texts)
     return command
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -163,11 +164,15 @@ class _Broker:
         total = 0
         for name, puts in self._furniture.items():
             account = self._hub.accounts[name]
-            changed = furnish(account, puts, self._hub.conductor, os.urandom) if account.up else 1
+            left = partial(self._left, name)
+            changed = furnish(account, puts, self._hub.conductor, os.urandom, left) if account.up else 1
             if changed:
                 self._log.info("account.furnished", account=name, count=changed)
             total += changed
         return total
+
+    def _left(self, account: str, put: Put) -> None:
+        self._log.warning("account.left", account=account, at=put.where)
 
     def _started(self, url: str) -> None:
         # What was made so far stays: the collector need not look at it again and again.

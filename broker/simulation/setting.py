@@ -22,7 +22,7 @@ from broker.routing.pins import PinSpace
 from broker.simulation.puts import Change, Put, SettingError
 
 ACCOUNT: Final = "simulated"
-MANAGER: Final = Identity(ACCOUNT, "simulation", Role.MANAGER)
+MANAGER: Final = Identity(ACCOUNT, "simulation", Role.OPERATOR)  # no manager of the account: there may be some
 _NO_ENTROPY: Final = bytes(ENTROPY_BYTES)  # none of these operations draws a name
 _SALT: Final = bytes(16)  # nothing personal is stored
 

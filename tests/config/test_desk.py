@@ -77,6 +77,58 @@ def test_what_holds_for_the_whole_account_is_one_table_and_comes_first(tmp_path:
     assert problem == "account: expected one [account] table"
 
 
+PEOPLE = """
+[[manager]]
+manager = "mia"
+kind = "team"
+name = "Mia Moss"
+email = "mia@example.org"
+teams = ["first"]
+rights = ["representatives"]
+
+[[service]]
+service = "crm"
+scopes = ["events"]
+
+[[manager]]
+manager = "boss"
+kind = "account"
+rights = ["api_managers"]
+"""
+
+
+def test_managers_and_services_come_last_and_are_checked_as_the_rest(tmp_path: Path) -> None:
+    puts = load_desk(write(tmp_path, PEOPLE + GOOD))
+    assert [put.where for put in puts] == [
+        "portal[0]",
+        "team[0]",
+        "representative[0]",
+        "service[0]",
+        "manager[0]",
+        "manager[1]",
+    ]
+    for old, new, expected in (
+        ('teams = ["first"]', 'teams = ["frist"]', "manager[0].teams[0]: expected the name of a team"),
+        ('kind = "team"', 'kind = "chief"', "manager[0].kind: expected one of account, team, api"),
+        ('["api_managers"]', '["portals"]', "manager[1].rights[0]: expected one of api_managers"),
+        ('"crm"', '"ann"', "service[0].service: expected a name that nobody of the account has"),
+        ('"crm"', '"v_crm"', "service[0].service: expected a name"),
+        ('scopes = ["events"]', 'scope = ["events"]', "service[0].scope: there is no such field; did you mean scopes?"),
+    ):
+        assert old in PEOPLE
+        assert problems(tmp_path, PEOPLE.replace(old, new) + GOOD)[0].startswith(expected)
+
+
+def test_a_representative_has_an_address_management_and_functions(tmp_path: Path) -> None:
+    more = 'capacity = 2\nemail = "ann@example.org"\nmanagement = true\nfunctions = { recording = true }'
+    (ann,) = [put for put in load_desk(write(tmp_path, GOOD.replace("capacity = 2", more))) if "email" in put.args]
+    assert (ann.args["email"], ann.args["management"], ann.args["functions"]) == (
+        "ann@example.org",
+        True,
+        {"recording": True},
+    )
+
+
 TREE = """
 [[team]]
 team = "night"

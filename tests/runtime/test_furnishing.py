@@ -37,7 +37,23 @@ FILE = (
         "portal[1]",
     ),
     Put("team.put", {"team": "t", "title": "All", "subportals": ["p-1"]}),
-    Put("representative.put", {"representative": "ann", "name": "Ann", "team": "t", "capacity": 2}),
+    Put(
+        "representative.put",
+        {"representative": "ann", "name": "Ann", "team": "t", "capacity": 2, "email": "ann@example.org"},
+    ),
+    Put(
+        "manager.put",
+        {
+            "manager": "boss",
+            "kind": "account",
+            "name": "Bo",
+            "email": "bo@example.org",
+            "rights": ["api_managers"],
+        },
+        "manager[0]",
+    ),
+    Put("manager.put", {"manager": "robot", "kind": "api", "rights": ["portals"]}, "manager[1]"),
+    Put("service.put", {"service": "crm", "scopes": ["events"]}, "service[0]"),
 )
 
 
@@ -55,7 +71,7 @@ def changed(index: int, **args: object) -> list[Put]:
 
 async def test_what_is_there_already_is_not_done_again(autojump_clock: MockClock) -> None:
     async with broker(furnished=False) as b:
-        assert apply(b, FILE) == 4
+        assert apply(b, FILE) == len(FILE)
         seq = b.hub.accounts["acme"].seq
         assert apply(b, FILE) == 0
         assert b.hub.accounts["acme"].seq == seq
@@ -79,6 +95,12 @@ async def test_what_is_there_already_is_not_done_again(autojump_clock: MockClock
         changed(3, skills=[{"skill": "german", "level": 5}]),
         changed(3, functions={"chat": False}),
         changed(3, management=True),
+        changed(3, email="anna@example.org"),
+        changed(4, name="Bob"),
+        changed(4, email="bob@example.org"),
+        changed(4, rights=[]),
+        changed(5, name="Robot"),
+        changed(6, scopes=[]),
     ],
 )
 async def test_one_difference_is_one_change(autojump_clock: MockClock, puts: list[Put]) -> None:
@@ -103,3 +125,27 @@ async def test_what_the_desk_refuses_is_told_with_its_place(autojump_clock: Mock
         wrong = Put("team.put", {"team": "t", "subportals": ["nowhere"]}, "team[0]")
         with pytest.raises(FurnishError, match=r"account acme, team\[0\]: .*sub-portal"):
             apply(b, [wrong])
+
+
+async def test_the_audit_has_it_as_the_operators_from_here(autojump_clock: MockClock) -> None:
+    async with broker(furnished=False) as b:
+        apply(b, FILE)
+        boss = await b.staff("boss", "manager")
+        await boss.ask("subscribe", stream="audit", from_="now")
+        apply(b, changed(3, capacity=3))
+        b.transport.wake()
+        said = (await boss.expect(frames.Event, type="audit.recorded")).data
+        assert (said["person"], said["role"], said["network"]) == ("desk-file", "operator", "here")
+        assert (said["op"], said["object"]) == ("representative.put", "ann")
+
+
+async def test_who_was_let_go_is_not_brought_back_by_the_file(autojump_clock: MockClock) -> None:
+    async with broker(furnished=False) as b:
+        apply(b, FILE)
+        boss = await b.staff("boss", "manager")
+        await boss.write("representative.delete", representative="ann")
+        await boss.write("service.delete", service="crm")
+        await boss.write("manager.delete", manager="robot")
+        left: list[object] = []
+        assert furnish(b.hub.accounts["acme"], FILE, b.hub.conductor, os.urandom, left.append) == 0
+        assert left == [FILE[3], FILE[5], FILE[6]]
