@@ -128,7 +128,10 @@ def place(expected: str) -> Kind[Path]:
     def read(value: object, folder: Path) -> Path:
         if not isinstance(value, str) or not value or "\0" in value:
             raise Unfit
-        return folder / Path(value).expanduser()
+        try:
+            return folder / Path(value).expanduser()
+        except RuntimeError:  # the home of somebody who has none here
+            raise Unfit from None
 
     return Kind(expected=expected, read=read, parse=str)
 

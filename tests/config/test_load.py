@@ -247,3 +247,10 @@ def test_any_environment_gives_a_config_or_names_its_variables(environ: dict[str
         for problem in error.problems:
             where = problem.partition(":")[0]
             assert where in environ or where.split(".")[0] in SECTIONS
+
+
+def test_the_home_of_nobody_is_no_place() -> None:
+    with pytest.raises(
+        ConfigError, match=r"HUNTGROUP_DATA_PATH: expected the path of a folder, got \"~nobody-at-all/x\""
+    ):
+        load(environ={"HUNTGROUP_DATA_PATH": "~nobody-at-all/x"})
