@@ -39,6 +39,7 @@ def _whole(state: State) -> dict[str, object]:
         "representatives": [teams.shown(one) for one in state.representatives.values()],
         "managers": [shown_manager(one) for one in state.managers.values()],
         "services": [shown_service(one) for one in state.services.values()],
+        "defaults": {"offer_ms": state.times.offer},
     }
 
 

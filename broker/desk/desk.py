@@ -170,6 +170,11 @@ class Desk:
         """Whether somebody of this role and name is configured."""
         return credentials.exists(self.state, role, person)
 
+    def provisions(self, person: str) -> bool:
+        """Whether this is an API manager."""
+        manager = self.state.managers.get(person)
+        return manager is not None and manager.kind == "api"
+
     def role_of(self, person: str) -> Role | None:
         """What somebody of this name is to the account."""
         return credentials.role_of(self.state, person)

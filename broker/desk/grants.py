@@ -243,7 +243,7 @@ def may(actor: Actor, op: str, target: Target = NOTHING) -> str | None:
 
 def _a(kind: str) -> str:
     name = NAMES[kind]
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return f"an {name}" if name[0] in "aeiouA" else f"a {name}"
 
 
 def _list(row: Row) -> str:

@@ -13,7 +13,7 @@ from broker.desk.identity import Identity, Role
 from broker.runtime.account import Account
 from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
-from broker.runtime.options import Options
+from broker.runtime.options import Options, RoleOptions
 from broker.runtime.people import KeyRing, Person
 from broker.runtime.rates import Bucket
 
@@ -28,16 +28,23 @@ class Presence:
         self._conductor = conductor
         self._options = options
 
-    def ring_size(self, role: Role) -> int:
-        """How many keys of a person of this role are kept."""
-        return _KEYS_PER_INFLIGHT * self._options.roles[role].inflight
+    def options_of(self, account: Account, identity: Identity) -> RoleOptions:
+        """What binds this person's connections: an API manager provisions in bulk, as a service may."""
+        roles, role = self._options.roles, identity.role
+        if role is Role.MANAGER and account.up and account.desk.provisions(identity.person):
+            return roles[Role.SERVICE]
+        return roles[role]
+
+    def ring_size(self, account: Account, identity: Identity) -> int:
+        """How many keys of this person are kept."""
+        return _KEYS_PER_INFLIGHT * self.options_of(account, identity).inflight
 
     def person(self, account: Account, identity: Identity) -> Person:
         """This person's record, made if there is none."""
         person = account.people.get(identity.person)
         if person is None:
-            role = self._options.roles[identity.role]
-            person = Person(identity.person, KeyRing(self.ring_size(identity.role)), Bucket(*role.rate))
+            role = self.options_of(account, identity)
+            person = Person(identity.person, KeyRing(self.ring_size(account, identity)), Bucket(*role.rate))
             account.people[identity.person] = person
         return person
 

@@ -115,7 +115,7 @@ class SignIn:
         if len(self._asks) >= MOST_QUESTIONS:
             self._busy(connection, found)
             return
-        most = self._presence.ring_size(found.identity.role)
+        most = self._presence.ring_size(found.account, found.identity)
         self._asks.ask("answers", account.name, found.identity.person, most, then=loaded)
 
     def _when_committed(self, connection: Connection, found: Credential) -> None:
@@ -152,7 +152,7 @@ class SignIn:
             self._drop_keys(found)
             self._outbox.end(connection, Close.BAD_AUTH, NO_PORTAL)  # blocked meanwhile
             return
-        role = options.roles[identity.role]
+        role = self._presence.options_of(account, identity)
         terms = Terms(
             size=role.frames,
             inflight=role.inflight,

@@ -15,8 +15,8 @@ from clients.python.reconnect import Patience
 
 @attrs.frozen(kw_only=True)
 class Auth:
-    """How to sign in: exactly one of ``token``, ``portal`` ("account/portal") and ``pin``; ``visitor`` beside the
-    latter two brings a customer back."""
+    """How to sign in: exactly one of ``token``, ``key``, ``portal`` ("account/portal") and ``pin``; ``visitor`` beside
+    the latter two brings a customer back."""
 
     token: str | None = attrs.field(default=None, repr=False)
     portal: str | None = None
@@ -24,6 +24,8 @@ class Auth:
     visitor: str | None = attrs.field(default=None, repr=False)
     entry: str | None = attrs.field(default=None, repr=False)
     """Beside portal: what the page that embeds it says of the visitor, signed (``huntgroup entry``)."""
+    key: str | None = attrs.field(default=None, repr=False)
+    """An API key, of a service or an API manager."""
 
     def fields(self) -> dict[str, object]:
         """HELLO's auth map."""

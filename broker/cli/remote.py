@@ -1,0 +1,117 @@
+"""What commands share that ask a running broker as somebody: signing in, and how what goes wrong is told."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from broker.cli import common
+from broker.cli.common import TOKEN_VARIABLE, CheckError, UnreachableError, UsageError, add_server
+
+if TYPE_CHECKING:
+    from clients.python.client import Client
+    from clients.python.settings import Auth
+
+T = TypeVar("T")
+
+KEY_BYTES: Final = 4096  # of a key file: what is larger is another file
+
+
+def add_sign_in(parser: common.Parser, who: str) -> None:
+    """Options that say which broker, and as whom."""
+    add_server(parser)
+    add_ways(parser, who)
+
+
+def add_ways(parser: common.Parser, who: str) -> None:
+    """Options that say as whom."""
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--token", help=f"sign-in token of {who}; default: ${TOKEN_VARIABLE}")
+    ways.add_argument("--key", help="API key, as key.create told it; others on this machine may see it: --key-file")
+    ways.add_argument("--key-file", metavar="FILE", type=Path, help="file with the key, or a token, on its first line")
+
+
+def auth_of(args: argparse.Namespace) -> Auth:
+    """What these options and the environment say. Raises ``UsageError``."""
+    from clients.python.settings import Auth
+
+    if args.key_file is not None:
+        try:
+            with args.key_file.open("rb") as file:
+                lines = file.read(KEY_BYTES).decode().split("\n")
+        except OSError as error:
+            raise UsageError(f"{args.key_file} can't be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{args.key_file} is no text") from None
+        return Auth(token=lines[0].strip()) if lines[0].startswith("v1.") else Auth(key=lines[0].strip())
+    if args.key:
+        return Auth(key=args.key)
+    token = args.token or os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        raise UsageError(f"as whom? Give --key-file, --key or --token, or set ${TOKEN_VARIABLE}")
+    return Auth(token=token)
+
+
+def ask(args: argparse.Namespace, talk: Callable[[Client], Awaitable[T]]) -> T:
+    """What ``talk`` returns. Raises ``UnreachableError``, ``UsageError`` for a credential that opens nothing, and
+    ``CheckError`` for whatever else the broker refuses."""
+    import trio
+
+    from clients.python import errors
+    from clients.python.client import open_client
+    from clients.python.settings import Settings
+    from clients.python.visible import visible
+
+    auth = auth_of(args)
+
+    async def signed_in() -> T:
+        async with open_client(args.server, auth, settings=Settings(name="huntgroup-cli")) as client:
+            return await talk(client)
+
+    try:
+        return trio.run(signed_in)
+    except errors.UnreachableError as error:
+        raise UnreachableError(visible(str(error))) from None
+    except (errors.BadAuth, errors.TokenExpired) as error:
+        raise UsageError(f"{args.server} lets nobody in with that: {visible(str(error))}") from None
+    except errors.HuntgroupError as error:
+        raise CheckError(visible(str(error))) from None
+    except ValueError as error:
+        raise UsageError(f"{args.server} is no address: {error}") from None
+
+
+async def exported(client: Client) -> Mapping[str, Any]:
+    """The account as it is set up: all of it to an API manager, without the representatives' e-mail addresses to an
+    account manager. Raises ``UsageError`` for everybody else."""
+    from clients.python.errors import NotAllowed
+
+    if client.identity.role != "manager":
+        raise UsageError(f"{client.identity.person} is a {client.identity.role}: {NEEDED}")
+    try:
+        return (await client.call("account.export", {})).value
+    except NotAllowed:
+        told = (await client.call("account.get", {})).value
+    own = [one for one in told.get("managers", ()) if one["manager"] == client.identity.person]
+    if own and own[0]["kind"] not in ("account", "api"):
+        raise UsageError(f"{client.identity.person} is a {own[0]['kind']} manager: {NEEDED}")
+    return told
+
+
+NEEDED: Final = "this takes an API manager, or an account manager"
+
+
+async def confirmed(args: argparse.Namespace, question: str) -> bool:
+    """Whether a person at the terminal says yes; ``--yes`` says it beforehand. Raises ``UsageError`` where nobody can
+    be asked."""
+    import trio
+
+    if args.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is here to be asked: --yes applies it, --dry-run only shows it")
+    said = await trio.to_thread.run_sync(input, f"{question} [yes/no] ", abandon_on_cancel=True)
+    return said.strip().lower() in ("y", "yes")
