@@ -8,12 +8,46 @@ import sys
 from collections.abc import Sequence
 
 from broker import __version__
-from broker.cli import conformance, connect, demo, entry, journal, serve, simulate, status, token, version, why
+from broker.cli import (
+    account,
+    apply,
+    audit,
+    conformance,
+    connect,
+    demo,
+    entry,
+    export,
+    journal,
+    representatives,
+    serve,
+    simulate,
+    status,
+    token,
+    version,
+    why,
+)
 from broker.cli.common import EXIT_MEANINGS, CheckError, Exit, Parser, UnreachableError, UsageError, say
 from broker.config import ConfigError
 from broker.identity.secrets import SecretError
 
-COMMANDS = (serve, demo, connect, token, entry, journal, why, simulate, status, conformance, version)
+COMMANDS = (
+    serve,
+    demo,
+    connect,
+    account,
+    token,
+    entry,
+    export,
+    apply,
+    representatives,
+    journal,
+    audit,
+    why,
+    simulate,
+    status,
+    conformance,
+    version,
+)
 """In the order of the help text."""
 
 
