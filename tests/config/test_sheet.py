@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,9 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     assert problems(tmp_path, b"representative,name\nx,\xff\n") == ["is not UTF-8: byte 22"]
     with pytest.raises(ConfigError, match=r"none\.csv: can't be read"):
         load_sheet(tmp_path / "none.csv")
+
+
+def test_the_sheet_of_the_guide_is_right(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs/how-to/provision.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```text\n(representative,.*?)```", guide, re.DOTALL)
+    assert [args["representative"] for args in made(tmp_path, text, invite=True)] == ["cleo", "dan"]

@@ -7,7 +7,9 @@ import trio
 from trio.testing import MockClock
 
 from broker.codes import Close
+from broker.desk.identity import Role
 from broker.protocol import frames
+from broker.runtime.options import ROLES
 from tests.runtime.harness import Broker, Client, Ended, broker
 
 
@@ -146,3 +148,17 @@ async def test_a_thousand_connections_cost_no_tasks_and_leave_nothing_behind(aut
         await b.settle(0.1)
         assert (len(b.hub.timers), b.hub.peers.connections) == (before[0], {})
         assert b.hub.accounts["acme"].people == {}
+
+
+async def test_an_api_manager_may_ask_as_much_as_a_service_and_no_other_manager(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await b.staff("boss", "manager")
+        await boss.write("manager.put", manager="boss", kind="account", rights=["api_managers"])
+        await boss.write("manager.put", manager="robot", kind="api")
+        for name, role in (("boss", Role.MANAGER), ("robot", Role.SERVICE)):
+            client = await b.staff(name, "manager")
+            assert client.welcome is not None
+            told, options = client.welcome.limits, ROLES[role]
+            assert (told["inflight"], told["commands_per_second"]) == (options.inflight, options.rate[0])
+            person = b.hub.accounts["acme"].people[name]
+            assert (person.rate.burst, person.keys.most) == (options.rate[1], 2 * options.inflight)
