@@ -18,14 +18,14 @@ from broker.limits import MAX_FRAME_BYTES
 from broker.protocol.check import WRITES
 from broker.protocol.codec import pack
 from broker.protocol.frames import Request, Signal
-from broker.protocol.ops import Command, Subscribe
+from broker.protocol.ops import AuthRefresh, Command, PasswordSet, Subscribe
 from clients.python.commands import arguments
 from clients.python.connection import Address
 from clients.python.errors import ClosedError, TooLarge, afresh
 from clients.python.following import Follow, Item, Phase
 from clients.python.line import SIGNALS, Line
 from clients.python.reconnect import Pending
-from clients.python.settings import Auth, FreshAuth, Identity, Settings
+from clients.python.settings import Auth, FreshAuth, Identity, Settings, Tokens
 
 R = TypeVar("R")
 
@@ -137,6 +137,11 @@ class Client:
         return self._line.identity
 
     @property
+    def tokens(self) -> Tokens | None:
+        """The newest tokens of a sign-in that is kept alive; None where there is none."""
+        return self._line.keeper.tokens
+
+    @property
     def server(self) -> Mapping[str, object]:
         """What the broker says of itself: name, build, t_ms."""
         assert self._line.welcome is not None
@@ -175,7 +180,12 @@ class Client:
         except trio.Cancelled:
             self._line.ledger.abandon(pending)
             raise
-        return _answer(pending)
+        answer = _answer(pending)
+        if op == AuthRefresh.OP:
+            self._line.renewed(answer.value)
+        elif op == PasswordSet.OP and args.get("person") in (None, self.identity.person):
+            self._line.identity = attrs.evolve(self.identity, must_change=False)
+        return answer
 
     def subscribe(
         self,

@@ -81,7 +81,8 @@ class BadArgs(Refused, of=Code.BAD_ARGS):
 
 
 class NotAllowed(Refused, of=Code.NOT_ALLOWED):
-    """This identity may not do that, or the portal lets nobody (``take = "off"``)."""
+    """This identity may not do that, or the portal lets nobody (``take = "off"``); where ``identity.must_change`` is
+    set, nothing but ``set_password`` is allowed."""
 
 
 class NoSuch(Refused, of=Code.NO_SUCH):
@@ -196,8 +197,9 @@ class InternalError(Refused, of=Code.INTERNAL):
 class Ended(HuntgroupError):
     """The broker sent this client away and it doesn't come back by itself; every call raises this from now on."""
 
-    def __init_subclass__(cls, of: Close) -> None:
-        ENDS[of] = cls
+    def __init_subclass__(cls, of: Close | None = None) -> None:
+        if of is not None:
+            ENDS[of] = cls
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(code, text)
@@ -215,6 +217,11 @@ class TokenExpired(Ended, of=Close.TOKEN_EXPIRED):
 
 class BadAuth(Ended, of=Close.BAD_AUTH):
     """The credential is wrong, forged or revoked."""
+
+
+class SignInOver(BadAuth):
+    """A sign-in that this client kept alive is over: somebody ended it, its password was changed elsewhere, or nothing
+    was heard of it for too long. Sign in again."""
 
 
 class ProtocolBroken(Ended, of=Close.PROTOCOL):

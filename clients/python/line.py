@@ -17,9 +17,20 @@ from broker.codes import Close
 from broker.limits import DEAD_AFTER_HEARTBEATS, MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES
 from broker.protocol.codec import pack
 from broker.protocol.frames import GO_TO, STOP, Frame, Goodbye, Hello, Ping, Pong, Signal, Welcome
+from broker.protocol.ops import AuthRefresh
 from clients.python.connection import Address, Cut, Link, open_link, sign_in
-from clients.python.errors import ClosedError, HuntgroupError, TokenExpired, UnreachableError, afresh, ended
+from clients.python.errors import (
+    ClosedError,
+    HuntgroupError,
+    NotAllowed,
+    SignInOver,
+    TokenExpired,
+    UnreachableError,
+    afresh,
+    ended,
+)
 from clients.python.following import HoleError
+from clients.python.keeping import Keeper
 from clients.python.reconnect import Backoff, Ledger
 from clients.python.settings import Auth, Connected, Disconnected, FreshAuth, Identity, Settings
 
@@ -32,7 +43,7 @@ class Line:
 
     def __init__(self, address: Address, auth: Auth | FreshAuth, settings: Settings) -> None:
         self._address = address
-        self._auth = auth
+        self._auth: Auth | FreshAuth | None = auth
         self._visitor: str | None = None
         self._settings = settings
         self.rng = settings.rng
@@ -44,10 +55,13 @@ class Line:
         self._beats: deque[Ping | Pong] = deque(maxlen=8)  # a broker that asks more often wants no more answers
         self._signals: deque[Signal] = deque()
         self.ledger = Ledger(settings.rng, settings.patience)
+        self.keeper = Keeper(settings.rng, settings.on_tokens)
         self.identity: Identity | None = None
         self.welcome: Welcome | None = None
         self.failure: Exception | None = None
         """Why it is over for good."""
+        self._fault: Exception | None = None
+        """What the caller's on_tokens raised."""
         self.hearing: dict[str, trio.MemorySendChannel[Signal]] = {}
         """Share to who listens to its SIGNALs."""
 
@@ -116,6 +130,7 @@ class Line:
                 self._backoff.reset()
             retry_ms = cut.goodbye.retry_ms if isinstance(cut, Cut) and cut.goodbye is not None else None
             pause = self._backoff.pause(retry_ms)
+            pause = self.keeper.pause(pause) if retry_ms is None else pause
             code = cut.code if isinstance(cut, Cut) else int(Close.DEAD)
             self._settings.on_change(Disconnected(code, str(cut.args[-1]), pause))
             await trio.sleep(pause / 1000)
@@ -137,6 +152,7 @@ class Line:
                 self._welcomed(link, await sign_in(link, Hello([1], [], auth.fields(), said)))
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write, link)
+                    nursery.start_soon(self._keep, link)
                     cut = await self._read(link)
                     nursery.cancel_scope.cancel()
                 return cut
@@ -144,17 +160,21 @@ class Line:
             return exc
 
     async def _credentials(self) -> Auth:
+        if self.keeper.tokens is not None:
+            return self.keeper.auth(None, now())
+        assert self._auth is not None
         try:
             auth = self._auth if isinstance(self._auth, Auth) else await self._auth()
         except OSError as exc:
             raise UnreachableError(f"there is nothing to sign in with: {exc}") from exc
+        auth = self.keeper.auth(auth, now())
         if self._visitor is not None and auth.token is None:
             return attrs.evolve(auth, visitor=self._visitor)
         return auth
 
     def _welcomed(self, link: Link, welcome: Welcome) -> None:
         told = welcome.identity
-        fields = {field.name: told.get(field.name) for field in attrs.fields(Identity)}
+        fields = {field.name: told[field.name] for field in attrs.fields(Identity) if field.name in told}
         identity = Identity(**cast("dict[str, Any]", fields))
         before = self.identity
         if before is not None and before.person != identity.person:
@@ -163,18 +183,31 @@ class Line:
         self._beats.clear()
         self._signals.clear()  # of the last connection: stale
         self._visitor = identity.visitor or self._visitor
+        try:
+            self.keeper.welcomed(told, welcome.server.get("t_ms"), now())
+        except Exception as exc:  # of the caller's on_tokens, as in _keep
+            self._fault = exc
+            raise Cut(Close.DEAD, "on_tokens failed") from None
+        if self.keeper.tokens is not None:
+            self._auth = None  # a password need not be remembered: the sign-in goes on without it
         self.ledger.welcomed(welcome, now())
         self._opened.set()
         self._settings.on_change(Connected(before is not None))
 
     def _final(self, end: Exception) -> Exception | None:
         """Why not to come back; None: come back."""
+        if self._fault is not None:
+            return self._fault
         if not isinstance(end, Cut):
             first = not self._opened.is_set() and not self._settings.patient
             return end if first or not isinstance(end, UnreachableError) else None
         action = end.goodbye.action if end.goodbye is not None else None
         if action == GO_TO and end.goodbye is not None and end.goodbye.url is not None:
             return self._move(end.goodbye.url)
+        if end.code == Close.TOKEN_EXPIRED and self.keeper.tokens is not None:
+            return None if self.keeper.expired() else SignInOver(end.code, end.text)
+        if end.code == Close.BAD_AUTH and self.keeper.tokens is not None:
+            return SignInOver(end.code, f"{end.text}: sign in again")
         stale = end.code == Close.TOKEN_EXPIRED and isinstance(self._auth, Auth) and self._auth.token is not None
         if stale or action == STOP or 4500 <= end.code < 5000:
             return ended(end.code, end.text)
@@ -237,6 +270,33 @@ class Line:
                     channel.send_nowait(frame)
         else:
             self.ledger.receive(frame, now())
+
+    async def _keep(self, link: Link) -> None:
+        """Ask for the next tokens in time. An answer lost with the connection is asked for again on the next one."""
+        while (due := self.keeper.due) is not None:
+            await trio.sleep_until(due / 1000)
+            done = trio.Event()
+            args = {"refresh": self.keeper.asking()}
+            pending = self.ledger.ask(AuthRefresh.OP, args, None, None, done.set)
+            self.kick()
+            try:
+                await done.wait()
+            except trio.Cancelled:
+                self.ledger.abandon(pending)
+                raise
+            try:
+                fresh = pending.result is not None and self.renewed(pending.result.value)
+            except Exception as exc:  # of the caller's on_tokens: out of its calls with it, not into our nursery
+                self._fault = exc
+                await link.cut()
+                return
+            if not fresh:
+                later = pending.error is not None and not isinstance(pending.error, NotAllowed)
+                self.keeper.refused(now(), later=later)
+
+    def renewed(self, value: object) -> bool:
+        """``auth.refresh`` was answered, whoever asked; whether with tokens. Raises what on_tokens raises."""
+        return self.keeper.take(value if isinstance(value, dict) else {}, now())
 
     async def _write(self, link: Link) -> None:
         try:

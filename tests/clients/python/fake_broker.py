@@ -6,7 +6,7 @@ mock clock works. ``cuts`` says after how many bytes, both ways together, each c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -102,6 +102,10 @@ class FakeBroker:
     """What the next connections end with at once: an exception of dialling, or a GOODBYE to HELLO."""
     auths: list[dict[str, object]] = attrs.field(factory=list)
     """Of each HELLO."""
+    admit: Callable[[Mapping[str, object]], dict[str, object] | Goodbye] | None = None
+    """What HELLO's auth is answered with: more of WELCOME's identity, or a GOODBYE."""
+    clock: Callable[[], int] = lambda: 1
+    """What WELCOME says of the time."""
     visitor: str | None = None
     person: str = "ann"
     streams: dict[str, list[Event]] = attrs.field(factory=dict)
@@ -179,10 +183,15 @@ class FakeBroker:
                 if refusal is not None:
                     await peer.end(refusal)
                     continue
+                admitted = {} if self.admit is None else self.admit(got.hello.hello.auth)
+                if isinstance(admitted, Goodbye):
+                    await peer.end(admitted)
+                    continue
                 identity: dict[str, object] = {"account": "acme", "person": self.person, "role": self.role}
+                identity.update(admitted)
                 if self.visitor is not None:
                     identity["visitor"] = self.visitor
-                welcome = peer.machine.welcome(identity, {"name": "fake", "build": "1", "t_ms": 1})
+                welcome = peer.machine.welcome(identity, {"name": "fake", "build": "1", "t_ms": self.clock()})
                 welcome.limits = {
                     **welcome.limits,
                     "commands_per_second": 10**6,
