@@ -15,6 +15,7 @@ from broker.config import Config, load
 DEFAULT_SERVER: Final = "http://127.0.0.1:8470"
 CONFIG_VARIABLE: Final = "HUNTGROUP_CONFIG"
 TOKEN_VARIABLE: Final = "HUNTGROUP_TOKEN"
+PASSWORD_VARIABLE: Final = "HUNTGROUP_PASSWORD"
 
 
 class Parser(argparse.ArgumentParser):

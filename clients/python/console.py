@@ -28,6 +28,10 @@ Command = Callable[[str], Awaitable[object]]
 """(what stands behind its name) to what to show in JSON, None for nothing."""
 
 
+Secret = Callable[[str], Awaitable[str]]
+"""Asks a person for what must not be shown, by these words."""
+
+
 class InputError(Exception):
     """What was typed can't be done; the message says what can."""
 
@@ -87,6 +91,8 @@ class Console:
     clock: Callable[[], int]
     ahead_ms: int = 0
     """The broker's clock minus ours."""
+    secret: Secret | None = attrs.field(default=None, kw_only=True)
+    """Asks for a password without showing it; None: there is nobody to ask."""
 
     def commands(self) -> dict[str, tuple[str, Command]]:
         """Name to (help, what it does)."""
@@ -149,6 +155,17 @@ class Console:
             self.say(json.dumps({"command": command, "error": str(exc), "code": code, "detail": detail}))
         else:
             self.say(f"! {exc}")
+
+    async def choose_password(self, set_password: Callable[[str, str], Awaitable[None]]) -> str:
+        """Another password for whoever this is."""
+        if self.secret is None:
+            raise InputError("a password is chosen at a terminal, where it isn't shown")
+        old = await self.secret("Your present password: ")
+        new = await self.secret("Another one: ")
+        if await self.secret("The same again: ") != new:
+            raise InputError("these two were different: nothing is changed")
+        await set_password(new, old)
+        return "Your password is changed; wherever else you were signed in, you are not any more."
 
     # --- streams ---------------------------------------------------------------------------------------
 

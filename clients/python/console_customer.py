@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import attrs
 
 from broker.protocol.frames import Event, Notice
+from clients.python.account import Field
 from clients.python.answers import Portal
 from clients.python.commands import text_of
 from clients.python.console import Command, Console, InputError, lasting, moment
-from clients.python.errors import QueueFull, Refused, WrongState
+from clients.python.console_form import Form
+from clients.python.errors import BadArgs, QueueFull, Refused, WrongState
 from clients.python.following import Item, View
 from clients.python.roles import Customer
 
@@ -51,6 +54,12 @@ class CustomerConsole(Console):
     """What whoever helps must have."""
     sure: bool = False
     """The share's first step is done: the next yes is the second."""
+    form: Form | None = None
+    """Being filled in: the next line is an answer."""
+    fields: dict[str, str] = attrs.field(factory=dict, repr=False)
+    """Of the form, as ``field`` was told them."""
+    standing: str = ""
+    """The portal's state."""
 
     @property
     def does(self) -> Customer:
@@ -61,6 +70,7 @@ class CustomerConsole(Console):
         """Name to (help, what it does)."""
         return {
             "ask": ("ask [TEXT]: ask for help", self._ask),
+            "field": ("field NAME VALUE: fill in a field of the portal's form before you ask", self._field),
             "skills": ("skills [SKILL ...]: what whoever helps must have; say it before you ask", self._skills),
             "pick": ("pick REPRESENTATIVE: ask for somebody (on a pick portal)", self._pick),
             "pin": ("pin DIGITS: the nine digits that you were told", self._pin),
@@ -74,6 +84,7 @@ class CustomerConsole(Console):
     async def start(self) -> None:
         """Show the portal, and follow what concerns this customer."""
         page = self.page = await self.does.open_portal()
+        self.standing = page.state or ""
         if self.as_json:
             self.show("portal", page)
         else:
@@ -140,6 +151,8 @@ class CustomerConsole(Console):
         match item.type:
             case "queue.position":
                 return self._placed(data)
+            case "portal.state":
+                return self._stands(data)
             case "request.created":
                 self.request, self.session = str(data["request"]), str(data["session"])
                 self.state = "waiting"
@@ -178,6 +191,19 @@ class CustomerConsole(Console):
             case _:
                 return None
 
+    def _stands(self, data: Mapping[str, Any]) -> str | None:
+        """The portal's state, if that is news."""
+        before, self.standing = self.standing, str(data["state"])
+        if self.standing == before:
+            return None
+        until = "" if data.get("closes") is None else f" at {moment(data['closes'])}"
+        opens = "" if data.get("opens") is None else f" It opens {moment(data['opens'])}."
+        return {
+            "closing": f"This closes soon{until}.",
+            "full": "The line is full now.",
+            "closed": f"This is closed now.{opens}",
+        }.get(self.standing, "This is open now.")
+
     def _placed(self, data: Mapping[str, Any]) -> str:
         place = f"You are at place {'' if data['exact'] else 'about '}{data['position']}"
         wait = f" It will be about {lasting(data['wait_ms'])}." if data.get("wait_ms") else ""
@@ -198,10 +224,80 @@ class CustomerConsole(Console):
     # --- commands --------------------------------------------------------------------------------------
 
     async def _ask(self, rest: str) -> object:
-        assert self.page is not None
-        if self.page.kind == "ask" and not rest:
+        page = self.page
+        assert page is not None
+        if page.kind == "ask" and not rest:
             raise InputError("ask TEXT: this portal wants to know your question")
-        asked = await self.does.ask(rest or None, name=self.name, skills=self.skills or None)
+        if self.request is not None and not self.as_json:
+            return "You have asked already."
+        form = Form.of(page.form, page.require, {"name": self.name, **self.fields})
+        form.text = rest or None
+        form.about.update({name: value for name, value in self.fields.items() if self._known(name) not in page.form})
+        told = [field for field in form.wanted if field.field in self.fields and field not in form.extra]
+        asked = [] if self.as_json else [field for field in form.wanted if field not in told]
+        form.wanted = deque(told)
+        while form.wanted:
+            form.answer(self.fields[form.wanted[0].field])
+        form.wanted.extend(asked)  # with --json there is nobody to answer: what is missing the broker says
+        return await self._fill(form)
+
+    def _known(self, name: str) -> Field:
+        """A field of the form, or what else the portal requires."""
+        assert self.page is not None
+        there = [*self.page.form, *Form.of((), self.page.require, {}).wanted]
+        for field in there:
+            if field.field == name:
+                return field
+        names = ", ".join(field.field for field in there) or "none"
+        raise InputError(f"the form has no field {name}; there is {names}")
+
+    async def _field(self, rest: str) -> object:
+        name, _, value = rest.partition(" ")
+        field, value = self._known(name), value.strip()
+        if not value:
+            self.fields.pop(name, None)
+            return None
+        Form(deque([field])).answer(value)  # it says what is wrong with it
+        self.fields[name] = value
+        return None
+
+    async def obey(self, line: str) -> bool:
+        """As any console, but while a form is filled in a line is an answer."""
+        form = self.form
+        if form is None or line.strip() == "quit":
+            return await super().obey(line)
+        self.form = None
+        if line.strip() == "end":
+            self.show("ask", "You have not asked.")
+            return True
+        try:
+            try:
+                form.answer(line)
+            except InputError:
+                self.form = form
+                raise
+            self.show("ask", await self._fill(form))
+        except (InputError, Refused) as exc:
+            self.wrong("ask", exc)
+        return True
+
+    async def _fill(self, form: Form) -> object:
+        """Ask for what is missing, or send it."""
+        assert self.page is not None
+        if form.question is not None:
+            self.form = form
+            return f"{form.question}"
+        name, email = form.about.get("name", self.name), form.about.get("email")
+        try:
+            asked = await self.does.ask(
+                form.text, name=name, email=email, skills=self.skills or None, fields=form.given or None
+            )
+        except BadArgs as bad:
+            if self.as_json or not form.again(self.page.form, bad.path):
+                raise
+            self.form = form
+            return f"{bad.text}. {form.question}"
+        self.fields.clear()
         if asked.existing and not self.as_json:
             return "You have asked already."
         return asked

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import attrs
 
 from broker.protocol.frames import Event, Notice
+from clients.python.answers import EffectiveFunction
 from clients.python.console import DECLINE_REASON, Command, Console, InputError, Numbers, quoted, somebody
 from clients.python.following import Item, View
 from clients.python.roles import Representative
@@ -61,6 +62,7 @@ class RepresentativeConsole(Console):
             "pin": ("make nine digits for a customer on the phone", self._pin),
             "pins": ("list your pins", self._pins),
             "revoke": ("revoke [PIN]: make a pin worthless", self._revoke),
+            "password": ("choose another password", self._password),
             "status": ("where you stand", self._status),
         }
 
@@ -222,13 +224,7 @@ class RepresentativeConsole(Console):
     async def _functions(self, rest: str) -> object:
         if not rest:
             raise InputError("functions PORTAL")
-        found = await self.does.functions(rest)
-        if self.as_json:
-            return [attrs.asdict(each) for each in found]
-        for each in found:
-            by = " and ".join(f"{one.level} {one.name}" for one in each.reasons if one.decides)
-            self.say(f"{each.function}: {'on' if each.on else 'off'} ({by})")
-        return None
+        return shown_functions(self, await self.does.functions(rest))
 
     async def _away(self, rest: str) -> object:
         return await self._set("away", rest)
@@ -307,6 +303,9 @@ class RepresentativeConsole(Console):
         await self.does.revoke_pin(self.pins.find(rest))
         return None
 
+    async def _password(self, rest: str) -> object:
+        return await self.choose_password(self.does.set_password)
+
     async def _status(self, rest: str) -> object:
         state = {
             "presence": self.presence,
@@ -318,3 +317,13 @@ class RepresentativeConsole(Console):
             return state
         wrap_ups = f", to wrap up: {len(self.wrap_ups.ids)}" if self.wrap_ups.ids else ""
         return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}{wrap_ups}"
+
+
+def shown_functions(console: Console, found: Sequence[EffectiveFunction]) -> object:
+    """What somebody may do, and who decides it."""
+    if console.as_json:
+        return [attrs.asdict(each) for each in found]
+    for each in found:
+        by = " and ".join(f"{one.level} {one.name}" for one in each.reasons if one.decides)
+        console.say(f"{each.function}: {'on' if each.on else 'off'} ({by})")
+    return None

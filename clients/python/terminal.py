@@ -7,6 +7,7 @@ object a line.
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -18,10 +19,11 @@ import trio
 from clients.python.client import Client, open_client
 from clients.python.console import Console, Say
 from clients.python.console_customer import CustomerConsole
+from clients.python.console_manager import ManagerConsole
 from clients.python.console_representative import RepresentativeConsole
 from clients.python.errors import HuntgroupError, UnreachableError
-from clients.python.roles import Customer, Representative
-from clients.python.settings import Auth, Connected, Disconnected, Identity, Settings, wall_clock
+from clients.python.roles import Customer, Manager, Representative
+from clients.python.settings import Auth, Connected, Disconnected, Identity, Login, Settings, wall_clock
 from clients.python.visible import visible
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
@@ -62,30 +64,38 @@ async def console(
             each.connection(change)
 
     made = settings(changed) if settings is not None else Settings(name="huntgroup-terminal", on_change=changed)
-    auth = Auth(
-        token=args.token or None,
-        portal=getattr(args, "portal", None),
-        pin=getattr(args, "pin", None),
-        visitor=getattr(args, "visitor", None),
-    )
-    async with open_client(args.server, auth, settings=made) as client:
+    async with open_client(args.server, _auth(args), settings=made) as client:
         _fits(getattr(args, "role", None), client.identity)
-        held: HuntgroupError | None = None
+        held: HuntgroupError | WrongConsoleError | None = None
         async with trio.open_nursery() as nursery:
             person = _console(args, client, say, nursery)
             changes.append(person)
             try:
                 await _converse(person, lines)
-            except HuntgroupError as exc:
+            except (HuntgroupError, WrongConsoleError) as exc:
                 held = exc
             nursery.cancel_scope.cancel()
         if held is not None:
             raise held
 
 
+def _auth(args: argparse.Namespace) -> Auth:
+    """What the options say."""
+    told = {name: getattr(args, name, None) or None for name in ("token", "key", "portal", "pin", "visitor", "entry")}
+    if getattr(args, "login", None):
+        person, account, password = args.login, args.account, args.password
+        return Auth(login=Login(account=account, role=args.role, person=person, password=password))
+    return Auth(**told)
+
+
+async def _ask_secret(words: str) -> str:
+    """A line that isn't shown. Only while nothing else reads from the terminal: while a command is carried out."""
+    return await trio.to_thread.run_sync(getpass.getpass, words)
+
+
 def _fits(asked: str | None, identity: Identity) -> None:
     """``asked``: the console's role; None takes whichever fits."""
-    if identity.role == asked or (asked is None and identity.role in ("representative", "customer")):
+    if identity.role == asked or (asked is None and identity.role in ("representative", "customer", "manager")):
         return
     if asked is None:
         raise WrongConsoleError(f"there is no console for a {identity.role} ({identity.person})")
@@ -96,13 +106,26 @@ def _console(args: argparse.Namespace, client: Client, say: Say, nursery: trio.N
     t_ms = client.server.get("t_ms")
     ahead = t_ms - wall_clock() if isinstance(t_ms, int) else 0
     as_json = bool(getattr(args, "json", False))
+    secret = _ask_secret if sys.stdin.isatty() else None
     if client.identity.role == "representative":
-        return RepresentativeConsole(Representative(client), say, as_json, nursery, wall_clock, ahead)
+        return RepresentativeConsole(
+            Representative(client), say, as_json, nursery, wall_clock, ahead, secret=getattr(args, "secret", secret)
+        )
+    if client.identity.role == "manager":
+        return ManagerConsole(
+            Manager(client), say, as_json, nursery, wall_clock, ahead, secret=getattr(args, "secret", secret)
+        )
     name, pin = getattr(args, "name", None), getattr(args, "pin", None)
     return CustomerConsole(Customer(client), say, as_json, nursery, wall_clock, ahead, name, pin)
 
 
 async def _converse(person: Console, lines: AsyncGenerator[str, None]) -> None:
+    if person.role.identity.must_change:
+        person.say("Somebody else chose your password: choose one of your own.")
+        while person.role.identity.must_change:
+            if person.secret is None:
+                raise WrongConsoleError("a password of one's own is chosen at a terminal, where it isn't shown")
+            await person.obey("password")
     await person.start()
     async with aclosing(lines):
         async for line in lines:

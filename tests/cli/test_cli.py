@@ -105,6 +105,14 @@ def test_wrong_options_are_refused_with_usage(argv: list[str], capsys: pytest.Ca
         (["demo", "--port", "x"], "server.port: expected"),
         (["connect", "representative"], "--token"),
         (["connect", "representative", "--token", "v1.a.b", "--pin", "1"], "nothing else"),
+        (["connect", "representative", "--token", "v1.a.b", "--login", "ann"], "nothing else"),
+        (["connect", "manager", "--portal", "demo/ask"], "a manager connects with one of --login, --token"),
+        (["connect", "manager", "--login", "mia"], "--login needs --account"),
+        (["connect", "manager", "--token", "v1.a.b", "--account", "demo"], "--account and --password-file go with"),
+        (["connect", "manager", "--key-file", "none.key"], "none.key can't be read: No such file"),
+        (["connect", "manager", "--key-file", "/dev/null"], "/dev/null: its first line is empty"),
+        (["connect", "manager", "--account", "demo", "--login", "mia"], "there is no terminal to ask for the password"),
+        (["connect", "customer", "--pin", "123456789", "--entry", "v1.a.b"], "--entry goes with --portal"),
         (["connect", "customer"], "one of --portal and --pin"),
         (["connect", "customer", "--portal", "demo/ask", "--pin", "123456789"], "one of"),
         (["token", "Acme", "ann", "manager"], "account: expected a slug"),
@@ -399,3 +407,36 @@ def test_A13_an_entry_token_says_what_it_was_told_and_nothing_wrong(
     assert capsys.readouterr().out.startswith("v1.")
     assert outcome("entry", "acme", "help", "--page", "x") == Exit.USAGE
     assert "page: expected" in capsys.readouterr().err
+
+
+def test_a_password_comes_from_a_file_the_environment_or_the_terminal_and_never_from_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    argv = ["connect", "representative", "--account", "demo", "--login", "ann"]
+    file = tmp_path / "password"
+    file.write_text("of-File 1\r\nmore\n", encoding="utf-8")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda words: f"typed at {words}")
+    found = []
+    for given, variable in ((["--password-file", str(file)], "of-Variable"), ([], "of-Variable"), ([], "")):
+        monkeypatch.setenv("HUNTGROUP_PASSWORD", variable)
+        args = parser().parse_args([*argv, *given])
+        connect.complete(args)
+        found.append(args.password)
+    assert found == ["of-File 1", "of-Variable", "typed at Password of ann: "]
+    monkeypatch.setattr("getpass.getpass", lambda words: "")
+    with pytest.raises(UsageError, match="an empty password"):
+        connect.complete(parser().parse_args(argv))
+    options = parser().parse_args([*argv, "--token", "t"]).__dict__
+    assert not {"password", "key"} & options.keys()  # there are no such options
+
+
+def test_a_key_comes_from_the_first_line_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"hg_k_s\n")
+    args = parser().parse_args(["connect", "manager", "--key-file", str(file)])
+    connect.complete(args)
+    assert (args.key, args.password, args.token) == ("hg_k_s", None, None)
+    file.write_bytes(b"\xff\n")
+    with pytest.raises(UsageError, match="it is not UTF-8"):
+        connect.complete(args)

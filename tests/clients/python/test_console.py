@@ -62,7 +62,14 @@ class Table:
     """One console on a fake broker; the test types lines and sends events, and reads what is said."""
 
     def __init__(
-        self, broker: FakeBroker, role: str, nursery: trio.Nursery, *, as_json: bool = False, say: Say | None = None
+        self,
+        broker: FakeBroker,
+        role: str,
+        nursery: trio.Nursery,
+        *,
+        as_json: bool = False,
+        say: Say | None = None,
+        **options: object,
     ) -> None:
         self.broker = broker
         self.values = dict(VALUES)
@@ -71,11 +78,20 @@ class Table:
         self._say = say or self.said.append
         self.asked: list[tuple[str, object]] = []
         self.snapshots: dict[str, dict[str, object]] = {}
-        broker.role, broker.person = role, "ann" if role == "representative" else "v_1"
-        broker.visitor = None if role == "representative" else "v-token"
+        broker.role, broker.person = role, "v_1" if role == "customer" else "ann"
+        broker.visitor = "v-token" if role == "customer" else None
         broker.handler = self._handle
         self._typed, lines = trio.open_memory_channel[str](100)
-        args = argparse.Namespace(server="http://x", token="t", json=as_json, name="Kim")
+        args = argparse.Namespace(
+            **{
+                "server": "http://x",
+                "token": "t",
+                "json": as_json,
+                "name": "Kim",
+                "role": role if options.get("login") else None,
+                **options,
+            }
+        )
         if role == "customer":
             args.token, args.portal = None, "acme/help"
         nursery.start_soon(self._run, args, lines)
