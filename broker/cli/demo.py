@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import ipaddress
 import shlex
 import shutil
 import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +26,8 @@ DESK: Final = Path(__file__).parent.parent / "demo" / "desk.toml"
 DATA: Final = "var/demo"
 PEOPLE: Final = (
     ("mia", Role.MANAGER),
+    ("tom", Role.MANAGER),
+    ("ada", Role.MANAGER),
     ("ann", Role.REPRESENTATIVE),
     ("bo", Role.REPRESENTATIVE),
     ("cem", Role.REPRESENTATIVE),
@@ -30,6 +36,12 @@ PEOPLE: Final = (
 """Whose sign-ins are printed."""
 LIFE: Final = 12 * HOURS
 """Of the printed tokens."""
+WHAT: Final = {
+    "mia": "account manager",
+    "tom": "team manager",
+    "ada": "API manager",
+}
+"""Who is a manager of what kind."""
 
 
 def add(commands: common.Commands) -> None:
@@ -40,9 +52,13 @@ def add(commands: common.Commands) -> None:
         description="Serve the account 'demo', with a portal of every kind in every mode, and print its addresses and"
         " sign-ins. With --check, play customers and representatives through all of it over real sockets, print what"
         " each saw, and exit 1 if anything differs from what must be: against the broker at --server, or against one"
-        " of its own, which is then also killed in mid-flight and restarted.",
+        " of its own, which is then also killed in mid-flight and restarted. The sign-ins are for trying things out:"
+        " they are printed, and good for whoever reads them.",
     )
     add_listen(parser)
+    parser.add_argument(
+        "--public", action="store_true", help="with --host: others may reach the demo, and I know what its sign-ins are"
+    )
     parser.add_argument("--data", metavar="FOLDER", default=DATA, help=f"data folder; default: {DATA}")
     parser.add_argument("--check", action="store_true", help="play the demo and check it, instead of serving it")
     parser.add_argument(
@@ -62,9 +78,67 @@ def run(args: argparse.Namespace) -> int:
     if args.server:
         raise UsageError("--server goes with --check: without it, the demo is served here")
     config = config_of(args)
+    if not (args.public or _is_own(config.server.host)):
+        raise UsageError(
+            f"the demo's passwords and tokens are printed: it is served on this machine alone. To let others reach it at"
+            f" {config.server.host}, say --public"
+        )
     from broker.runtime import serve
 
-    return serve.run(config, ready=lambda url: announce(config, url, as_json=args.json))
+    return serve.run(config, ready=lambda url: _in_the_background(config, url, as_json=args.json))
+
+
+def _is_own(host: str) -> bool:
+    """Whether nobody but this machine reaches it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _in_the_background(config: Config, url: str, *, as_json: bool) -> None:
+    """The demo's people are put there by the operations that managers have, so the broker must serve meanwhile."""
+
+    def task() -> None:
+        from clients.python.errors import HuntgroupError
+
+        try:
+            key = settle(config, url)
+        except HuntgroupError as error:
+            common.say(f"huntgroup: the demo serves, but without passwords and keys: {error}")
+            key = None
+        announce(config, url, key=key, as_json=as_json)
+
+    threading.Thread(target=task, name="demo", daemon=True).start()
+
+
+def settle(config: Config, url: str) -> str:
+    """Put the people into the account who aren't in its desk file, and give everybody a password; robot's API key."""
+    from broker.identity import secrets
+    from broker.identity.claims import SetPassword
+    from broker.identity.tokens import Signer
+    from broker.runtime.clock import SystemClock
+    from clients.python import demo_people
+
+    signer = Signer(secrets.load_or_create(config.data.path).token_key)
+    now = SystemClock().now()
+    links: dict[str, tuple[str, str]] = {}
+    for person, role in PEOPLE:
+        if role is not Role.SERVICE:
+            link = SetPassword(account=ACCOUNT, person=person, role=role, expires=now + LIFE, serial=0, issued=now)
+            links[person] = (signer.sign(link), password_of(config, person))
+    mia = signer.mint(ACCOUNT, "mia", Role.MANAGER, now + LIFE, issued=now)
+    return demo_people.settle(url, mia, demo_people.Links(links))
+
+
+def password_of(config: Config, person: str) -> str:
+    """Drawn from the data folder's own secret: the same at each start, and another in each folder, so that there is no
+    password that every demo has."""
+    from broker.identity import secrets
+
+    drawn = secrets.derive(secrets.load_or_create(config.data.path).root, f"huntgroup demo password of {person}")
+    letters = base64.b32encode(drawn).decode().lower()
+    return f"Try-{letters[:4]}-{letters[4:8]}-{drawn[-1] % 10}"
 
 
 def config_of(args: argparse.Namespace) -> Config:
@@ -75,24 +149,30 @@ def config_of(args: argparse.Namespace) -> Config:
     return attrs.evolve(config, accounts=(Account(name=ACCOUNT, slot=0, desk=DESK),))
 
 
-def facts(config: Config, url: str) -> dict[str, Any]:
-    """Addresses and sign-ins of a demo that serves at ``url``."""
+def facts(config: Config, url: str, key: str | None) -> dict[str, Any]:
+    """Addresses and sign-ins of a demo that serves at ``url``. ``key``: robot's; None: there are no passwords either."""
     from broker.config.desk import load_desk
     from broker.identity import secrets
     from broker.identity.tokens import Signer
     from broker.runtime.clock import SystemClock
 
     signer = Signer(secrets.load_or_create(config.data.path).token_key)
-    expires = SystemClock().now() + LIFE
+    now = SystemClock().now()
+    expires = now + LIFE
+
+    def person_of(person: str, role: Role) -> dict[str, str]:
+        told = {"person": person, "role": str(role)}
+        told["token"] = signer.mint(ACCOUNT, person, role, expires, issued=now)
+        if key is not None:
+            told |= {"key": key} if role is Role.SERVICE else {"password": password_of(config, person)}
+        return told
+
     return {
         "url": url,
         "websocket": f"{url.replace('http', 'ws', 1)}/v1/ws",
         "account": ACCOUNT,
         "expires": expires,
-        "people": [
-            {"person": person, "role": str(role), "token": signer.mint(ACCOUNT, person, role, expires)}
-            for person, role in PEOPLE
-        ],
+        "people": [person_of(*each) for each in PEOPLE],
         "portals": [
             {
                 "portal": f"{ACCOUNT}/{put.args['portal']}",
@@ -106,9 +186,9 @@ def facts(config: Config, url: str) -> dict[str, Any]:
     }
 
 
-def announce(config: Config, url: str, *, as_json: bool) -> None:
+def announce(config: Config, url: str, *, key: str | None = None, as_json: bool) -> None:
     """Print how to reach the demo, now that it can be reached."""
-    known = facts(config, url)
+    known = facts(config, url, key)
     if as_json:
         print_json(known)
         return
@@ -121,12 +201,21 @@ def announce(config: Config, url: str, *, as_json: bool) -> None:
         f"Portals, for customers: {program} connect customer --portal NAME",
         *(f"  {p['portal']:<20} {p['kind']:<11} in {p['mode']} mode" for p in known["portals"]),
         "",
-        f"Sign-ins, good for {LIFE // HOURS} hours. Representatives: {program} connect representative --token TOKEN",
-        *(f"  {p['person']:<6} {p['role']:<15} {p['token']}" for p in known["people"]),
+        "Everything below is for trying things out, and good for whoever reads it.",
+        f"Passwords (unless you change them): {program} connect ROLE --account {ACCOUNT} --login NAME",
+        *(f"  {p['person']:<6} {_what(p):<16} {p['password']}" for p in known["people"] if "password" in p),
+        f"An API key, good until the next start: {program} connect ROLE --key-file FILE, or Auth(key=…)",
+        *(f"  {p['person']:<6} {_what(p):<16} {p['key']}" for p in known["people"] if "key" in p),
+        f"Tokens, good for {LIFE // HOURS} hours: {program} connect ROLE --token TOKEN",
+        *(f"  {p['person']:<6} {_what(p):<16} {p['token']}" for p in known["people"]),
     ]
     if url != "http://127.0.0.1:8470":
         lines += ["", f"Add --server {url} to those commands."]
     print("\n".join(lines), flush=True)
+
+
+def _what(person: Mapping[str, str]) -> str:
+    return WHAT.get(person["person"], person["role"])
 
 
 def _program() -> str:

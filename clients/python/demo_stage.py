@@ -211,6 +211,11 @@ class OwnBroker:
         """Person to token."""
         return {each["person"]: each["token"] for each in self.facts["people"]}
 
+    @property
+    def passwords(self) -> dict[str, str]:
+        """Person to password."""
+        return {each["person"]: each["password"] for each in self.facts["people"] if "password" in each}
+
     async def start(self) -> None:
         """Serve; after the first time on the same port. UnreachableError if it doesn't."""
         port = str(self.url.rpartition(":")[2]) if self.facts else "0"
