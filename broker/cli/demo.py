@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     config = config_of(args)
     if not (args.public or _is_own(config.server.host)):
         raise UsageError(
-            f"the demo's passwords and tokens are printed: it is served on this machine alone. To let others reach it at"
-            f" {config.server.host}, say --public"
+            "the demo's passwords and tokens are printed: it is served on this machine alone. To let others reach it"
+            f" at {config.server.host}, say --public"
         )
     from broker.runtime import serve
 
@@ -150,7 +150,7 @@ def config_of(args: argparse.Namespace) -> Config:
 
 
 def facts(config: Config, url: str, key: str | None) -> dict[str, Any]:
-    """Addresses and sign-ins of a demo that serves at ``url``. ``key``: robot's; None: there are no passwords either."""
+    """Addresses and sign-ins of a demo that serves at ``url``. ``key``: robot's; None: no passwords either."""
     from broker.config.desk import load_desk
     from broker.identity import secrets
     from broker.identity.tokens import Signer
@@ -204,7 +204,7 @@ def announce(config: Config, url: str, *, key: str | None = None, as_json: bool)
         "Everything below is for trying things out, and good for whoever reads it.",
         f"Passwords (unless you change them): {program} connect ROLE --account {ACCOUNT} --login NAME",
         *(f"  {p['person']:<6} {_what(p):<16} {p['password']}" for p in known["people"] if "password" in p),
-        f"An API key, good until the next start: {program} connect ROLE --key-file FILE, or Auth(key=…)",
+        "An API key for programs, good until the next start: Auth(key=…)",
         *(f"  {p['person']:<6} {_what(p):<16} {p['key']}" for p in known["people"] if "key" in p),
         f"Tokens, good for {LIFE // HOURS} hours: {program} connect ROLE --token TOKEN",
         *(f"  {p['person']:<6} {_what(p):<16} {p['token']}" for p in known["people"]),

@@ -16,16 +16,18 @@ import attrs
 import trio
 
 from clients.python.demo_crash import crash
+from clients.python.demo_entrances import ENTRANCES
 from clients.python.demo_rules import RULES
 from clients.python.demo_stage import ACCOUNT, DiffersError, OwnBroker, Stage, own_broker
 from clients.python.demo_stories import NAMES, STORIES, Story
+from clients.python.demo_teams import TEAMS
 from clients.python.errors import HuntgroupError, UnreachableError
 from clients.python.visible import visible
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
-PLAYED: Final = (*STORIES, *RULES)
+PLAYED: Final = (*STORIES, *RULES, *ENTRANCES, *TEAMS)
 """Against any demo broker; the one that kills it comes after them."""
-PEOPLE: Final = {**dict.fromkeys(NAMES, "representative"), "mia": "manager", "robot": "service"}
+PEOPLE: Final = {**dict.fromkeys(NAMES, "representative"), "mia": "manager", "tom": "manager", "robot": "service"}
 """Who signs in with a token, as what."""
 STORY_TIME: Final = 120.0  # seconds for one story; each wait in it is bounded far below
 
@@ -86,8 +88,9 @@ async def _all(server: str | None, data: str | None, only: str, say: Say) -> lis
     async with own_broker() as broker:
         url, tokens = (broker.url, broker.tokens) if server is None else (server, await _tokens(data))
         say(f"playing on {url}")
-        plays = [(story, url, tokens) for story in PLAYED]
-        plays.append((_killing(broker), broker.url, broker.tokens))
+        folder = broker.data if server is None else data
+        plays = [(story, url, tokens, folder) for story in PLAYED]
+        plays.append((_killing(broker), broker.url, broker.tokens, broker.data))
         return [await _play(*play, say) for play in plays if only in play[0].__name__]
 
 
@@ -113,7 +116,7 @@ async def _tokens(data: str | None) -> Mapping[str, str]:
     return tokens
 
 
-async def _play(story: Story, url: str, tokens: Mapping[str, str], say: Say) -> Told:
+async def _play(story: Story, url: str, tokens: Mapping[str, str], data: str | None, say: Say) -> Told:
     saw: list[str] = []
 
     def tell(who: str, what: str) -> None:
@@ -128,7 +131,7 @@ async def _play(story: Story, url: str, tokens: Mapping[str, str], say: Say) -> 
     async with trio.open_nursery() as nursery:
         with trio.move_on_after(STORY_TIME) as limit:
             try:
-                why = await _judge(story, Stage(url, tokens, nursery, tell))
+                why = await _judge(story, Stage(url, tokens, nursery, tell, data))
             except UnreachableError as exc:
                 unreachable = exc
         if limit.cancelled_caught:

@@ -120,6 +120,8 @@ class Stage:
     nursery: trio.Nursery
     tell: Callable[[str, str], None]
     """(who, what it saw): printed."""
+    data: str | None = None
+    """The broker's data folder, for what only its operator can make."""
 
     @asynccontextmanager
     async def representative(
@@ -207,6 +209,11 @@ class OwnBroker:
         return str(self.facts["url"])
 
     @property
+    def data(self) -> str:
+        """Its data folder."""
+        return str(self.folder / "data")
+
+    @property
     def tokens(self) -> dict[str, str]:
         """Person to token."""
         return {each["person"]: each["token"] for each in self.facts["people"]}
@@ -228,7 +235,7 @@ class OwnBroker:
             "--port",
             port,
             "--data",
-            str(self.folder / "data"),
+            self.data,
         ]
         log = (self.folder / "broker.log").open("ab")
         with log:

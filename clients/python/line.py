@@ -179,6 +179,8 @@ class Line:
         before = self.identity
         if before is not None and before.person != identity.person:
             raise TokenExpired(Close.TOKEN_EXPIRED, "the visitor token ran out: the broker took us for somebody new")
+        if before is not None and identity.sign_in is None:  # told where tokens are given, and still the same
+            identity = attrs.evolve(identity, sign_in=before.sign_in)
         self.identity, self.welcome, self._link = identity, welcome, link
         self._beats.clear()
         self._signals.clear()  # of the last connection: stale

@@ -1,7 +1,8 @@
 """``huntgroup demo --check``: every story as it must be, and what differs is found."""
 
 # covers: clients/python/demo_stage.py clients/python/demo_stories.py clients/python/demo_crash.py
-# covers: clients/python/demo_rules.py
+# covers: clients/python/demo_rules.py clients/python/demo_entrances.py clients/python/demo_teams.py
+# covers: clients/python/demo_people.py
 
 from __future__ import annotations
 
@@ -145,7 +146,7 @@ async def in_tasks(stage: Stage) -> None:
 )
 async def test_what_differs_is_told(story: Story, why: str) -> None:
     lines: list[str] = []
-    told = await check._play(story, "http://x", {}, lines.append)
+    told = await check._play(story, "http://x", {}, None, lines.append)
     assert told.why is not None
     assert why in told.why
     assert any("DIFFERS" in line for line in lines)
@@ -156,7 +157,7 @@ async def test_a_bug_in_a_story_is_no_difference() -> None:
         raise KeyError("bug")
 
     with pytest.RaisesGroup(KeyError):
-        await check._play(story, "http://x", {}, lambda line: None)
+        await check._play(story, "http://x", {}, None, lambda line: None)
 
 
 async def test_eyes_wait_for_what_is_not_seen_yet_and_give_up(
