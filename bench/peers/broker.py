@@ -7,6 +7,7 @@ a person would), and nothing else.
 from __future__ import annotations
 
 import http.client
+import re
 import shutil
 import sys
 import tempfile
@@ -57,6 +58,15 @@ representative_burst = 1000000
 
 [logs]
 level = "warning"
+"""
+UNTRUSTED: Final = """\
+[limits]
+trusted_networks = ["127.0.0.1/32"]
+representative_rate = 1000000
+representative_burst = 1000000
+customer_rate = 50
+customer_burst = 100
+
 """
 RAISED: Final = "the broker's rates of commands are raised out of reach for the benchmark; all else is as by default"
 
@@ -137,8 +147,8 @@ class Running:
 
 @contextmanager
 def running(desk: str, *, untrusted: bool = False) -> Iterator[Running]:
-    """A broker on its own core with a fresh journal on disk. ``untrusted``: limits by address bind this machine too,
-    but for the load's own address."""
+    """A broker on its own core with a fresh journal on disk. ``untrusted``: customers are held to a rate that the load
+    needs, and limits by address bind this machine too, but for the load's own address."""
     CACHE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="broker-", dir=CACHE))
     server, broker = None, None
@@ -146,7 +156,7 @@ def running(desk: str, *, untrusted: bool = False) -> Iterator[Running]:
         port = free_port()
         settings = SETTINGS.format(port=port)
         if untrusted:
-            settings = settings.replace("[limits]\n", '[limits]\ntrusted_networks = ["127.0.0.1/32"]\n')
+            settings = re.sub(r"# The load is one.*?\n\n", UNTRUSTED, settings, flags=re.DOTALL)
         (folder / "huntgroup.toml").write_text(settings)
         (folder / "desk.toml").write_text(desk)
         command: list[str | Path] = [sys.executable, "-m", "broker", "serve", "--config", folder / "huntgroup.toml"]
