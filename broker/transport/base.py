@@ -126,6 +126,9 @@ class Door(Protocol):
     def leave(self, place: object) -> None:
         """The connection with this place is gone."""
 
+    def failed(self, place: object) -> None:
+        """What it sent was no HTTP, or no TLS: nobody sends that by mistake again and again."""
+
 
 class Transport(Protocol):
     """What the hub needs of the world."""
@@ -138,8 +141,9 @@ class Transport(Protocol):
         or ``timeout`` seconds have passed. Always a checkpoint; the only ``await`` of the seam."""
 
     def poll(self) -> Sequence[Happening]:
-        """What happened: reads once from each ready socket (at most ``limits.TICK_SOCKETS`` of them; the
-        rest is ready again at once) and cuts what came into messages. Never blocks."""
+        """What happened: reads once from each ready socket (at most ``limits.TICK_SOCKETS`` of those that are signed
+        in, then ``limits.TICK_STRANGERS`` of the others; the rest is ready again at once) and cuts what came into
+        messages. Never blocks."""
 
     def wake(self) -> None:
         """Make the present or next ``ready`` return at once. Callable from any task of the hub's thread."""
@@ -171,6 +175,10 @@ class Transport(Protocol):
     def set_limit(self, link: Link, max_message_bytes: int) -> None:
         """From the next frame on, take messages of up to that many bytes from this WebSocket: services may
         send larger ones. What is larger ends the link with 1009."""
+
+    def welcome(self, link: Link) -> None:
+        """It has signed in: from now on it is read before all who have not, of whom each tick reads at most
+        ``limits.TICK_STRANGERS``."""
 
     def close(self, link: Link, code: int = 1000, reason: str = "") -> None:
         """Write what is pending, then the close frame (a WebSocket) and the end of the stream; wait for the

@@ -28,8 +28,10 @@ _HEADERS: Final = tuple(server_frame(BINARY, bytes(size))[:2] for size in range(
 class Engine(Lifecycle):
     """A ``Transport`` but for where its wires come from."""
 
-    def __init__(self, poller: Poller, settings: Settings, clock: Callable[[], float] = trio.current_time) -> None:
-        super().__init__(poller, settings, clock)
+    def __init__(
+        self, poller: Poller, settings: Settings, clock: Callable[[], float] = trio.current_time, *, lobby: Poller
+    ) -> None:
+        super().__init__(poller, lobby, settings, clock)
         self._events: Sequence[tuple[int, int]] = ()
         self._woken = False
         self._doors: dict[int, Callable[[], None]] = {}
@@ -74,6 +76,11 @@ class Engine(Lifecycle):
             knock()  # last, so that a descriptor closed in this tick is not taken for a new link's
         happenings, self._queue = self._queue, []
         return happenings
+
+    def _serve_lobby(self) -> None:
+        """Serve strangers, a tick's share of them: after those who are signed in have been read."""
+        for knock in self._read(self._lobby.poll(limits.TICK_STRANGERS), 0):
+            knock()
 
     def _read(self, events: Sequence[tuple[int, int]], spent: int) -> list[Callable[[], None]]:
         """Read once from each link that is ready; the doors that somebody knocked at."""
@@ -214,6 +221,16 @@ class Engine(Lifecycle):
         if link.parser is not None:
             link.parser.limit = max_message_bytes
 
+    def welcome(self, link: Link) -> None:
+        """See ``Transport.welcome``."""
+        link = cast("WireLink", link)
+        if link.known or link.stage is Stage.GONE:
+            return
+        link.known = True
+        if self._lobby is not self._poller:
+            self._lobby.unregister(link.fd)
+            self._poller.register(link.fd, link.mask)
+
     def close(self, link: Link, code: int = 1000, reason: str = "") -> None:
         """See ``Transport.close``."""
         link = cast("WireLink", link)
@@ -264,4 +281,5 @@ class Engine(Lifecycle):
         self.shut()
         for link in list(self._links.values()):
             self._drop(link)
+        self._lobby.close()
         self._poller.close()

@@ -7,6 +7,8 @@ our last words. So our end of the stream is closed first, what comes is thrown a
 closed at the peer's end, or when the fuse has burnt.
 """
 
+# size: one link's way through its stages, read as a whole
+
 from __future__ import annotations
 
 import errno
@@ -15,6 +17,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -37,12 +40,18 @@ from broker.transport.websocket import (
     server_frame,
 )
 
+HOSTILE: Final = (400, 431)
+"""Answers to what no client sends, however wrong its address or path."""
+
 
 class Lifecycle:
     """The slow paths. ``Engine`` adds the seam's methods; a transport of them, where wires come from."""
 
-    def __init__(self, poller: Poller, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, poller: Poller, lobby: Poller, settings: Settings, clock: Callable[[], float]) -> None:
         self._poller = poller
+        self._lobby = lobby
+        """Looks after strangers and listeners, so that however many of them are ready, those who are signed in are
+        found among themselves."""
         self._settings = settings
         self._clock = clock
         self._links: dict[int, WireLink] = {}
@@ -80,7 +89,7 @@ class Lifecycle:
         link = WireLink(next(self._numbers), address, Kind.HTTP, place=place, wire=wire, fd=fd, tls=tls)
         self._links[fd] = link
         self._arriving.light(link, self._clock())
-        self._poller.register(fd, READABLE)
+        self._lobby.register(fd, READABLE)
         return True
 
     def _arrive(self, link: WireLink, data: bytes) -> None:
@@ -92,6 +101,8 @@ class Lifecycle:
         length = upgrade.head_length(link.head, searched)
         if (length or len(link.head)) > limits.HTTP_HEAD_BYTES:
             self._refuse(link, upgrade.refusal(431, f"a head of more than {limits.HTTP_HEAD_BYTES} bytes"))
+        elif link.head.count(b"\n", 0, length) > limits.HTTP_HEAD_LINES:
+            self._refuse(link, upgrade.refusal(431, f"a head of more than {limits.HTTP_HEAD_LINES} lines"))
         elif length is not None:
             head, rest = bytes(link.head[:length]), bytes(link.head[length:])
             link.head = None
@@ -143,7 +154,13 @@ class Lifecycle:
 
     def _refuse(self, link: WireLink, verdict: upgrade.Refused) -> None:
         self._refusals["bad_head"] += 1
+        if verdict.status in HOSTILE:
+            self._failed(link)
         self._linger(link, verdict.response)
+
+    def _failed(self, link: WireLink) -> None:
+        if self.door is not None and link.place is not None:
+            self.door.failed(link.place)
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -191,7 +208,9 @@ class Lifecycle:
         try:
             data = tls.receive(raw)
         except ssl.SSLError as exc:
-            self._refusals["bad_tls"] += link.stage is Stage.ARRIVING
+            if link.stage is Stage.ARRIVING:
+                self._refusals["bad_tls"] += 1
+                self._failed(link)
             self._put(link, tls.outgoing())
             self._lost(link, f"TLS: {exc.reason or exc}")
             return b""
@@ -291,7 +310,10 @@ class Lifecycle:
         mask = (0 if deaf else READABLE) | (WRITABLE if link.out is not None else 0)
         if mask != link.mask:
             link.mask = mask
-            self._poller.modify(link.fd, mask)
+            self._poller_of(link).modify(link.fd, mask)
+
+    def _poller_of(self, link: WireLink) -> Poller:
+        return self._poller if link.known else self._lobby
 
     # --- going -------------------------------------------------------------------------------------
 
@@ -369,7 +391,7 @@ class Lifecycle:
             fuses.douse(link)
         self._give_back(link)
         del self._links[link.fd]
-        self._poller.unregister(link.fd)
+        self._poller_of(link).unregister(link.fd)
         if reset:
             self._cut(link.wire)
         else:

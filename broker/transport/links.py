@@ -64,6 +64,8 @@ class WireLink(Link):
     """What the wire did not take yet; never empty. ``pending`` is its length."""
     head: bytearray | None = None
     """The HTTP head so far."""
+    known: bool = False
+    """Signed in: it is looked after by the first poller, and not with the strangers."""
     paused: bool = False
     ended: bool = False
     """The peer sends no more."""

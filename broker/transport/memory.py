@@ -101,6 +101,10 @@ class MemoryPoller:
             for fd in self._watched:
                 nursery.start_soon(wait_for, trio.lowlevel.wait_readable, fd)
 
+    def fileno(self) -> int:
+        """See ``Poller.fileno``: pipes have none to look at, so members and strangers share one poller here."""
+        return -1
+
     def close(self) -> None:
         """See ``Poller.close``."""
 
@@ -319,7 +323,7 @@ class MemoryTransport(Engine):
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self._pipes = MemoryPoller()
-        super().__init__(self._pipes, settings or Settings(), clock)
+        super().__init__(self._pipes, settings or Settings(), clock, lobby=self._pipes)
         self._context = context
         self._listening = True
         self._last_fd = 0

@@ -33,6 +33,9 @@ class Poller(Protocol):
     async def wait(self) -> None:
         """Wait until ``poll`` has something."""
 
+    def fileno(self) -> int:
+        """Readable while ``poll`` has something: another poller can look at it."""
+
     def close(self) -> None:
         """Give the poller's own descriptor back."""
 
@@ -60,6 +63,10 @@ if sys.platform == "linux":
         async def wait(self) -> None:
             """See ``Poller.wait``."""
             await trio.lowlevel.wait_readable(self._fd)
+
+        def fileno(self) -> int:
+            """See ``Poller.fileno``."""
+            return self._fd
 
         def close(self) -> None:
             """See ``Poller.close``."""
@@ -111,6 +118,10 @@ else:  # pragma: no cover - measured and tested on Linux only
         async def wait(self) -> None:
             """See ``Poller.wait``."""
             await trio.lowlevel.wait_readable(self._kqueue.fileno())
+
+        def fileno(self) -> int:
+            """See ``Poller.fileno``."""
+            return self._kqueue.fileno()
 
         def close(self) -> None:
             """See ``Poller.close``."""

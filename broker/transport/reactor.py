@@ -67,12 +67,14 @@ class Reactor(Engine):
         *,
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
-        super().__init__(DefaultPoller(), settings or Settings(), clock)
+        super().__init__(DefaultPoller(), settings or Settings(), clock, lobby=DefaultPoller())
+        self._doors[self._lobby.fileno()] = self._serve_lobby
+        self._poller.register(self._lobby.fileno(), READABLE)
         self._listeners = list(listeners)
         for listener in self._listeners:
             listener.socket.setblocking(False)
             self._doors[listener.socket.fileno()] = lambda listener=listener: self._accept(listener)  # type: ignore[misc]
-            self._poller.register(listener.socket.fileno(), READABLE)
+            self._lobby.register(listener.socket.fileno(), READABLE)
 
     def _accept(self, listener: Listener) -> None:
         """Take what waits at a listener, a tick's worth of it."""
@@ -86,25 +88,22 @@ class Reactor(Engine):
                     self._rest()
                     return
                 continue  # ECONNABORTED and its like: that peer is gone, the next may not be
-            try:
-                sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError:
-                sock.close()
-                continue
-            self._adopt(sock, sock.fileno(), address[0].removeprefix(_MAPPED), listener.context)
+            if self._adopt(sock, sock.fileno(), address[0].removeprefix(_MAPPED), listener.context):
+                sock.setblocking(False)  # only now: whoever is turned away costs as little as can be
+                with contextlib.suppress(OSError):  # broken already: the poller says so
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _rest(self) -> None:
         """The process has no descriptors or memory left: leave new connections to the backlog for a
         while. The listener would stay readable, and each tick would fail again."""
-        for fd in self._doors:
-            self._poller.modify(fd, 0)
+        for listener in self._listeners:
+            self._lobby.modify(listener.socket.fileno(), 0)
         self._alarm = self._clock() + limits.ACCEPT_PAUSE / 1000
 
     def _on_alarm(self) -> None:
         self._alarm = NEVER
-        for fd in self._doors:
-            self._poller.modify(fd, READABLE)
+        for listener in self._listeners:
+            self._lobby.modify(listener.socket.fileno(), READABLE)
 
     def _cut(self, wire: Wire) -> None:
         sock = cast("socket.socket", wire)
@@ -115,8 +114,8 @@ class Reactor(Engine):
     def shut(self) -> None:
         """See ``Transport.shut``."""
         self._alarm = NEVER
-        for fd in self._doors:
-            self._poller.unregister(fd)
-        self._doors.clear()
         for listener in self._listeners:
+            fd = listener.socket.fileno()
+            if self._doors.pop(fd, None) is not None:
+                self._lobby.unregister(fd)
             listener.socket.close()

@@ -56,6 +56,7 @@ class Refused:
 
     response: bytes
     reason: str
+    status: int
 
 
 Verdict = Accepted | Page | Refused
@@ -72,7 +73,7 @@ def refusal(status: int, reason: str, *headers: tuple[str, str]) -> Refused:
         "Connection: close",
         *(f"{name}: {value}" for name, value in headers),
     ]
-    return Refused("\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body, reason)
+    return Refused("\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body, reason, status)
 
 
 def head_length(data: bytes | bytearray, searched: int) -> int | None:
