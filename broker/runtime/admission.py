@@ -125,9 +125,14 @@ class Admission:
                 place.source.strangers -= 1
 
     def failed(self, place: object) -> None:
-        """Its credential was none."""
+        """Its credential was none, its head no HTTP, or it had to be ended for what it did."""
         if isinstance(place, Place) and place.source is not None:
             place.source.failures.take(self._clock.now())
+
+    def forgiven(self, place: object) -> None:
+        """What was counted as a failure was none."""
+        if isinstance(place, Place) and place.source is not None:
+            place.source.failures.give(self._clock.now())
 
     def refused(self, link: Link) -> bool:
         """Whether the client that its proxy named has no place."""

@@ -41,9 +41,10 @@ NO_PORTAL: Final = "no such portal"
 
 
 _REASONS: Final = {Close.BAD_AUTH: "credential", Close.TOKEN_EXPIRED: "expired", Close.ORIGIN: "origin"}
-REASONS: Final = (*_REASONS.values(), "account_full", "pins", "busy")
+REASONS: Final = (*_REASONS.values(), "account_full", "pins", "passwords", "busy")
 """Why a HELLO isn't welcomed: nothing that opens; a token whose time is over; a foreign page; the account's customers
-have all the connections that they may; too many wrong pins; the account, journal or hashers can't be asked now."""
+have all the connections that they may; too many wrong pins or passwords; the account, journal or hashers can't be
+asked now."""
 
 
 class Refused(Exception):
@@ -231,7 +232,7 @@ class Credentials:
         person = login["person"] if account is None else self._passwords.person(account, role, login["person"])
         name = f"{login['account']}/{role}/{person}"
         if wait := self._passwords.lockout.wait(name, source, now):
-            raise Refused(Close.BUSY, "too many wrong passwords: wait", wait)
+            raise Refused(Close.BUSY, "too many wrong passwords: wait", wait, reason="passwords")
 
         def checked(result: Result) -> None:
             if result is BUSY:

@@ -268,7 +268,7 @@ class Hub:
             options=self.options,
             serve_http=serve_http,
         )
-        self.outbox.ended = peers.leave
+        self.outbox.ended = peers.ended
         return peers
 
     # --- running -------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ class Outbox:
         self.again: dict[Connection, None] = {}
         """Connections that had too much to get in this tick, and took it all: there is room again. (Those that
         didn't take it all are reported by the transport when they have.)"""
-        self.ended: Callable[[Connection], None] = lambda connection: None
-        """Called once for each connection that ``farewell`` ends."""
+        self.ended: Callable[[Connection, int], None] = lambda connection, code: None
+        """Called once for each connection that ``farewell`` ends, with the code."""
         self.slow: Callable[[Connection], None] = lambda connection: None
         """Called when bytes of a connection stay unsent: somebody should look after it in time."""
 
@@ -138,7 +138,7 @@ class Outbox:
         connection.out_bytes = 0
         connection.closing = True
         self._transport.close(link, frame.code, frame.text)
-        self.ended(connection)
+        self.ended(connection, frame.code)
 
     def end(self, connection: Connection, code: Close, text: str, *, retry_ms: int | None = None) -> None:
         """The same with a code and a text; does nothing where either side has said goodbye."""

@@ -146,6 +146,12 @@ class Peers:
             connection.closing = True
             self.leave(connection)
 
+    def ended(self, connection: Connection, code: int) -> None:
+        """The broker has said goodbye."""
+        if code == Close.TOO_FAST:
+            self._admission.failed(connection.link.place)  # or it would come back and go on
+        self.leave(connection)
+
     def leave(self, connection: Connection) -> None:
         """It says and hears nothing any more: it holds nothing either."""
         self._strangers.pop(connection, None)

@@ -23,6 +23,11 @@ class Bucket:
         tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second / 1000)
         return 0 if tokens >= cost else 1 + int((cost - tokens) * 1000 / self.per_second)
 
+    def give(self, now: int, cost: float = 1.0) -> None:
+        """Put back what was taken for nothing."""
+        self.tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second / 1000 + cost)
+        self.at = now
+
     def take(self, now: int, cost: float = 1.0) -> int:
         """Take ``cost`` tokens and return 0; or take nothing and return the ms until there are enough."""
         tokens = min(self.burst, self.tokens + (now - self.at) * self.per_second / 1000)

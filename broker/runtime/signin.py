@@ -33,7 +33,6 @@ MOST_QUESTIONS: Final = 1024
 """Questions waiting for the journal past which nobody signs in who needs one more: a stuck writer must not cost memory
 for everybody who comes and goes."""
 
-
 _FOREIGN: Final = "pages of this origin may not connect"
 
 
@@ -68,18 +67,26 @@ class SignIn:
     def hello(self, connection: Connection, agreed: Agreed) -> None:
         """Verify and welcome, or say why not."""
 
+        auth, place = agreed.hello.auth, connection.link.place
+        with_password = "login" in auth
+        if with_password:
+            # Before it is looked at: else so many could wait for a worker that a wrong one costs nothing.
+            self._admission.failed(place)
+
         def verified(found: Credential | Refused) -> None:
             if isinstance(found, Credential):
+                if with_password:
+                    self._admission.forgiven(place)
                 if self._welcomes(connection.link.origin, found):
                     self._load_keys(connection, _speaking(found, agreed.hello.client))
                     return
                 found = Refused(Close.ORIGIN, _FOREIGN)
             self.refusals[found.reason] += 1
-            if found.code is Close.BAD_AUTH:
-                self._admission.failed(connection.link.place)
+            if not with_password and (found.code is Close.BAD_AUTH or found.reason == "pins"):
+                self._admission.failed(place)  # whoever was told to wait comes back after that, a program at once
             self._outbox.end(connection, found.code, found.text, retry_ms=found.retry_ms)
 
-        auth, allowed, origin = agreed.hello.auth, self._options.allowed_origins, connection.link.origin
+        allowed, origin = self._options.allowed_origins, connection.link.origin
         if not {"portal", "token"} & auth.keys() and allowed is not None and origin not in (None, *allowed):
             # No customer of a portal with origins of its own: a foreign page's password isn't even looked at.
             verified(Refused(Close.ORIGIN, _FOREIGN))
@@ -173,6 +180,7 @@ class SignIn:
         self._outbox.frame(connection, frame)
         self.welcomed += 1
         self._admission.welcome(connection.link.place)
+        self._transport.welcome(connection.link)
         self._presence.arrive(connection, account, identity)
         self._watch.signed_in(connection)
         self._make_room(connection)

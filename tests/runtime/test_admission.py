@@ -81,6 +81,7 @@ def test_trusted_networks_are_not_counted(address: str) -> None:
         place = door.enter(address)
         assert place is not None
         door.failed(place)
+        door.forgiven(place)
         door.welcome(place)
     assert len(door) == 0
 
@@ -106,7 +107,23 @@ def test_a_refused_source_is_remembered_within_the_bound() -> None:
     assert len(door) == 3
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["enter", "leave", "welcome", "fail"]), st.integers(0, 3)), max_size=60)
+def test_a_failure_that_is_forgiven_shuts_nobody_out() -> None:
+    door = Admission(Now(), attrs.evolve(TIGHT, rate=(100, 100)))
+    place = door.enter("198.51.100.7")
+    for _ in range(10):
+        door.failed(place)
+        door.forgiven(place)
+    assert door.enter("198.51.100.7") is not None
+    for _ in range(3):
+        door.failed(place)
+    door.forgiven(place)
+    door.failed(place)
+    assert door.enter("198.51.100.7") is None
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["enter", "leave", "welcome", "fail", "forgive"]), st.integers(0, 3)), max_size=60
+)
 
 
 @given(STEPS)
@@ -125,6 +142,8 @@ def test_counts_are_those_of_the_open_places(steps: list[tuple[str, int]]) -> No
                 door.leave(one)
             elif what == "welcome":
                 door.welcome(one)
+            elif what == "forgive":
+                door.forgiven(one)
             else:
                 door.failed(one)
         for source in {place.source for place in held}:

@@ -17,6 +17,7 @@ from broker.codes import Close, Code
 from broker.journal.inline import InlineJournal
 from broker.journal.memory import MemoryStore
 from broker.protocol import check, codec, frames
+from broker.runtime.admission import AddressLimits
 from broker.runtime.clock import TrioClock
 from broker.runtime.hub import Hub
 from broker.runtime.keyring import Secrets
@@ -235,3 +236,28 @@ async def test_idle_pages_make_room_for_the_next(autojump_clock: MockClock) -> N
     assert pipes[0].ended
     assert not pipes[1].ended
     transport.dispose()
+
+
+async def test_the_address_of_who_is_sent_away_for_being_too_fast_gets_no_more_of_them(
+    autojump_clock: MockClock,
+) -> None:
+    async with broker(Options(addresses=AddressLimits(failures=(0.001, 2)))) as b:
+        for _ in range(2):
+            joe = await b.customer(address="203.0.113.9")
+            for _ in range(200):
+                joe.ask_nowait("portal.open")
+            assert (await joe.ended()).code == Close.TOO_FAST
+        with pytest.raises(ConnectionRefusedError):
+            b.transport.connect(address="203.0.113.9")
+        assert b.hub.admission.refusals["failures"] == 1
+        await b.customer(address="203.0.113.10")
+
+
+async def test_who_signs_in_is_welcome_at_the_transport_and_nobody_else(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        before = set(b.transport._links.values())
+        await b.staff("ann")
+        Client(b.transport.connect())
+        await b.settle()
+        new = [link for link in b.transport._links.values() if link not in before]
+        assert [link.known for link in new] == [True, False]

@@ -20,7 +20,9 @@ from trio.testing import MockClock
 
 from broker import limits
 from broker.codes import Close, Code
+from broker.identity.hashers import Job
 from broker.protocol import frames
+from broker.runtime.admission import AddressLimits
 from broker.runtime.options import Options
 from broker.units import HOURS, MINUTES, SECONDS
 from tests.runtime.harness import DAY, Broker, Client, Ended, Refused, broker
@@ -370,3 +372,35 @@ async def test_L1_an_account_says_what_new_passwords_must_be_like(autojump_clock
             assert refusal.value.fail.detail["path"] == "args.new"
             assert fails not in str(refusal.value.fail)
             await boss.write("password.set", person="ann", new=fits)
+
+
+TOUCHY = Options(addresses=AddressLimits(failures=(0.001, 2)))
+
+
+@pytest.mark.parametrize(("password", "left"), [(GOOD, 2), ("wrong", 1)])
+async def test_a_password_counts_as_wrong_until_it_was_found_right(
+    password: str, left: int, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or an address could have hundreds of them looked at before the first is known to be wrong."""
+    async with broker(TOUCHY) as b:
+        await boss_of(b)
+        first, second = (Client(b.transport.connect(address="203.0.113.9")) for _ in range(2))
+        source = b.hub.admission._sources["203.0.113.9"]
+        submit, seen = b.hub.hashers.submit, []
+
+        def spy(job: Job) -> int:
+            seen.append(int(source.failures.tokens))
+            return submit(job)
+
+        monkeypatch.setattr(b.hub.hashers, "submit", spy)
+        first.send(frames.Hello([1], [], login("boss", password), {}))
+        await b.settle()
+        assert (seen, int(source.failures.tokens)) == ([1], left)
+        second.send(frames.Hello([1], [], login("boss", "wrong"), {}))
+        assert (await second.ended()).code == Close.BAD_AUTH
+        assert int(source.failures.tokens) == left - 1
+        b.transport.connect(address="203.0.113.10")
+        if left == 1:
+            with pytest.raises(ConnectionRefusedError):
+                b.transport.connect(address="203.0.113.9")
+            assert b.hub.admission.refusals["failures"] == 1

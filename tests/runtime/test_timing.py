@@ -209,3 +209,22 @@ def test_randomness_is_the_systems() -> None:
     randomness = Randomness()
     seen = [randomness(16) for _ in range(2000)]
     assert len(set(seen)) == 2000
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3000)), max_size=40))
+def test_what_is_given_back_is_as_if_it_had_never_been_taken(steps: list[tuple[bool, int]]) -> None:
+    touched, plain, now = Bucket(2, 10), Bucket(2, 10), 1000
+    for take, pause in steps:
+        now += pause
+        if take:
+            assert (touched.take(now) == 0) == (plain.take(now) == 0)
+        elif touched.take(now) == 0:
+            touched.give(now)
+        assert touched.tokens <= touched.burst
+        assert abs(touched.wait(now, 10) - plain.wait(now, 10)) <= 1
+
+
+def test_a_full_bucket_takes_nothing_back() -> None:
+    bucket = Bucket(1, 3)
+    bucket.give(5)
+    assert bucket.tokens == 3
