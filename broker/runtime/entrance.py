@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import attrs
+
 from broker.desk.outcome import Recorded
 from broker.identity.hashers import Hashers
 from broker.runtime.account import Account
@@ -29,6 +31,19 @@ from broker.runtime.secret_ops import SecretOps
 from broker.runtime.signin import SignIn
 from broker.runtime.watch import Watch
 from broker.transport.base import Transport
+
+
+@attrs.frozen
+class Statistics:
+    """What the entrance can say of itself."""
+
+    signed_out: int
+    """Connections ended because their credential was taken back."""
+    kicked: int
+    """Customers' connections ended by a block."""
+    links_sent: int
+    links_lost: int
+    """Links to choose a password that had no room in the post, or nowhere to go."""
 
 
 class Entrance:
@@ -103,3 +118,7 @@ class Entrance:
         """Told of each command's events, before they are on disk."""
         self.revocations.decided(part, records)
         self.emails.decided(part.account, records)
+
+    def statistics(self) -> Statistics:
+        """Counts, for metrics and tests."""
+        return Statistics(self.revocations.ended, self.revocations.kicked, self.links.sent, self.links.lost)

@@ -29,12 +29,13 @@ from broker.http.password import Doors
 from broker.http.password import pages as password_pages
 from broker.http.server import App
 from broker.http.server import serve as serve_http
+from broker.identity import hashers, mail
 from broker.identity.hashers import ThreadHashers
 from broker.journal.base import Journal, JournalUnavailable
 from broker.observe.logs import Level, Log, Stream, place
 from broker.observe.metrics import Metrics, Source
 from broker.observe.refusals import refusals
-from broker.runtime import batches, feeds, outbox, recovery, requests, signals
+from broker.runtime import batches, entrance, feeds, outbox, recovery, requests, signals
 from broker.runtime import serve_parts as parts
 from broker.runtime.clock import SystemClock
 from broker.runtime.furnishing import FurnishError, furnish
@@ -87,7 +88,7 @@ class _Broker:
             raise parts.StartError([str(error)], "journal") from None
         self._transport = Reactor(listeners, parts.settings(config))
         url = parts.url(config, listeners)
-        mailer = parts.mailer(config, clock.now, self._tell)
+        self._mailer = mailer = parts.mailer(config, clock.now, self._tell)
         async with trio.open_nursery() as nursery:
             app = self._app()
 
@@ -271,6 +272,15 @@ class _Broker:
             *("requests", "refused", "replayed", "too_fast", "shed"),
         )
         yield from refusals(hub, self._transport)
+        yield part(
+            "entrance",
+            entrance.Statistics,
+            hub.entrance.statistics,
+            *("signed_out", "kicked", "links_sent", "links_lost"),
+        )
+        yield part("passwords", hashers.Statistics, hub.hashers.statistics, "done", "refused")
+        if self._mailer is not None:
+            yield part("mail", mail.Statistics, self._mailer.statistics, "sent", "failed", "retried", "refused")
         yield part("recovery", recovery.Statistics, hub.recovery.statistics, "outages", "loads")
 
         def of_desks() -> dict[str, desks.Statistics]:
