@@ -48,7 +48,7 @@ def add(commands: common.Commands) -> None:
     parser.add_argument(
         "-s", "--server", metavar="URL", type=common.server_url, help="follow the broker at this address"
     )
-    remote.add_ways(parser, "an account manager or a service")
+    remote.add_ways(parser, "an account manager or a service", account=False)
     parser.set_defaults(run=run)
 
 
@@ -98,8 +98,8 @@ def run(args: argparse.Namespace) -> int:
         if args.verify or args.data is not None:
             raise UsageError("--verify and --data are of a journal's file, --server is of a running broker")
         return remote.ask(args, partial(_follow, args))
-    if args.token or args.key or args.key_file:
-        raise UsageError("--token, --key and --key-file go with --server; a journal's file is read as it is")
+    if args.token or args.key or args.key_file or args.login:
+        raise UsageError("--login, --token, --key and --key-file go with --server; a journal's file is read as it is")
     path = journal_of(args)
     if args.verify:
         _verify(path, args.account)

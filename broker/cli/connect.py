@@ -80,12 +80,12 @@ def complete(args: argparse.Namespace) -> None:
     if args.login:
         if not args.account:
             raise UsageError("--login needs --account: whose password it is")
-        args.password = _password(args)
+        args.password = password_of(args)
     elif args.key_file:
         args.key = _first_line(args.key_file)
 
 
-def _password(args: argparse.Namespace) -> str:
+def password_of(args: argparse.Namespace) -> str:
     """Never from the command line: every user of the machine can read that."""
     if args.password_file is not None:
         return _first_line(args.password_file)

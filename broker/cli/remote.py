@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from broker.cli import common
-from broker.cli.common import TOKEN_VARIABLE, CheckError, UnreachableError, UsageError, add_server
+from broker.cli.common import PASSWORD_VARIABLE, TOKEN_VARIABLE, CheckError, UnreachableError, UsageError, add_server
+from broker.cli.connect import password_of
 
 if TYPE_CHECKING:
     from clients.python.client import Client
@@ -27,18 +28,32 @@ def add_sign_in(parser: common.Parser, who: str) -> None:
     add_ways(parser, who)
 
 
-def add_ways(parser: common.Parser, who: str) -> None:
-    """Options that say as whom."""
+def add_ways(parser: common.Parser, who: str, *, account: bool = True) -> None:
+    """Options that say as whom. ``account``: whether the command has no such option of its own."""
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--token", help=f"sign-in token of {who}; default: ${TOKEN_VARIABLE}")
+    ways.add_argument("--login", metavar="PERSON", help="sign in with the password of this manager; needs --account")
+    if account:
+        parser.add_argument("--account", help="with --login: the account")
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        type=Path,
+        help=f"with --login: a file whose first line is the password; default: ${PASSWORD_VARIABLE}, else it asks",
+    )
     ways.add_argument("--key", help="API key, as key.create told it; others on this machine may see it: --key-file")
     ways.add_argument("--key-file", metavar="FILE", type=Path, help="file with the key, or a token, on its first line")
 
 
 def auth_of(args: argparse.Namespace) -> Auth:
     """What these options and the environment say. Raises ``UsageError``."""
-    from clients.python.settings import Auth
+    from clients.python.settings import Auth, Login
 
+    if args.login:
+        if not args.account:
+            raise UsageError("--login needs --account: whose password it is")
+        password = password_of(args)
+        return Auth(login=Login(account=args.account, role="manager", person=args.login, password=password))
     if args.key_file is not None:
         try:
             with args.key_file.open("rb") as file:

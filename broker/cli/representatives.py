@@ -21,7 +21,7 @@ def add(commands: common.Commands) -> None:
     parser = commands.add_parser(
         "representatives",
         help="add or change many representatives at once",
-        description="Add or change many representatives at once.",
+        description="Add or change many representatives at once, from a spreadsheet.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     importing = actions.add_parser(

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import trio
 
 from broker.cli.common import Exit
 from broker.config import load
@@ -19,8 +18,6 @@ from broker.config.desk import load_desk
 from broker.desk.identity import Role
 from broker.identity import secrets
 from broker.identity.tokens import Purpose, SetPassword, Signer
-from broker.protocol.frames import Hello
-from clients.python.connection import Address, open_link, sign_in
 from tests.cli.conftest import Run
 from tests.clients.python.conftest import serving
 
@@ -139,11 +136,12 @@ def test_from_nothing_to_a_manager_who_applies_a_desk_file(run: Run) -> None:
         url = line.partition("serves at ")[2].partition(",")[0]
         assert post(link.replace("http://x.example", url), GOOD) == 200
         assert post(link.replace("http://x.example", url), GOOD + "8") == 410
-        Path("token").write_text(trio.run(_signed_in, url))
+        Path("password").write_text(f"{GOOD}\nand a remark")
         Path("desk.toml").write_text('[[team]]\nteam = "first"\nsubportals = []\n')
-        where = ("--server", url, "--key-file", "token")
+        where = ("--server", url, "--account", "acme", "--login", "mia@example.org", "--password-file", "password")
         assert run("apply", "desk.toml", *where, "--yes")[1].endswith("applied: 1\n")
         assert "nothing to do" in run("apply", "desk.toml", *where)[1]
+        assert "--login needs --account" in run("apply", "desk.toml", *where[:2], *where[4:])[2]
         code, second, _ = run("account", "link", "acme", "mia", "manager", "-c", "c.toml", "--data", "data")
         assert (code, claims(second).serial) == (Exit.OK, 1)
         assert post(second.replace("http://x.example", url), GOOD + "9") == 200
@@ -158,12 +156,3 @@ def test_from_nothing_to_a_manager_who_applies_a_desk_file(run: Run) -> None:
     assert run(*gone, "-c", "d.toml", "--data", "data", "--slot", "7")[0] == Exit.OK
     Path("e.toml").write_text("")
     assert "its people would be the new one's" in run(*CREATE, "-c", "e.toml", "--data", "data")[2]
-
-
-async def _signed_in(url: str) -> str:
-    """The access token of a sign-in by password."""
-    login = {"account": "acme", "role": "manager", "person": "mia@example.org", "password": GOOD}
-    with trio.fail_after(60):
-        async with open_link(Address.parse(url)) as link:
-            welcome = await sign_in(link, Hello([1], [], {"login": login}, {}))
-    return str(welcome.identity["token"])

@@ -14,7 +14,7 @@ import pytest
 
 from broker.cli import audit
 from broker.cli.audit import Entry, line, since
-from broker.cli.common import Exit
+from broker.cli.common import CheckError, Exit, UsageError
 from broker.content import digest
 from broker.desk import events as e
 from broker.desk.identity import Role
@@ -40,13 +40,14 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir()
     with closing(SqliteStore(folder / "journal.sqlite")) as store:
         epoch = store.open_epoch()
-        acme = [
+        acme: list[tuple[str, e.Event]] = [
             ("audit.recorded", recorded("mia", "team.put", "night", (("logins", None, 4), ("title", None, None)))),
             ("password.changed", e.PasswordSet("ann", ("c_1", digest(HASH.salt, HASH.data)), "mia", True)),
             ("audit.refusals", e.RefusalsCounted((("ann", "10.1.2.0/24", "2403", 3), (None, None, "4401", 1)), 2)),
             ("audit.recorded", recorded("bo", "account.export", None)),
         ]
-        for name, events in (("acme", acme), ("beta", [("audit.recorded", recorded("eve", "team.put", "day"))])):
+        beta: list[tuple[str, e.Event]] = [("audit.recorded", recorded("eve", "team.put", "day"))]
+        for name, events in (("acme", acme), ("beta", beta)):
             records = [
                 Record(seq, event.TYPE, event.VERSION, T + seq * HOURS, pack_body(event), (("audit", seq, kind),))
                 for seq, (kind, event) in enumerate(events, 1)
@@ -193,7 +194,7 @@ async def test_a_running_audit_is_followed(capsys: pytest.CaptureFixture[str]) -
 async def test_why_it_is_followed_no_further_is_told(
     client: Callable[[], Following], options: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises((audit.CheckError, audit.UsageError), match=told):
+    with pytest.raises((CheckError, UsageError), match=told):
         await follow(client(), **options)
 
 

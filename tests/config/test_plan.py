@@ -360,8 +360,8 @@ def files(draw: st.DrawFn) -> tuple[Put, ...]:
     if teams:
         for name in draw(st.lists(st.sampled_from(["r1", "r2", "r3"]), unique=True)):
             team, places, called = draw(st.tuples(st.sampled_from(teams), st.integers(1, 2), st.sampled_from("AB")))
-            args = {"representative": name, "name": called, "team": team, "capacity": places}
-            found.append(Put("representative.put", args, f"representative {name}"))
+            given_args: dict[str, object] = {"representative": name, "name": called, "team": team, "capacity": places}
+            found.append(Put("representative.put", given_args, f"representative {name}"))
     found.append(Put("manager.put", {"manager": "boss", "kind": "account"}, "manager boss"))
     return tuple(found)
 

@@ -227,6 +227,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
         ],
         "managers": [],
         "services": [],
+        "defaults": {"offer_ms": limits.OFFER_TIMEOUT},
     }
     by = [data["by"] for kind, data in scene.told("account")]
     assert by == ["mia", "mia", "mia"]
