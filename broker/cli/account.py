@@ -51,6 +51,11 @@ def add(commands: common.Commands) -> None:
     create.add_argument("--name", required=True, help="what the manager is called")
     create.add_argument("--email", required=True, help="the manager's e-mail address: another way to sign in")
     create.add_argument(
+        "--api-manager",
+        metavar="MANAGER",
+        help="make this API manager too, who may put portals: huntgroup apply and export take one",
+    )
+    create.add_argument(
         "--slot",
         metavar="N",
         type=count,
@@ -85,8 +90,12 @@ def run_create(args: argparse.Namespace) -> int:
     args.config = path = args.config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT)
     given = {"manager": args.manager, "kind": "account", "name": args.name, "email": args.email}
     put = Put("manager.put", {**given, "rights": ["api_managers"]}, "manager[0]")
+    puts = [put]
+    if args.api_manager is not None:
+        api = {"manager": args.api_manager, "kind": "api", "rights": ["portals"]}
+        puts.append(Put("manager.put", api, "manager[1]"))
     desk = path.with_name(f"{args.account}.desk.toml")
-    text = _DESK.format(name=args.account, tables=written_tables([put]))
+    text = _DESK.format(name=args.account, tables=written_tables(puts))
     parse_desk(text, "the first manager")
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent} to write {path.name} to")
@@ -95,13 +104,15 @@ def run_create(args: argparse.Namespace) -> int:
     _look_for_others(args, config)
     if desk.exists():
         raise UsageError(f"{desk} exists already: it may be another account's; move it away")
-    url = link_to(config, args.account, args.manager, Role.MANAGER, 0)
+    people = [str(one.args["manager"]) for one in puts]
+    links = [link_to(config, args.account, person, Role.MANAGER, 0) for person in people]
     accounts.replace(desk, text)
     accounts.replace(path, whole)
     say(f"huntgroup: account {args.account} is in {path} (slot {slot}), its first manager in {desk}")
     say(f"next:  1. huntgroup serve --config {path}    (restart it if it runs)")
-    say(f"       2. {args.manager} opens this link and chooses a password; it is good once, and for a day:")
-    print(url)
+    for number, (person, url) in enumerate(zip(people, links, strict=True), 2):
+        say(f"       {number}. {person} opens this link and chooses a password; it is good once, and for a day:")
+        print(url)
     return Exit.OK
 
 

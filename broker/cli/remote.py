@@ -100,8 +100,8 @@ def ask(args: argparse.Namespace, talk: Callable[[Client], Awaitable[T]]) -> T:
 
 
 async def exported(client: Client) -> Mapping[str, Any]:
-    """The account as it is set up: all of it to an API manager, without the representatives' e-mail addresses to an
-    account manager. Raises ``UsageError`` for everybody else."""
+    """The account as it is set up, for an API manager: provisioning is theirs alone. Of an account that has no manager yet
+    also for who was let in by the operator. Raises ``UsageError`` for everybody else."""
     from clients.python.errors import NotAllowed
 
     if client.identity.role != "manager":
@@ -111,12 +111,13 @@ async def exported(client: Client) -> Mapping[str, Any]:
     except NotAllowed:
         told = (await client.call("account.get", {})).value
     own = [one for one in told.get("managers", ()) if one["manager"] == client.identity.person]
-    if own and own[0]["kind"] not in ("account", "api"):
-        raise UsageError(f"{client.identity.person} is a {own[0]['kind']} manager: {NEEDED}")
+    if own:
+        raise UsageError(f"{client.identity.person} is {_KINDS[own[0]['kind']]}: {NEEDED}")
     return told
 
 
-NEEDED: Final = "this takes an API manager, or an account manager"
+_KINDS: Final = {"account": "an account manager", "team": "a team manager"}
+NEEDED: Final = "this takes an API manager, whom an account manager makes with manager.put"
 
 
 async def confirmed(args: argparse.Namespace, question: str) -> bool:
