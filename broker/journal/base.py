@@ -43,7 +43,7 @@ class Content:
     id: str
     salt: bytes
     """16 random bytes: without them the digest in the record says nothing."""
-    data: bytes
+    data: bytes = attrs.field(repr=False)
 
 
 @attrs.define

@@ -56,7 +56,7 @@ class Account:
     """Of the last record decided; committed or not."""
     saved_seq: int = 0
     """Of the newest desk snapshot in the journal."""
-    texts: dict[str, str] = attrs.field(factory=dict)
+    texts: dict[str, str] = attrs.field(factory=dict, repr=False)
     """Content that live state or an uncommitted event refers to, by id."""
     former: dict[str, str] = attrs.field(factory=dict)
     """People who left to what they are called since, as far as it is committed and told; in that order."""

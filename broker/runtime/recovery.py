@@ -59,7 +59,7 @@ class _Reading:
 
     account: Account
     desk: Desk
-    texts: dict[str, str] = attrs.field(factory=dict)
+    texts: dict[str, str] = attrs.field(factory=dict, repr=False)
     wanted: list[str] = attrs.field(factory=list)
     broken: bool = False
     """A record could not be applied: what comes after it is of no use."""
