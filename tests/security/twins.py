@@ -31,7 +31,7 @@ CUSTOMERS: Final = ("joe", "jim", "jon")
 BEGIN: Final = 10_000.0
 """Virtual seconds at which a life begins, whatever it took to set it up."""
 TURN: Final = 0.25
-PASSWORD: Final = "plums under seven umbrellas"
+PASSWORD: Final = "Plums-under-7-umbrellas"
 BUG: Final = "a-bug"
 """A team with which the planted bug is met."""
 
