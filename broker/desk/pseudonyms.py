@@ -42,6 +42,8 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.PasswordSet: ("person", "by"),
     e.KeyCreated: ("person", "by"),
     e.KeyEnded: ("person", "by"),
+    e.VisitorBlocked: ("by",),
+    e.BlockEnded: ("by",),
     e.PresenceChanged: ("representative",),
     e.TakenOver: ("representative", "by"),
     e.RepresentativeLost: ("representative",),

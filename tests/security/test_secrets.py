@@ -116,7 +116,8 @@ def bug(handle: Any) -> Any:
 
 def found_in(text: str | bytes, marks: list[str]) -> list[str]:
     """The marks in a text or in bytes."""
-    return [mark for mark in marks if (mark if isinstance(text, str) else mark.encode()) in text]
+    searched = text.encode() if isinstance(text, str) else text
+    return [mark for mark in marks if mark.encode() in searched]
 
 
 def printable() -> dict[str, str]:
