@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from broker import ids, limits
 from broker.codes import Code
-from broker.desk import culprits, rights, sessions
+from broker.desk import culprits, pseudonyms, rights, sessions
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Block, Context, Request, State
@@ -83,7 +83,7 @@ def listed(state: State, command: ops.BlockList, context: Context) -> Decision |
     return Decision(
         value={
             "blocks": [
-                shown(one)
+                pseudonyms.of_value(shown(one), state.former.get)
                 for one in state.blocks.values()
                 if who.kind != "team_manager" or one.subportal in who.subportals
             ]

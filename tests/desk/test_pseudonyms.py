@@ -39,7 +39,8 @@ NO_PERSON: Mapping[type, tuple[str, ...]] = {
 }
 """Fields called like one that holds a name, which hold something else."""
 THINGS = frozenset({
-    "asked", "block", "changes", "class_", "classes", "code", "customer", "customer_name", "digest", "email", "fields", "form",
+    "asked",
+    "block", "changes", "class_", "classes", "code", "customer", "customer_name", "digest", "email", "fields", "form",
     "functions", "hours", "how", "into", "key", "kind", "labels", "ladder", "language", "languages", "mode", "modes",
     "name", "need", "network", "object", "offer", "op", "origins", "overflow", "page", "parent", "password",
     "pick_fallback", "pin", "policy", "portal", "presence", "reason", "relax", "representative_name", "request",
@@ -238,3 +239,13 @@ def test_a_name_is_given_to_nobody_else_so_it_stands_for_one_person_for_ever() -
     scene.ok(ops.RepresentativeDelete("ann"), manager("mia"))
     scene.refused(ops.ManagerPut("ann", "api"), manager("mia"), Code.BAD_ARGS)
     scene.refused(ops.PresenceSet("away"), representative("ann"), Code.NOT_ALLOWED)
+
+
+def test_a_block_is_listed_with_the_pseudonym_of_who_made_it_and_left() -> None:
+    scene = office("ann")
+    boss(scene)
+    scene.ok(ops.ManagerPut("max", "account"), manager("mia"))
+    scene.ok(ops.VisitorBlock("abuse", scene.ask("carl")), manager("max"))
+    scene.ok(ops.ManagerDelete("max"), manager("mia"))
+    (listed,) = cast("list[Told]", scene.ok(ops.BlockList(), manager("mia")).value["blocks"])
+    assert listed["by"] == scene.desk.state.former["max"]
