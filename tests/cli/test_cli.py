@@ -103,6 +103,8 @@ def test_wrong_options_are_refused_with_usage(argv: list[str], capsys: pytest.Ca
         (["serve", "--config", "none.toml"], "none.toml: can't be read"),
         (["demo", "--server", "http://127.0.0.1:1"], "--server goes with --check"),
         (["demo", "--port", "x"], "server.port: expected"),
+        (["demo", "--host", "0.0.0.0"], "To let others reach it at 0.0.0.0, say --public"),
+        (["demo", "--host", "desk.example"], "say --public"),
         (["connect", "representative"], "--token"),
         (["connect", "representative", "--token", "v1.a.b", "--pin", "1"], "nothing else"),
         (["connect", "representative", "--token", "v1.a.b", "--login", "ann"], "nothing else"),

@@ -25,7 +25,7 @@ async def broker() -> AsyncIterator[FakeBroker]:
         nursery.cancel_scope.cancel()
 
 
-START = 60  # seconds for a broker to serve; a hang, not a time to be met
+START = 180  # seconds for a broker to serve; a hang, not a time to be met
 
 
 @contextmanager

@@ -18,13 +18,16 @@ import pytest
 import trio
 
 from broker.cli import demo as command
+from broker.identity import passwords as passwords_of
 from broker.protocol.frames import Event, Notice
 from clients.python import demo as check
-from clients.python import demo_stage
+from clients.python import demo_people, demo_stage
+from clients.python.client import open_client
 from clients.python.demo_crash import crash
 from clients.python.demo_stage import DiffersError, Eyes, Stage, must
 from clients.python.demo_stories import Story
 from clients.python.errors import NoSuch
+from clients.python.settings import Auth, Login
 
 NAMES = [story.__name__ for story in check.PLAYED]
 
@@ -92,6 +95,52 @@ def test_the_commands_that_the_demo_prints_work_as_they_are_printed(
     told = capsys.readouterr().out
     assert f" {typed} connect customer --portal NAME\n" in told
     assert f" {typed} connect representative --token TOKEN\n" in told
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.9.9.9"])
+def test_a_demo_is_for_this_machine_alone_unless_somebody_says_otherwise(host: str) -> None:
+    assert command._is_own(host)
+    assert not command._is_own("192.0.2.1")
+
+
+def test_what_the_demo_prints_says_what_it_is_for_and_no_two_folders_have_the_same_passwords(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passwords: list[str] = []
+    for folder in ("a", "b", "a"):
+        config = command.config_of(argparse.Namespace(data=str(tmp_path / folder), host=None, port=None))
+        command.announce(config, "http://x", key="hg_k", as_json=False)
+        told = capsys.readouterr().out
+        assert "for trying things out" in told
+        assert re.search(r"robot +service +hg_k\n", told)
+        passwords.append(command.password_of(config, "ann"))
+        assert f"  ann    representative   {passwords[-1]}\n" in told
+        assert passwords_of.objections(passwords_of.Policy(), passwords[-1], ["ann"]) == []
+        command.announce(config, "http://x", key=None, as_json=True)
+        people = json.loads(capsys.readouterr().out)["people"]
+        assert not any({"password", "key"} & each.keys() for each in people)
+    assert passwords[0] == passwords[2] != passwords[1]
+
+
+def test_a_page_that_says_no_is_told_without_the_password() -> None:
+    with pytest.raises(demo_people.PageError) as caught:
+        demo_people._choose("http://127.0.0.1:1", "ann", "v1.x.y", "Xsecret-1")
+    assert "no password for ann" in str(caught.value)
+    assert "Xsecret" not in repr(caught.value)
+    assert "Xsecret" not in repr(demo_people.Links({"ann": ("v1.x.y", "Xsecret-1")}))
+
+
+@pytest.mark.slow
+async def test_the_printed_passwords_and_keys_open_the_account(demo: dict[str, Any]) -> None:
+    for each in demo["people"]:
+        if "key" in each:
+            auth = Auth(key=each["key"])
+        else:
+            auth = Auth(
+                login=Login(account="demo", role=each["role"], person=each["person"], password=each["password"])
+            )
+        async with open_client(demo["url"], auth) as client:
+            assert (client.identity.person, client.identity.must_change) == (each["person"], False)
 
 
 def test_the_commands_of_the_tutorial_work_where_make_run_leaves_one() -> None:
