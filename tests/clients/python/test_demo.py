@@ -94,7 +94,7 @@ def test_the_commands_that_the_demo_prints_work_as_they_are_printed(
     command.announce(command.config_of(options), "http://127.0.0.1:8470", as_json=False)
     told = capsys.readouterr().out
     assert f" {typed} connect customer --portal NAME\n" in told
-    assert f" {typed} connect representative --token TOKEN\n" in told
+    assert f" {typed} connect ROLE --token TOKEN\n" in told
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.9.9.9"])
