@@ -100,8 +100,8 @@ def ask(args: argparse.Namespace, talk: Callable[[Client], Awaitable[T]]) -> T:
 
 
 async def exported(client: Client) -> Mapping[str, Any]:
-    """The account as it is set up, for an API manager: provisioning is theirs alone. Of an account that has no manager yet
-    also for who was let in by the operator. Raises ``UsageError`` for everybody else."""
+    """The account as it is set up, for an API manager: provisioning is theirs alone. Of an account that has no manager
+    yet also for who was let in by the operator. Raises ``UsageError`` for everybody else."""
     from clients.python.errors import NotAllowed
 
     if client.identity.role != "manager":

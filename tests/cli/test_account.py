@@ -130,7 +130,8 @@ def post(link: str, password: str) -> int:
 def test_from_nothing_to_a_manager_who_applies_a_desk_file(run: Run) -> None:
     """Create, serve, open the link, sign in by password, apply; and a second link after that, good once."""
     Path("c.toml").write_text('[server]\nport = 0\npublic_url = "http://x.example"\n')
-    code, link, _ = run(*CREATE, "-c", "c.toml", "--data", "data")
+    code, links, _ = run(*CREATE, "--api-manager", "pia", "-c", "c.toml", "--data", "data")
+    link, of_pia = links.splitlines()
     assert code == Exit.OK
     with serving("serve", "-c", "c.toml", "--data", "data", says="huntgroup serves at") as line:
         url = line.partition("serves at ")[2].partition(",")[0]
@@ -138,7 +139,10 @@ def test_from_nothing_to_a_manager_who_applies_a_desk_file(run: Run) -> None:
         assert post(link.replace("http://x.example", url), GOOD + "8") == 410
         Path("password").write_text(f"{GOOD}\nand a remark")
         Path("desk.toml").write_text('[[team]]\nteam = "first"\nsubportals = []\n')
-        where = ("--server", url, "--account", "acme", "--login", "mia@example.org", "--password-file", "password")
+        boss = ("--server", url, "--account", "acme", "--login", "mia@example.org", "--password-file", "password")
+        assert "mia is an account manager: this takes an API manager" in run("apply", "desk.toml", *boss, "--yes")[2]
+        assert post(of_pia.replace("http://x.example", url), GOOD) == 200
+        where = tuple("pia" if word == "mia@example.org" else word for word in boss)
         assert run("apply", "desk.toml", *where, "--yes")[1].endswith("applied: 1\n")
         assert "nothing to do" in run("apply", "desk.toml", *where)[1]
         assert "--login needs --account" in run("apply", "desk.toml", *where[:2], *where[4:])[2]
