@@ -11,6 +11,7 @@ offer anyway, and answers ``no such`` where it is somebody else's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -40,13 +41,20 @@ def actor(state: State, identity: Identity) -> Actor | None:
             person = state.representatives.get(identity.person)
             if person is None:
                 return None
-            return Actor("self_managing" if person.management else "representative", identity.person)
+            return _staff("self_managing" if person.management else "representative", identity.person)
         case Role.MANAGER:
             return _manager(state, identity.person)
         case Role.SERVICE:
             return Actor("service", identity.person, rights=_scopes(state, identity))
         case _:
             return Actor("operator", identity.person, rights=_EVERYTHING | set(GRANTABLE["account"]))
+
+
+@lru_cache(maxsize=1024)
+def _staff(kind: str, person: str) -> Actor:
+    """A representative: asked for with every command, and making one costs more than finding it. Not so customers, who
+    come once and would only be remembered."""
+    return Actor(kind, person)
 
 
 def _manager(state: State, name: str) -> Actor | None:

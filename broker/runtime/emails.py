@@ -13,7 +13,8 @@ from broker.desk.identity import Role
 from broker.desk.outcome import Recorded
 from broker.runtime.account import Account
 
-_CHANGES: Final = (e.RepresentativePut, e.RepresentativeDeleted, e.ManagerPut, e.ManagerDeleted)
+CHANGES: Final = (e.RepresentativePut, e.RepresentativeDeleted, e.ManagerPut, e.ManagerDeleted)
+"""Events after which an address may be somebody else's."""
 
 Index = dict[tuple[Role, str], str | None]
 """(role, address in small letters) to the person; None: several have it, so that it is nobody's."""
@@ -28,7 +29,7 @@ class Emails:
 
     def decided(self, account: Account, records: Sequence[Recorded]) -> None:
         """These events happened."""
-        if any(type(recorded.event) in _CHANGES for recorded in records):
+        if any(type(recorded.event) in CHANGES for recorded in records):
             self._indices.pop(account.name, None)
 
     def find(self, account: Account, role: Role, address: str) -> str | None:

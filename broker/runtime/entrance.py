@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import attrs
 
 from broker.desk.outcome import Recorded
 from broker.identity.hashers import Hashers
+from broker.runtime import emails, revocations
 from broker.runtime.account import Account
 from broker.runtime.admission import Admission
 from broker.runtime.asks import Asks
@@ -31,6 +33,9 @@ from broker.runtime.secret_ops import SecretOps
 from broker.runtime.signin import SignIn
 from broker.runtime.watch import Watch
 from broker.transport.base import Transport
+
+_OF_PEOPLE: Final = revocations.CONCERNING.union(emails.CHANGES)
+"""Events that anybody here wants to know of: those of a request's way are none."""
 
 
 @attrs.frozen
@@ -116,8 +121,11 @@ class Entrance:
 
     def decided(self, part: Part, records: Sequence[Recorded]) -> None:
         """Told of each command's events, before they are on disk."""
-        self.revocations.decided(part, records)
-        self.emails.decided(part.account, records)
+        for recorded in records:
+            if type(recorded.event) in _OF_PEOPLE:
+                self.revocations.decided(part, records)
+                self.emails.decided(part.account, records)
+                return
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""
