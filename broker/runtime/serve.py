@@ -234,6 +234,7 @@ class _Broker:
     def _tell(self, level: str, event: str, **fields: str | int | float) -> None:
         getattr(self._log, level)(event, **fields)
 
+    # size: one source a part, read as a list
     def _sources(self) -> Iterator[Source]:
         """One source a part; the whole is looked at once a scrape each, which is cheap."""
         hub = self._hub

@@ -138,7 +138,7 @@ def outside(scene: Scene, own_teams: frozenset[str], own_places: frozenset[str])
         "sign_ins": rows("sign_ins", own, 1),
         "keys": rows("keys", own, 1),
         "requests": [row for row in data["requests"] if row[3] not in own_places],
-        "visitors": rows("visitors", visitors),
+        "visitors": rows("visitors", visitors, 1),
         "sessions": [row for row in data["sessions"] if row[2] not in own_places],
         "streams": {
             name: head
