@@ -98,7 +98,8 @@ def test_a_deleted_manager_is_nobody_at_once_and_its_stream_is_forgotten() -> No
     assert not scene.desk.knows(people.TIM)
     assert scene.desk.stream_head("me:tim") == 0
     assert scene.desk.state.former["tim"].startswith("former-")
-    assert ("manager.deleted", {"manager": "tim", "by": "mia"}) in scene.told("account")
+    (told,) = [data for kind, data in scene.told("account") if kind == "manager.deleted"]
+    assert told == {"manager": "tim", "by": "mia", "former": scene.desk.state.former["tim"]}
 
 
 def test_a_service_is_as_it_was_put_and_the_event_says_what_changed() -> None:
