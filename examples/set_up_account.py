@@ -2,8 +2,8 @@
 
     HUNTGROUP_TOKEN=v1.… python examples/set_up_account.py
 
-Each ``put`` says how a thing is to be, not what to change, so it may be run again and again. Only a name or title that
-is given always counts as a change: what decides in the broker reads no names.
+Each ``put`` says how a thing is to be, not what to change, so it may be run again and again: what is so already is no
+change.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ MEANINGS: Final[dict[Scope, str]] = {
 GRANTED: Final[dict[str, str]] = {
     "representatives": "Create, change, move and delete the representatives of its teams, and let them choose another "
     "password.",
-    "teams": "Create, change and delete teams beneath those that it manages, and what they serve.",
-    "functions": "Switch functions on and off for its teams. Nothing asks for it yet.",
+    "teams": "Change and delete the teams that it manages, create others beneath them, and say what they serve.",
+    "functions": "Switch functions on and off for its teams and their representatives.",
     "assign": "Give waiting requests to its representatives, and requests of its sub-portals another class.",
     "sign_ins": "See where its representatives are signed in, and sign them out.",
     "block": "Block visitors and addresses for an open request of a sub-portal that its teams serve, and end such "

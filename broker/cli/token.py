@@ -56,9 +56,11 @@ def run(args: argparse.Namespace) -> int:
     folder = config_of(args).data.path
     new = not (folder / secrets.NAME).exists()
     signer = Signer(secrets.load_or_create(folder).token_key)
-    expires = SystemClock().now() + args.life
+    now = SystemClock().now()
+    expires = now + args.life
+    issued = None if args.role == Role.CUSTOMER else now  # what a later sign-out ends, and an earlier one doesn't
     try:
-        token = signer.mint(args.account, args.person, args.role, expires, args.portal)
+        token = signer.mint(args.account, args.person, args.role, expires, args.portal, issued=issued)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if new:

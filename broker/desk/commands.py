@@ -46,6 +46,8 @@ class SignIn:
     network: str | None
     until: int
     """When it ends unless it is refreshed (ms)."""
+    had: int = 0
+    """How many passwords there had been when this one was looked at: another one since then was not."""
 
 
 @attrs.define(frozen=True)
@@ -66,6 +68,7 @@ class SetPassword:
     password: Ref
     had: int
     """How many passwords there were when the link was made."""
+    network: str | None = None
 
 
 @attrs.define(frozen=True)
@@ -74,6 +77,17 @@ class Hashed:
 
     password: Ref
     keep: str | None
+    had: int | None = None
+    """Of one's own: how many passwords there had been when the present one was looked at."""
+
+
+@attrs.define(frozen=True)
+class Rehashed:
+    """The password that was just found right, hashed at today's cost."""
+
+    person: str
+    password: Ref
+    had: int
 
 
 @attrs.define(frozen=True)
@@ -107,5 +121,14 @@ class CountRefusals:
 
 
 Internal = (
-    BrokerStart | ConnectionLost | ConnectionBack | PinGuessing | SignIn | Refresh | SetPassword | Audit | CountRefusals
+    BrokerStart
+    | ConnectionLost
+    | ConnectionBack
+    | PinGuessing
+    | SignIn
+    | Refresh
+    | SetPassword
+    | Rehashed
+    | Audit
+    | CountRefusals
 )

@@ -20,7 +20,9 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
         return Decision(value=_of_teams(state, who))
     if who.kind == "self_managing":
         return Decision(value=_of_one(state, who))
-    return Decision(value=_whole(state))
+    value = _whole(state)
+    value["managers"] = [{**shown_manager(one), "email": None} for one in state.managers.values()]  # see account.export
+    return Decision(value=value)
 
 
 def export(state: State, command: ops.AccountExport, context: Context) -> Decision | Refusal:

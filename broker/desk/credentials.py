@@ -53,8 +53,8 @@ def role_of(state: State, person: str) -> Role | None:
 
 def sign_in(state: State, command: c.SignIn, context: Context) -> Decision | Refusal:
     """Somebody proved to be who it says. The oldest of too many sign-ins ends."""
-    if not exists(state, command.role, command.person):
-        return no_such("person")
+    if not exists(state, command.role, command.person) or command.had != passwords_of(state, command.person):
+        return no_such("person")  # or with a password that is another by now
     name = f"n_{ids.token(context.entropy)}"
     event = e.SignedIn(name, command.person, command.role, command.how, command.network, command.until)
     happened: list[e.Event] = [event]
@@ -120,6 +120,8 @@ def set_password(state: State, command: ops.PasswordSet, context: Context) -> De
     if role_of(state, person) not in (Role.REPRESENTATIVE, Role.MANAGER):
         return no_such("person")
     own = person == context.who
+    if prepared.had is not None and prepared.had != passwords_of(state, person):
+        return wrong_state("changed", "password.set with the password of now")
     event = e.PasswordSet(person, prepared.password, context.who, must_change=not own)
     return Decision(_with_password(state, event, prepared.keep if own else None), {"person": person})
 
@@ -128,10 +130,32 @@ def by_link(state: State, command: c.SetPassword, context: Context) -> Decision 
     """A password chosen by a link that was sent: good as long as no other was set since the link was made."""
     if role_of(state, command.person) not in (Role.REPRESENTATIVE, Role.MANAGER):
         return no_such("person")
-    access = state.access.get(command.person)
-    if command.had != (0 if access is None else access.passwords):
+    role = role_of(state, command.person)
+    if command.had != passwords_of(state, command.person) or role is None:
         return wrong_state("used", "password.link")
-    return Decision(_with_password(state, e.PasswordSet(command.person, command.password, command.person), None))
+    happened = _with_password(state, e.PasswordSet(command.person, command.password, command.person), None)
+    if command.network is not None:
+        happened.append(e.Audited(command.person, role, command.network, "password.set", command.person))
+    return Decision(happened)
+
+
+def rehash(state: State, command: c.Rehashed, context: Context) -> Decision:
+    """The same password at today's cost, if it is still the same."""
+    access = state.access.get(command.person)
+    if access is None or access.passwords != command.had:
+        return Decision()
+    return Decision([e.PasswordSet(command.person, command.password, "broker", must_change=access.must_change)])
+
+
+def passwords_of(state: State, person: str) -> int:
+    """How many passwords this person has had; whatever makes links worthless counts as one."""
+    access = state.access.get(person)
+    return 0 if access is None else access.passwords
+
+
+def outdate(state: State, person: str) -> None:
+    """Links that are under way to this person are worthless from now on."""
+    access_of(state, person).passwords += 1
 
 
 def _with_password(state: State, event: e.PasswordSet, keep: str | None) -> list[e.Event]:
@@ -247,6 +271,7 @@ def sign_ins_ended(state: State, event: e.SignInsEnded, t: int) -> None:
     _end(state, access, event.sign_ins)
     if event.everything:
         access.signed_out = t
+        outdate(state, event.person)
 
 
 def _end(state: State, access: Access, names: Iterable[str]) -> None:

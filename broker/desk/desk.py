@@ -179,6 +179,10 @@ class Desk:
         """What somebody of this name is to the account."""
         return credentials.role_of(self.state, person)
 
+    def passwords_of(self, person: str) -> int:
+        """How many passwords this person has had."""
+        return credentials.passwords_of(self.state, person)
+
     def refuse(self, identity: Identity, command: object) -> Refusal | None:
         """The gate alone: why this person may not ask for this, or None."""
         return rights.refuse(self.state, identity, command)

@@ -59,6 +59,8 @@ class Target:
     teams: frozenset[str] = frozenset()
     subportals: frozenset[str] = frozenset()
     person: str | None = None
+    portal: frozenset[str] | None = None
+    """The sub-portals of a portal, of which one must be in scope."""
     rights: frozenset[str] = frozenset()
     """What must have been granted beside the operation itself; of oneself, nothing."""
 
@@ -234,7 +236,9 @@ def may(actor: Actor, op: str, target: Target = NOTHING) -> str | None:
         # no names: where somebody outside is, or whether there is anybody, is nothing for a team manager
         if not target.teams <= actor.teams:
             return f"{op}: that isn't within a team that you manage"
-        if not target.subportals <= actor.subportals:
+        if not target.subportals <= actor.subportals or (
+            target.portal is not None and not target.portal & actor.subportals
+        ):
             return f"{op}: that isn't of a sub-portal that your teams serve"
     if scope is Scope.SELF and target.person not in (None, actor.person):
         return f"{op}: for yourself only"

@@ -39,7 +39,12 @@ def put_manager(state: State, command: ops.ManagerPut, context: Context) -> Deci
     after: dict[str, object] = {"kind": event.kind, "teams": list(event.teams), "rights": list(event.rights)}
     event.changes = changes(before, before | after | _said(name=command.name, email=command.email))
     changed = now is None or bool(event.changes)
-    return Decision([event] if changed else [], {"manager": name, "changed": changed})
+    happened: list[e.Event] = [event] if changed else []
+    if now is not None and now.kind == "api" and event.kind != "api":
+        access = state.access.get(name)
+        keys = () if access is None else tuple(access.keys)
+        happened += [e.KeyEnded(key, name, "revoked", context.who) for key in keys]
+    return Decision(happened, {"manager": name, "changed": changed})
 
 
 def _wrong(state: State, command: ops.ManagerPut) -> Refusal | None:
@@ -138,6 +143,8 @@ def manager_put(state: State, event: e.ManagerPut, t: int) -> None:
     if now is not None:
         name, email = name or now.name, email or now.email
         state.forget(*(old for old, new in ((now.name, name), (now.email, email)) if old != new))
+        if now.email is not None and email != now.email:
+            credentials.outdate(state, event.manager)
     state.managers[event.manager] = Manager(event.manager, event.kind, name, email, event.teams, event.rights)
 
 

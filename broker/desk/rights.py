@@ -122,6 +122,12 @@ def _team_delete(state: State, command: ops.TeamDelete) -> Target:
     return Target(frozenset({command.team} | parents | ({command.into} if command.into else set())))
 
 
+def _effective(state: State, command: ops.FunctionEffective) -> Target:
+    portal = state.portals.get(command.portal)
+    served = frozenset() if portal is None else frozenset(portal.subportals)
+    return attrs.evolve(_representative(state, command.representative), portal=served)
+
+
 def _representative_put(state: State, command: ops.RepresentativePut) -> Target:
     now = state.representatives.get(command.representative)
     teams = {command.team} if now is None else {command.team, now.team}
@@ -198,7 +204,7 @@ TOUCHES: Final[dict[type, Touches]] = {
     ops.KeyCreate: _key_create,
     ops.KeyRevoke: lambda state, command: Target(person=_owner(state, command.prefix)),
     ops.KeyList: lambda state, command: Target(person=command.person or ""),
-    ops.FunctionEffective: lambda state, command: _representative(state, command.representative),
+    ops.FunctionEffective: _effective,
     ops.RepresentativePut: _representative_put,
     ops.RepresentativeDelete: lambda state, command: _representative(state, command.representative),
     ops.ManagerPut: _manager_put,

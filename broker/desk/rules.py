@@ -69,6 +69,7 @@ RULES: dict[type, Rule] = {
     c.SignIn: credentials.sign_in,
     c.Refresh: credentials.refresh,
     c.SetPassword: credentials.by_link,
+    c.Rehashed: credentials.rehash,
     c.Audit: audit.told,
     c.CountRefusals: audit.counted,
     ops.PortalOpen: portal_page.open_portal,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from broker import limits
 from broker.codes import Code
+from broker.desk import credentials, functions, names, offers, overflow, settings
 from broker.desk import events as e
-from broker.desk import functions, names, offers, overflow, settings
 from broker.desk.changes import changes
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, Representative, State, Team
@@ -265,6 +265,8 @@ def representative_put(state: State, event: e.RepresentativePut, t: int) -> None
     person.weight, person.skills, person.functions = event.weight, event.skills, event.functions
     person.management = event.management
     if event.email is not None and event.email != person.email:
+        if person.email is not None:
+            credentials.outdate(state, person.representative)
         state.forget(person.email)
         person.email = event.email
     team = state.teams[event.team]

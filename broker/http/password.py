@@ -81,8 +81,8 @@ class Doors:
 
     known: Callable[[str], bool]
     """Whether a token may still set a password."""
-    choose: Callable[[str, str], Awaitable[Sequence[str]]]
-    """(token, password) to what is wrong; nothing where it is set."""
+    choose: Callable[[str, str, str], Awaitable[Sequence[str]]]
+    """(token, password, the asker's address) to what is wrong; nothing where it is set."""
     forgot: Callable[[str, str, str, str], None]
     """(account, role, e-mail address, the asker's address)."""
 
@@ -101,7 +101,11 @@ def pages(doors: Doors) -> App:
         token, new = given.get("token", ""), given.get("new", "")
         if not doors.known(token):
             return _gone()
-        objections = ["the two are not the same"] if new != given.get("again") else await doors.choose(token, new)
+        objections = (
+            ["the two are not the same"]
+            if new != given.get("again")
+            else await doors.choose(token, new, request.address)
+        )
         if not objections:
             return _page("Your password is set", "<p>You can sign in with it now.</p>")
         wrong = "".join(f"<li>{escape(one.removeprefix('password: '))}</li>" for one in objections)

@@ -12,13 +12,15 @@ from typing import Final, cast
 import attrs
 
 from broker.codes import Close
+from broker.content import Personal
 from broker.desk import commands as c
 from broker.desk import identity as identity_of
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Handled, Refusal
 from broker.identity import apikeys
 from broker.identity.apikeys import ApiKeys
-from broker.identity.hashers import Result
+from broker.identity.hashers import Failed, Result
+from broker.identity.passwords import Verdict
 from broker.identity.sources import Sources
 from broker.identity.tokens import BadToken, Claims, ExpiredToken, Purpose, Refresh, Signer
 from broker.ids import is_slug, token
@@ -136,9 +138,9 @@ class Credentials:
         if "token" in auth:
             return self._by_token(str(auth["token"]), network, source)
         if "key" in auth:
-            return self._by_key(str(auth["key"]))
+            return self._by_key(str(auth["key"]), network)
         if "refresh" in auth:
-            return self.refreshed(str(auth["refresh"]))
+            return self.refreshed(str(auth["refresh"]), network)
         if "portal" in auth:
             name, _, portal = str(auth["portal"]).partition("/")
             account = self._accounts.get(name)
@@ -168,6 +170,8 @@ class Credentials:
         if not account.desk.admits(identity, claims.sign_in, claims.issued):
             self._refusals.sign_in(account, claims.person, network, Close.BAD_AUTH)
             raise Refused(Close.BAD_AUTH, "nobody of this name, or signed out")
+        if claims.sign_in is None:  # of a sign-in, that is in the audit already
+            self._conductor.tell(account, c.Audit(claims.person, claims.role, network, "sign_in.token"))
         return Credential(
             identity=identity,
             account=account,
@@ -186,21 +190,25 @@ class Credentials:
         except BadToken:
             raise Refused(Close.BAD_AUTH, "not a token of this installation") from None
 
-    def _by_key(self, text: str) -> Credential:
+    def _by_key(self, text: str, network: str) -> Credential:
         parsed = apikeys.parse(text)
         for account in self._accounts.values() if parsed is not None else ():
             key = account.desk.state.keys.get(parsed[0]) if account.up and parsed is not None else None
-            if key is None or not self._api_keys.matches(key.digest, text) or key.expires <= self._clock.now():
+            if key is None:
+                continue
+            if not self._api_keys.matches(key.digest, text) or key.expires <= self._clock.now():
+                self._refusals.sign_in(account, key.person, network, Close.BAD_AUTH)
                 continue
             role = account.desk.role_of(key.person)
             assert role is not None, "a key belongs to somebody who is there"
             identity = Identity(account.name, key.person, role, scopes=key.scopes)
+            self._conductor.tell(account, c.Audit(key.person, role, network, "sign_in.key", key.key))
             return Credential(identity=identity, account=account, expires=key.expires, sign_in=key.key)
         if not all(account.up for account in self._accounts.values()):
             raise Refused(Close.BUSY, _READING, self._options.retry_most)
         raise Refused(Close.BAD_AUTH, "not a key of this installation")
 
-    def refreshed(self, text: str) -> Credential:
+    def refreshed(self, text: str, network: str | None = None) -> Credential:
         """A refresh token is used: the sign-in goes on, with new tokens. Raises Refused."""
         now = self._clock.now()
         try:
@@ -218,6 +226,7 @@ class Credentials:
             account, c.Refresh(claims.person, claims.sign_in, claims.serial, until), None
         )
         if isinstance(outcome, Refusal) or "serial" not in outcome.value:
+            self._refusals.sign_in(account, claims.person, network, Close.BAD_AUTH)
             raise Refused(Close.BAD_AUTH, "this sign-in is over")
         serial = cast("int", outcome.value["serial"])
         return self._signed_in(account, identity, claims.sign_in, serial, now)
@@ -232,32 +241,51 @@ class Credentials:
         person = login["person"] if account is None else self._passwords.person(account, role, login["person"])
         name = f"{login['account']}/{role}/{person}"
         if wait := self._passwords.lockout.wait(name, source, now):
+            if account is not None:
+                self._refusals.sign_in(account, self._known(account, role, person), network, Close.BUSY)
             raise Refused(Close.BUSY, "too many wrong passwords: wait", wait, reason="passwords")
+        had = 0 if account is None else account.desk.passwords_of(person)
+        self._passwords.lockout.tried(name, source, now)
 
         def checked(result: Result) -> None:
             if result is BUSY:
+                self._passwords.lockout.unseen(name, source)
                 then(Refused(Close.BUSY, "too many sign-ins at once", LOCKOUT_FIRST))
             elif account is None or not is_right(result):
-                self._passwords.lockout.wrong(name, source, self._clock.now())
                 if account is not None:
-                    known = person if account.up and account.desk.exists(role, person) else None
-                    self._refusals.sign_in(account, known, network, Close.BAD_AUTH)
+                    self._refusals.sign_in(account, self._known(account, role, person), network, Close.BAD_AUTH)
                 then(Refused(Close.BAD_AUTH, _WRONG))
             else:
                 self._passwords.lockout.right(name, source)
-                then(self._sign_in(account, Identity(account.name, person, role), network))
+                found = self._sign_in(account, Identity(account.name, person, role), network, had)
+                if isinstance(result, Verdict) and result.outdated and isinstance(found, Credential):
+                    self._rehash(account, person, login["password"], had)
+                then(found)
 
         if account is None:
             self._passwords.check_nobody(login["password"], checked)
         else:
             self._passwords.check(account, person, role, login["password"], checked)
 
-    def _sign_in(self, account: Account, identity: Identity, network: str) -> Credential | Refused:
+    def _known(self, account: Account, role: Role, person: str) -> str | None:
+        """Whom an audit may name: nobody who doesn't exist, for a text that somebody typed may be a password."""
+        return person if account.up and account.desk.exists(role, person) else None
+
+    def _rehash(self, account: Account, person: str, password: str, had: int) -> None:
+        """Keep the password at today's cost: it is at hand now."""
+
+        def made(kept: Personal | Failed) -> None:
+            if isinstance(kept, Personal) and account.up:
+                self._conductor.carry_out(account, c.Rehashed(person, kept.ref, had), None, [kept])
+
+        self._passwords.make(password, made)
+
+    def _sign_in(self, account: Account, identity: Identity, network: str, had: int) -> Credential | Refused:
         if not account.up:
             return Refused(Close.BUSY, _READING, self._options.retry_most)
         now = self._clock.now()
         until = now + self._options.refresh_life
-        command = c.SignIn(identity.person, identity.role, "password", network, until)
+        command = c.SignIn(identity.person, identity.role, "password", network, until, had)
         outcome = self._conductor.carry_out(account, command, None)
         if not isinstance(outcome, Handled):
             return Refused(Close.BAD_AUTH, _WRONG)  # gone, while the password was looked at

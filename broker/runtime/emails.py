@@ -16,8 +16,8 @@ from broker.runtime.account import Account
 CHANGES: Final = (e.RepresentativePut, e.RepresentativeDeleted, e.ManagerPut, e.ManagerDeleted)
 """Events after which an address may be somebody else's."""
 
-Index = dict[tuple[Role, str], str | None]
-"""(role, address in small letters) to the person; None: several have it, so that it is nobody's."""
+Index = dict[tuple[Role, str], str]
+"""(role, address in small letters) to the person; of several, the one who has been there longest."""
 
 
 @attrs.define(eq=False)
@@ -52,5 +52,4 @@ def _index(account: Account) -> Index:
 def _add(found: Index, account: Account, role: Role, name: str, email: Ref | None) -> None:
     text = None if email is None else account.texts.get(email[0])
     if text is not None:
-        key = (role, text.casefold())
-        found[key] = None if key in found else name
+        found.setdefault((role, text.casefold()), name)

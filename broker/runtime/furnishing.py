@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
-import attrs
-
-from broker.content import Personal, Ref
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
-from broker.desk.publish import resolve
 from broker.protocol import check, ops
 from broker.runtime.account import Account
 from broker.runtime.conductor import Conductor
+from broker.runtime.same_texts import as_it_is
 from broker.runtime.texts import seal
 
 BY: Final = "desk-file"
@@ -55,7 +52,7 @@ def furnish(
     identity = Identity(account.name, BY, Role.OPERATOR, network=HERE)
     changed = 0
     for put in puts:
-        command = _needed(account, check.parse(put.op, put.args))
+        command = as_it_is(account, check.parse(put.op, put.args))
         if _name(command) in account.desk.state.former:
             left(put)
             continue
@@ -80,40 +77,3 @@ def _name(command: ops.Command) -> str | None:
             return command.service
         case _:
             return None
-
-
-def _needed(account: Account, command: ops.Command) -> ops.Command:
-    """The command without a title that is there already, and with the texts that are."""
-    state, texts = account.desk.state, account.texts.get
-    if isinstance(command, ops.PortalPut):
-        portal = state.portals.get(command.portal)
-        if portal is not None:
-            _take_over(command.form, portal.labels, texts)
-            _take_over(command.texts, portal.texts, texts)
-        return _without_title(command, resolve(portal.title, texts) if portal is not None else None)
-    if isinstance(command, ops.TeamPut):
-        team = state.teams.get(command.team)
-        return _without_title(command, resolve(team.title, texts) if team is not None else None)
-    if isinstance(command, ops.RepresentativePut):
-        person = state.representatives.get(command.representative)
-        if person is not None:
-            _take_over(command.name, person.name, texts)
-            _take_over(command.email, person.email, texts)
-    if isinstance(command, ops.ManagerPut):
-        manager = state.managers.get(command.manager)
-        if manager is not None:
-            _take_over(command.name, manager.name, texts)
-            _take_over(command.email, manager.email, texts)
-    return command
-
-
-def _take_over(given: Personal | None, there: Ref | None, texts: Callable[[str], str | None]) -> None:
-    """A text that is there already is given as that one."""
-    if given is not None and there is not None and texts(there[0]) == given.text:
-        given.ref = there
-
-
-def _without_title(command: ops.PortalPut | ops.TeamPut, title: object) -> ops.Command:
-    if command.title is not None and command.title.text == title:
-        return cast("ops.Command", attrs.evolve(command, title=None))
-    return command

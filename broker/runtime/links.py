@@ -18,7 +18,7 @@ from broker.desk.commands import Audit, SetPassword
 from broker.desk.identity import Role
 from broker.desk.outcome import Refusal
 from broker.identity import tokens
-from broker.identity.hashers import Failed
+from broker.identity.hashers import Failed, Result
 from broker.identity.letters import Mail, compose_reset, compose_welcome
 from broker.identity.tokens import BadToken, Purpose, Signer
 from broker.protocol import ops
@@ -28,13 +28,14 @@ from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
 from broker.runtime.emails import Emails
-from broker.runtime.passwords import BUSY, Passwords
+from broker.runtime.passwords import BUSY, Passwords, is_right
 from broker.runtime.requests import READY, Requests
 
 PATH: Final = "/password"
 """Where the page is that a link opens."""
 
 GONE: Final = ("This link was used, or its time is over. Please ask for another one.",)
+_SAME: Final = ("password: expected another one than the present one",)
 _LATER: Final = ("The broker can't do this right now. Please try again in a moment.",)
 
 Told = Callable[[tuple[str, ...]], None]
@@ -143,8 +144,9 @@ class Links:
 
     # --- using ---------------------------------------------------------------------------------------
 
-    async def choose(self, token: str, password: str) -> tuple[str, ...]:
-        """Set the password of whom the token names: what is wrong, or nothing once it is on disk."""
+    async def choose(self, token: str, password: str, network: str | None = None) -> tuple[str, ...]:
+        """Set the password of whom the token names: what is wrong, or nothing once it is on disk. ``network``: where it
+        was chosen, for the audit."""
         done = trio.Event()
         found: list[tuple[str, ...]] = []
 
@@ -152,7 +154,7 @@ class Links:
             found.append(objections)
             done.set()
 
-        self._choose(token, password, told)
+        self._choose(token, password, network, told)
         await done.wait()
         return found[0]
 
@@ -171,7 +173,7 @@ class Links:
         access = account.desk.state.access.get(claims.person)
         return (account, claims) if claims.serial == (0 if access is None else access.passwords) else None
 
-    def _choose(self, token: str, password: str, told: Told) -> None:
+    def _choose(self, token: str, password: str, network: str | None, told: Told) -> None:
         found = self._verified(token)
         if found is None:
             told(GONE)
@@ -187,12 +189,17 @@ class Links:
             elif not account.up:
                 told(_LATER)
             else:
-                self._set(account, claims, kept, told)
+                self._set(account, SetPassword(claims.person, kept.ref, claims.serial, network), kept, told)
 
-        self._passwords.make(password, made)
+        def checked(result: Result) -> None:
+            if is_right(result):
+                told(_SAME)
+            else:
+                self._passwords.make(password, made)
 
-    def _set(self, account: Account, claims: tokens.SetPassword, kept: Personal, told: Told) -> None:
-        command = SetPassword(claims.person, kept.ref, claims.serial)
+        self._passwords.check(account, claims.person, claims.role, password, checked)
+
+    def _set(self, account: Account, command: SetPassword, kept: Personal, told: Told) -> None:
         outcome = self._conductor.carry_out(account, command, None, [kept])
         if isinstance(outcome, Refusal):
             told(GONE)

@@ -38,8 +38,8 @@ class Lockout:
         found = [wrong for key in ((name, source), (name, None)) if (wrong := self._wrong.get(key)) is not None]
         return max([0, *(wrong.until - now for wrong in found)])
 
-    def wrong(self, name: str, source: str, now: int) -> None:
-        """One more wrong password."""
+    def tried(self, name: str, source: str, now: int) -> None:
+        """One more password is looked at, and counts as wrong until it is found right: many at once are many."""
         from_here = self._count((name, source), now)
         if from_here.count >= self.free:
             doubled = limits.LOCKOUT_FIRST << min(from_here.count - self.free, 20)
@@ -51,6 +51,19 @@ class Lockout:
     def right(self, name: str, source: str) -> None:
         """The right one: what was wrong from here doesn't count any more."""
         self._wrong.pop((name, source), None)
+        self._take_back((name, None))
+
+    def unseen(self, name: str, source: str) -> None:
+        """It wasn't looked at after all."""
+        for key in ((name, source), (name, None)):
+            self._take_back(key)
+
+    def _take_back(self, key: tuple[str, str | None]) -> None:
+        wrong = self._wrong.get(key)
+        if wrong is not None:
+            wrong.count -= 1
+            if wrong.count <= 0:
+                del self._wrong[key]
 
     def _count(self, key: tuple[str, str | None], now: int) -> _Wrong:
         wrong = self._wrong.get(key)

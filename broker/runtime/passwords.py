@@ -107,3 +107,8 @@ class Passwords:
 def is_right(result: Result) -> bool:
     """Whether the workers found the password to be the right one."""
     return isinstance(result, Verdict) and result.right
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two passwords, both of which can be written, are one."""
+    return passwords.prepare(one) == passwords.prepare(other)

@@ -39,6 +39,7 @@ from broker.runtime.people import KeyEntry
 from broker.runtime.pin_guard import PinGuard
 from broker.runtime.rates import Bucket
 from broker.runtime.recovery import Recovery
+from broker.runtime.same_texts import as_it_is
 from broker.runtime.texts import refs, seal
 
 Own = Callable[[Connection, int, Any], None]
@@ -272,7 +273,8 @@ class Requests:
         entry = asked.identity.entry
         if isinstance(command, ops.RequestCreate) and entry is not None and entry.page is not None:
             command.page = Personal(entry.page)
-        personal = check.personal_fields(command)
+        command = as_it_is(asked.account, command)
+        personal = [one for one in check.personal_fields(command) if not one.ref[0]]
         for one in personal:
             seal(one, self._entropy)
         outcome = self._conductor.carry_out(

@@ -66,4 +66,4 @@ _CONCERN: Final[dict[type, Callable[..., str]]] = {
     e.RepresentativeDeleted: lambda event: event.representative,
 }
 """Event to the person whose credentials it may have ended."""
-CONCERNING: Final = frozenset(_CONCERN)
+CONCERNING: Final = frozenset((*_CONCERN, e.VisitorBlocked))

@@ -19,8 +19,8 @@ from broker.runtime.batches import Later
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
 from broker.runtime.guesses import source_of
-from broker.runtime.passwords import BUSY, Passwords, is_right
-from broker.runtime.requests import Prepared, Requests
+from broker.runtime.passwords import BUSY, Passwords, is_right, same
+from broker.runtime.requests import READY, Prepared, Requests
 
 Go = Callable[[Prepared | Refusal], None]
 
@@ -28,7 +28,7 @@ _CROWDED = Refusal(Code.OVERLOADED, "too many passwords at once", retry_ms=LOCKO
 
 
 class SecretOps:
-    """``password.set``, ``key.create``."""
+    """``password.set``, ``key.create``, and addresses by which people sign in."""
 
     def __init__(
         self,
@@ -43,12 +43,32 @@ class SecretOps:
         self._api_keys = api_keys
         self._clock = clock
         self._entropy = entropy
-        requests.prepare.update({ops.PasswordSet: self._password, ops.KeyCreate: self._key})
+        requests.prepare.update(
+            {
+                ops.PasswordSet: self._password,
+                ops.KeyCreate: self._key,
+                ops.RepresentativePut: partial(self._address, Role.REPRESENTATIVE),
+                ops.ManagerPut: partial(self._address, Role.MANAGER),
+            }
+        )
         requests.after[ops.PasswordSet] = self._changed
 
     def _key(self, connection: Connection, command: ops.KeyCreate, go: Go) -> None:
         made = self._api_keys.make(self._entropy(apikeys.ENTROPY_BYTES))
         go(Prepared(MadeKey(made.prefix, made.digest, made.text)))
+
+    def _address(
+        self, role: Role, connection: Connection, command: ops.RepresentativePut | ops.ManagerPut, go: Go
+    ) -> None:
+        """An address is a way to sign in: nobody is given one that somebody else of the same role comes in by."""
+        account = connection.account
+        assert account is not None
+        name = command.representative if isinstance(command, ops.RepresentativePut) else command.manager
+        holder = None if command.email is None else self._passwords.person(account, role, command.email.text)
+        if command.email is not None and holder not in (name, command.email.text):
+            go(bad_args("args.email", "an address by which nobody else signs in"))
+        else:
+            go(READY)
 
     def _password(self, connection: Connection, command: ops.PasswordSet, go: Go) -> None:
         account, identity = connection.account, connection.identity
@@ -74,26 +94,32 @@ class SecretOps:
         if wait := self._passwords.lockout.wait(name, source, self._clock.now()):
             go(Refusal(Code.RATE, "too many wrong passwords", retry_ms=wait))
             return
+        had = account.desk.passwords_of(identity.person)
+        self._passwords.lockout.tried(name, source, self._clock.now())
 
         def checked(result: Result) -> None:
             if result is BUSY:
+                self._passwords.lockout.unseen(name, source)
                 go(_CROWDED)
             elif is_right(result):
-                self._hash(connection, command, go)
+                self._passwords.lockout.right(name, source)
+                if same(command.new, old):
+                    go(bad_args("args.new", "another password than the present one"))
+                else:
+                    self._hash(connection, command, go, had)
             else:
-                self._passwords.lockout.wrong(name, source, self._clock.now())
                 go(Refusal(Code.NOT_ALLOWED, "args.old: not the present password", {"path": "args.old"}))
 
         self._passwords.check(account, identity.person, Role(identity.role), old, checked)
 
-    def _hash(self, connection: Connection, command: ops.PasswordSet, go: Go) -> None:
+    def _hash(self, connection: Connection, command: ops.PasswordSet, go: Go, had: int | None = None) -> None:
         def made(kept: Personal | Failed) -> None:
             if kept is BUSY:
                 go(_CROWDED)
             elif isinstance(kept, Failed):
                 go(bad_args("args.new", kept.reason) if kept.unfit else Refusal(Code.INTERNAL, "no hash was made"))
             else:
-                go(Prepared(Hashed(kept.ref, connection.sign_in), [kept]))
+                go(Prepared(Hashed(kept.ref, connection.sign_in, had), [kept]))
 
         self._passwords.make(command.new, made)
 

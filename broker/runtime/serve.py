@@ -216,7 +216,9 @@ class _Broker:
         return password_pages(
             Doors(
                 known=lambda token: self._hub.entrance.links.known(token),
-                choose=lambda token, password: self._hub.entrance.links.choose(token, password),
+                choose=lambda token, password, address: self._hub.entrance.links.choose(
+                    token, password, shorten(address)
+                ),
                 forgot=forgot,
             )
         )

@@ -20,7 +20,7 @@ class Desk:
     chosen: list[tuple[str, str]] = attrs.field(factory=list)
     asked: list[tuple[str, str, str, str]] = attrs.field(factory=list)
 
-    async def choose(self, token: str, password: str) -> tuple[str, ...]:
+    async def choose(self, token: str, password: str, address: str) -> tuple[str, ...]:
         if not self.objections:
             self.chosen.append((token, password))
         return self.objections

@@ -95,8 +95,10 @@ async def fill(b: Broker, boss: Client, records: int) -> None:
     """Ordinary commands until so many records wait for the journal, which commits nothing."""
     b.journal.hold()
     while b.hub.ledger.statistics().records < records:
+        number = next(_KEYS)
+        capacity = 2 + number % 2  # what changes nothing would fill nothing
         boss.ask_nowait(
-            "representative.put", f"fill-{next(_KEYS)}", representative="bob", name="B", team="t1", capacity=2
+            "representative.put", f"fill-{number}", representative="bob", name="B", team="t1", capacity=capacity
         )
         await b.settle()
 

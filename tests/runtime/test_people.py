@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -20,11 +21,16 @@ from trio.testing import MockClock
 
 from broker import limits
 from broker.codes import Close, Code
+from broker.desk.commands import SetPassword
+from broker.desk.identity import Role
+from broker.identity import passwords as passwords_of_identity
 from broker.identity.hashers import Job
+from broker.identity.passwords import Cost
 from broker.protocol import frames
+from broker.runtime import credentials
 from broker.runtime.admission import AddressLimits
 from broker.runtime.options import Options
-from broker.units import HOURS, MINUTES, SECONDS
+from broker.units import HOURS, KIB, MINUTES, SECONDS
 from tests.runtime.harness import DAY, Broker, Client, Ended, Refused, broker
 
 SELDOM = Options(position_period=HOURS, forget_period=DAY)
@@ -404,3 +410,146 @@ async def test_a_password_counts_as_wrong_until_it_was_found_right(
             with pytest.raises(ConnectionRefusedError):
                 b.transport.connect(address="203.0.113.9")
             assert b.hub.admission.refusals["failures"] == 1
+
+
+async def test_a_password_that_was_replaced_while_it_was_looked_at_opens_nothing(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        await boss.write("password.set", person="ann", new=BETTER)
+        found: list[Any] = []
+        entrance = b.hub.entrance
+        auth = {"login": {**login("ann", BETTER, "representative")["login"]}}
+
+        class Link:
+            address = "203.0.113.9"
+
+        class Peer:
+            link = Link()
+
+        entrance.credentials.verify(Peer(), auth, found.append)  # type: ignore[arg-type]  # all that it looks at
+        entrance.passwords.make(BEST, lambda kept: replace(kept))
+
+        def replace(kept: Any) -> None:
+            command = SetPassword("ann", kept.ref, 1)
+            b.hub.conductor.carry_out(b.hub.accounts["acme"], command, None, [kept])
+
+        results = b.hub.hashers.poll()
+        for number, result in reversed(results):  # the new one is hashed before the old one was looked at
+            entrance.passwords._waiting.pop(number)(result)
+        (outcome,) = found
+        assert isinstance(outcome, credentials.Refused)
+        assert outcome.code == Close.BAD_AUTH
+
+
+async def test_a_key_ends_with_the_kind_that_may_have_one(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        await boss.write("manager.put", manager="pia", kind="api")
+        made = await boss.write("key.create", person="pia")
+        pia = await b.connect({"key": made["secret"]})
+        await boss.write("manager.put", manager="pia", kind="account")
+        assert (await pia.ended()).code == Close.BAD_AUTH
+        assert (await refused(b, {"key": made["secret"]})).code == Close.BAD_AUTH
+        assert (await boss.ask("key.list"))["keys"] == []
+
+
+async def test_nobody_is_given_the_address_by_which_somebody_else_signs_in(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        put = {"name": "X", "team": "t1", "capacity": 3}
+        await boss.write("representative.put", representative="bob", email="bob@example.org", **put)
+        await boss.write("password.set", person="bob", new=BETTER)
+        with pytest.raises(Refused) as taken:
+            await boss.write("representative.put", representative="ann", email="BOB@example.org", **put)
+        assert taken.value.fail.detail is not None
+        assert taken.value.fail.detail["path"] == "args.email"
+        await boss.write("representative.put", representative="bob", email="bob@example.org", **{**put, "capacity": 2})
+        await b.connect(login("bob@example.org", BETTER, "representative"))
+
+
+async def test_a_forced_change_is_a_change(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        await boss.write("password.set", person="ann", new=BETTER)
+        ann = await b.connect(login("ann", BETTER, "representative"))
+        with pytest.raises(Refused) as same:
+            await ann.write("password.set", new=BETTER, old=BETTER)
+        assert same.value.fail.detail is not None
+        assert same.value.fail.detail["path"] == "args.new"
+        token = b.hub.entrance.links.link("acme", "ann", Role.REPRESENTATIVE, 1).partition("token=")[2]
+        assert await b.hub.entrance.links.choose(token, BETTER) != ()
+        assert await b.hub.entrance.links.choose(token, BEST, "203.0.113.0/24") == ()
+        assert (await ann.ended()).code == Close.BAD_AUTH
+
+
+async def test_a_link_is_worthless_after_another_address_or_signing_out(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        put = {"name": "Ann", "team": "t1", "capacity": 3}
+        await boss.write("representative.put", representative="ann", email="a@example.org", **put)
+        links, desk = b.hub.entrance.links, b.hub.accounts["acme"].desk
+        spoilers: tuple[Callable[[], Awaitable[Any]], ...] = (
+            lambda: boss.write("representative.put", representative="ann", email="b@example.org", **put),
+            lambda: boss.write("sign_in.end", person="ann"),
+        )
+        for spoil in spoilers:
+            token = links.link("acme", "ann", Role.REPRESENTATIVE, desk.passwords_of("ann")).partition("token=")[2]
+            assert links.known(token)
+            await spoil()
+            assert not links.known(token)
+
+
+async def test_A1_the_same_put_twice_is_one_change(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        puts: list[tuple[str, dict[str, Any]]] = [
+            (
+                "representative.put",
+                {"representative": "ann", "name": "A", "team": "t1", "capacity": 1, "email": "a@b.cd"},
+            ),
+            ("manager.put", {"manager": "tim", "kind": "team", "name": "T", "email": "t@b.cd", "teams": ["t1"]}),
+            ("team.put", {"team": "t2", "title": "Two", "subportals": []}),
+            ("portal.put", {"portal": "p", "title": "P", "kind": "ask", "mode": "queue", "subportals": ["p1"]}),
+        ]
+        await boss.ask("subscribe", stream="account", from_="now")
+        for op, args in puts:
+            assert [(await boss.write(op, **args))["changed"] for _ in range(2)] == [True, False]
+        await boss.write("representative.put", representative="ann", name="A", team="t1", capacity=1, email="c@b.cd")
+        await b.settle()
+        told = [one for one in boss.pump() if isinstance(one, frames.Event) and one.type == "representative.changed"]
+        changes: Any = told[-1].data["changes"]
+        assert [change["field"] for change in changes] == ["email"]
+
+
+async def test_an_old_hash_is_made_anew_when_its_password_comes_by(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        await boss_of(b)
+        account = b.hub.accounts["acme"]
+        access = account.desk.state.access["boss"]
+        assert access.password is not None
+        cheaper = passwords_of_identity.hash(GOOD, Cost(time=2, memory=8 * KIB, lanes=1))
+        account.texts[access.password[0]] = cheaper
+        await b.connect(login("boss", GOOD))
+        await b.settle()
+        renewed = account.texts[account.desk.state.access["boss"].password[0]]  # type: ignore[index]  # it has one
+        assert "t=1" in renewed
+        await b.connect(login("boss", GOOD))
+
+
+async def test_the_audit_has_sign_ins_by_key_and_counts_keys_that_are_none(autojump_clock: MockClock) -> None:
+    async with broker(SELDOM) as b:
+        boss = await boss_of(b)
+        await boss.write("service.put", service="robot", scopes=["events"])
+        made = await boss.write("key.create", person="robot")
+        await boss.ask("subscribe", stream="audit", from_="now")
+        await b.connect({"key": made["secret"]}, address="203.0.113.9")
+        told = await boss.event("audit.recorded")
+        assert (told.data["person"], told.data["op"], told.data["network"]) == (
+            "robot",
+            "sign_in.key",
+            "203.0.113.0/24",
+        )
+        wrong = made["secret"][:-1] + ("a" if made["secret"][-1] != "a" else "b")
+        await refused(b, {"key": wrong}, address="203.0.113.9")
+        rows: Any = (await boss.event("audit.refusals")).data["rows"]
+        assert [(row["person"], row["code"], row["count"]) for row in rows] == [("robot", "4500", 1)]

@@ -387,7 +387,9 @@ async def test_too_much_waiting_for_the_journal_sheds_new_requests_first_and_acc
         boss, bob, eve = await b.staff("boss", "manager"), await b.staff("bob"), await b.customer("acme/ask")
         b.journal.hold()
         for number in range(30):  # of those that may go up to the bound, two records each; bob's may go beyond it
-            boss.ask_nowait("representative.put", f"k{number}", representative="bob", name="B", team="t1", capacity=2)
+            boss.ask_nowait(
+                "representative.put", f"k{number}", representative="bob", name="B", team="t1", capacity=2 + number % 2
+            )
         await b.settle()
         assert [frame for frame in boss.pump() if isinstance(frame, frames.Fail)] == []
         refused = eve.ask_nowait("request.create", "e1", text="x")
