@@ -113,6 +113,7 @@ class _Broker:
                 nursery.start_soon(mailer.run)
             # A nursery would wrap what is raised in it: the reason for not starting is raised out here.
             outcome = await self._run(journal, url)
+            self._hub.hashers.close()
             nursery.cancel_scope.cancel()
         if isinstance(outcome, parts.StartError):
             raise outcome

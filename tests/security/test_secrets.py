@@ -4,6 +4,7 @@ searched for the marks."""
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -122,17 +123,27 @@ def found_in(text: str | bytes, marks: list[str]) -> list[str]:
 
 def printable() -> dict[str, str]:
     """What each living value of ours prints, by its class; but frames, which are what is said itself."""
-    shown: dict[str, str] = {}
+    shown: dict[str, list[str]] = {}
     for thing in gc.get_objects():
         cls = type(thing)
         if attrs.has(cls) and cls.__module__ != frames.__name__ and cls.__module__.startswith(("broker.", "clients.")):
             try:
-                shown[cls.__qualname__] = shown.get(cls.__qualname__, "") + repr(thing)
+                shown.setdefault(cls.__qualname__, []).append(repr(thing))
             except (AttributeError, RecursionError):
                 continue  # half made
-    return shown
+    return {name: "".join(texts) for name, texts in shown.items()}
 
 
+@pytest.fixture
+def only_new_objects() -> Iterator[None]:
+    """What other tests have left alive is not looked at."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("only_new_objects")
 async def test_H22_no_secret_and_no_text_leaves_by_a_way_that_is_not_its_own(
     autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
