@@ -100,7 +100,9 @@ async def life(kept: Kept, b: Broker) -> None:
     await attempt(kept, boss, "password.set", person=f"no body {WRONG}", new={"x": WRONG})
     await attempt(kept, boss, "auth.refresh", token=kept.made[0], refresh=WRONG)
     await attempt(kept, ann, "representative.put", representative="bug", name=NAME, team="t1", capacity=2)
-    await attempt(kept, boss, "representative.put", representative="bug", name=NAME, team="t1", capacity=2, email=EMAIL)
+    await attempt(
+        kept, boss, "representative.put", representative="bug", name=NAME, team="t1", capacity=2, email=f"x{EMAIL}"
+    )
     await b.settle(2)
 
 
