@@ -24,7 +24,7 @@ Index = dict[tuple[Role, str], str]
 class Emails:
     """One index an account, as long as nobody is changed."""
 
-    _indices: dict[str, tuple[object, Index]] = attrs.field(factory=dict)
+    _indices: dict[str, tuple[object, Index]] = attrs.field(factory=dict, repr=False)
     """Account to (its desk, what was found in it)."""
 
     def decided(self, account: Account, records: Sequence[Recorded]) -> None:

@@ -31,7 +31,7 @@ class Lockout:
     free: int = limits.WRONG_PASSWORDS
     free_anywhere: int = limits.WRONG_PASSWORDS_ANYWHERE
     most: int = limits.MAX_TRACKED_ADDRESSES
-    _wrong: OrderedDict[tuple[str, str | None], _Wrong] = attrs.field(factory=OrderedDict)
+    _wrong: OrderedDict[tuple[str, str | None], _Wrong] = attrs.field(factory=OrderedDict, repr=False)
 
     def wait(self, name: str, source: str, now: int) -> int:
         """How long (ms) this name may not be tried from this source; 0 when it may."""
