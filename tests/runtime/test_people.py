@@ -8,6 +8,7 @@
 # covers: broker/runtime/revocations.py
 # covers: broker/runtime/refusals.py
 # covers: broker/runtime/emails.py
+# covers: broker/runtime/same_texts.py
 
 from __future__ import annotations
 

@@ -29,9 +29,9 @@ few = settings(
 
 def moves(worse: dict[str, Sequence[str]] | None = None) -> st.SearchStrategy[Move | None]:
     """A move of somebody; None: nobody moves."""
-    whats = {who: [*what, *(worse or {}).get(who, ())] for who, what in MOVES.items()}
-    return st.none() | st.sampled_from(sorted(whats)).flatmap(
-        lambda who: st.tuples(st.just(who), st.sampled_from(whats[who]), st.integers(0, 9))
+    acts = {who: [*what, *(worse or {}).get(who, ())] for who, what in MOVES.items()}
+    return st.none() | st.sampled_from(sorted(acts)).flatmap(
+        lambda who: st.tuples(st.just(who), st.sampled_from(acts[who]), st.integers(0, 9))
     )
 
 
