@@ -157,6 +157,9 @@ async def test_H22_no_secret_and_no_text_leaves_by_a_way_that_is_not_its_own(
         async with broker(store=store, faults=1) as b:
             await life(kept, b)
             lines = repr(b.lines)
+            hub, desk = b.hub, b.hub.accounts["acme"].desk
+            figures = repr((hub.statistics(), hub.entrance.statistics(), hub.hashers.statistics(), desk.statistics()))
+            figures += repr((hub.admission.refusals, hub.peers.refusals, hub.entrance.sign_in.refusals))
             shown = printable()
     secrets = [*SECRETS, *kept.made]
     assert len(kept.said) >= 10
@@ -165,6 +168,7 @@ async def test_H22_no_secret_and_no_text_leaves_by_a_way_that_is_not_its_own(
     everything = [*secrets, *PERSONAL]
     assert {cls: found for cls, text in shown.items() if (found := found_in(text, everything))} == {}
     assert found_in(lines, everything) == []
+    assert found_in(figures, everything) == []  # all that metrics are made of
     assert found_in("\n".join(kept.said), everything) == []
     assert [file.name for file in (tmp_path / "data").iterdir() if found_in(file.read_bytes(), secrets)] == []
     with closing(SqliteReader(path)) as reader:
