@@ -31,9 +31,7 @@ from broker.routing.pins import PinSpace
 Sign = Literal["+", "~", "-"]
 _DELETED: Final = ("representative", "service", "manager", "team", "portal")
 """The kinds that can be deleted, in an order in which a desk lets them go."""
-UNTOLD: Final = (
-    "e-mail addresses of representatives who are there already stay as they are: only API managers are told them"
-)
+UNTOLD: Final = "e-mail addresses of people who are there already stay as they are: only API managers are told them"
 _LAST: Final = "last_account_manager"
 
 
@@ -128,7 +126,12 @@ class _Planner:
                 raise ConfigError([told(put, outcome)], f"account {account}")
         self._person = person
         self._identity = Identity(account, person, Role.MANAGER)
-        self._untold = {row["representative"] for row in exported.get("representatives", ()) if "email" not in row}
+        self._untold = {
+            row[kind]
+            for kind in ("representative", "manager")
+            for row in exported.get(f"{kind}s", ())
+            if "email" not in row
+        }
         self.stages: list[list[Step]] = []
         self.notes: list[str] = []
         self.forbidden: list[str] = []
@@ -152,10 +155,10 @@ class _Planner:
         return forbidden or tuple(Change(*one) for one in said)
 
     def without_untold(self, puts: Sequence[Put]) -> list[Put]:
-        """Account managers aren't told representatives' e-mail addresses: what can't be compared stays as it is."""
+        """E-mail addresses are told to API managers alone: what can't be compared stays as it is."""
         found = []
         for put in puts:
-            if put.op == "representative.put" and "email" in put.args and name_of(put) in self._untold:
+            if "email" in put.args and name_of(put) in self._untold:
                 put = attrs.evolve(put, args={key: value for key, value in put.args.items() if key != "email"})
                 self.notes = [UNTOLD]
             found.append(put)

@@ -21,8 +21,13 @@ def get_account(state: State, command: ops.AccountGet, context: Context) -> Deci
     if who.kind == "self_managing":
         return Decision(value=_of_one(state, who))
     value = _whole(state)
-    value["managers"] = [{**shown_manager(one), "email": None} for one in state.managers.values()]  # see account.export
+    value["managers"] = [_without_email(shown_manager(one)) for one in state.managers.values()]
     return Decision(value=value)
+
+
+def _without_email(shown: dict[str, object]) -> dict[str, object]:
+    """Addresses are told by ``account.export`` alone, which is in the audit."""
+    return {name: value for name, value in shown.items() if name != "email"}
 
 
 def export(state: State, command: ops.AccountExport, context: Context) -> Decision | Refusal:

@@ -133,6 +133,9 @@ def test_an_export_has_what_the_account_shows_and_the_addresses() -> None:
     staff = exported["representatives"]
     assert isinstance(staff, list)
     assert [one.pop("email") for one in staff] == [personal("a@b.c", "c_mail").ref, None, None, None]
+    managers = exported["managers"]
+    assert isinstance(managers, list)
+    assert [one.pop("email") for one in managers] == [None] * len(managers)
     assert exported == shown
 
 
