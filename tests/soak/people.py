@@ -179,7 +179,8 @@ class Load:
     # --- the loop ------------------------------------------------------------------------------------
 
     def _follow(self, person: Person, take: Callable[[list[Any]], None]) -> None:
-        assert not person.socket.rest
+        for frame in _whole(person):  # what came with the answer: how its portal stands
+            take(frame)
         self._selector.register(person.socket.sock, selectors.EVENT_READ, (person, take))
 
     def at(self, due: float, act: Callable[[float], None]) -> None:
@@ -306,12 +307,18 @@ class _Representative:
 
 
 def _frames(person: Person) -> list[list[Any]]:
-    """What has come in whole messages; pings are answered on the way."""
-    socket, found = person.socket, []
-    data = socket.sock.recv(READ_BYTES)
+    """What comes in whole messages."""
+    data = person.socket.sock.recv(READ_BYTES)
     if not data:
         raise Refused("the broker closed a connection")
-    socket.rest += data
+    person.socket.rest += data
+    return _whole(person)
+
+
+def _whole(person: Person) -> list[list[Any]]:
+    """The whole messages that are here; pings are answered on the way."""
+    socket = person.socket
+    found: list[list[Any]] = []
     while (message := cut(socket.rest)) is not None:
         opcode, payload, used = message
         socket.rest = socket.rest[used:]
