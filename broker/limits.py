@@ -18,7 +18,7 @@ MAX_MESSAGE_FRAMES: Final = 64  # a batch of this size gives 4.4 times the frame
 MAX_SERVICE_BYTES: Final = 1 * MIB  # frame and message from a service, which may provision in bulk
 MAX_BROKER_BYTES: Final = 8 * MIB  # frame and message from the broker: the largest account's configuration
 MAX_BROKER_VALUES: Final = 1_000_000  # of such a frame
-MAX_BROKER_STR_BYTES: Final = 64 * KIB  # the schema, as meta.schema answers it
+MAX_BROKER_STR_BYTES: Final = 256 * KIB  # the schema, as meta.schema answers it: 70 KiB now, and it grows
 MAX_STR_BYTES: Final = 16 * KIB  # one string
 MAX_BIN_BYTES: Final = 64 * KIB  # one bin; the frame's own bound is reached first
 MAX_INT: Final = 2**53 - 1  # what a double, and so JavaScript, holds exactly
@@ -91,6 +91,7 @@ MAX_NOTICE_KEYS: Final = 256  # ephemeral notices held for one connection, the l
 # --- rates ---------------------------------------------------------------------------------------
 
 RATE_CUSTOMER: Final = (5, 20)  # commands a second, burst: a person clicks, a loop doesn't
+RATE_CHAT: Final = (2, 10)  # messages of a customer a second, burst: nobody types faster
 RATE_REPRESENTATIVE: Final = (20, 60)
 RATE_SERVICE: Final = (2000, 4000)
 ACCOUNT_RATE: Final = (10_000, 20_000)  # of all people of an account together: above what one core carries out

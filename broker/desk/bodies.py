@@ -88,6 +88,20 @@ def _granted(event: e.RequestAssigned | e.SessionTransferred, stream: str) -> li
     return list(event.functions) if stream == f"me:{event.representative}" else None
 
 
+def _speaker(event: e.ChatSent, stream: str) -> str | None:
+    """Who of several; there is only one customer."""
+    return event.by if event.role == "representative" else None
+
+
+def _if_masked(event: e.MemberJoined, stream: str) -> str | None:
+    return event.by if event.masked else None
+
+
+def _or_none(name: str) -> Read:
+    """Told where it is so."""
+    return lambda event, stream: True if getattr(event, name) else None
+
+
 def _changes(event: _Changed, stream: str) -> list[dict[str, object]]:
     return shown(event.changes)
 
@@ -173,6 +187,13 @@ BODIES: dict[tuple[type, str], Body] = {
         renamed={"class": "class_"},
         representative=_Attr("target"),
     ),
+    (e.RequestCreated, "session.opened"): _body(
+        "session",
+        "request",
+        "subportal",
+        "web_chat",
+        personal={"name": "name", "text": "text", "fields": "fields", "page": "page"},
+    ),
     (e.RequestClassified, "request.classified"): _body("request", renamed={"class": "class_"}, boost_ms=_Attr("boost")),
     (e.RequestWidened, "request.widened"): _body("request", "step"),
     (e.RequestReleased, "request.released"): _body("request", "representative", "reason"),
@@ -184,6 +205,7 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.RequestUnplaced, "request.unplaced"): _body("request", "representative", "reason", "broadcast"),
     (e.RequestRequeued, "request.requeued"): _body("request", "reason"),
     (e.RequestEnded, "request.ended"): _body("request", "state"),
+    (e.RequestEnded, "session.ended"): _body("session", "request", reason=_Attr("state")),
     (e.OfferMade, "offer.made"): _body(
         "offer", "request", "subportal", "kind", "representative", "deadline", "arrived", "by", personal=_CUSTOMERS_NAME
     ),
@@ -195,12 +217,37 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.RequestAssigned, "request.assigned"): _body(
         "request", "session", "representative", "kind", personal={"name": "representative_name"}
     ),
+    (e.RequestAssigned, "session.joined"): _body(
+        "session", "representative", personal={"name": "representative_name"}, role="lead"
+    ),
     (e.RequestAssigned, "load.changed"): _LOAD,
     (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason="accepted"),
     (e.SessionTransferred, "session.transferred"): _body(
         "session", "request", "representative", "former", personal={"name": "representative_name"}, functions=_granted
     ),
     (e.SessionTransferred, "load.changed"): _LOAD,
+    (e.SessionReleased, "session.released"): _body("session", "request", "representative", "reason"),
+    (e.SessionReleased, "load.changed"): _LOAD,
+    (e.MemberJoined, "session.joined"): _body(
+        "session",
+        "representative",
+        personal={"name": "name"},
+        role="guest",
+        view_only=_or_none("view_only"),
+        masked=_or_none("masked"),
+        by=_if_masked,
+    ),
+    (e.MemberLeft, "session.left"): _body("session", "representative", "reason"),
+    (e.ChatSent, "chat.message"): _body(
+        "session", "role", personal={"text": "text"}, message_seq=_Attr("number"), by=_speaker
+    ),
+    (e.NoteAdded, "note.added"): _body("session", "by", personal={"text": "text"}),
+    (e.OutcomeSet, "session.outcome"): _body(
+        "session", "request", "representative", "outcome", personal={"note": "note"}
+    ),
+    (e.SessionRated, "session.rated"): _body(
+        "session", "request", "representative", "score", personal={"comment": "comment"}
+    ),
     (e.SessionEnded, "session.ended"): _body("session", "request", "reason", "wrap_up"),
     (e.SessionEnded, "load.changed"): _LOAD,
     (e.WrapUpEnded, "wrap_up.ended"): _body("session", "representative", "reason"),

@@ -16,8 +16,8 @@ def find(state: State, command: ops.VisitorBlock) -> Request | Visitor | None:
     session = state.sessions.get(command.session)
     if session is not None:
         return state.requests[session.request]
-    parties = state.ended_sessions.get(command.session)
-    return None if parties is None else _of_visitor(state, parties[0])
+    ended = state.ended_sessions.get(command.session)
+    return None if ended is None else _of_visitor(state, ended.visitor)
 
 
 def _of_visitor(state: State, name: str | None) -> Request | Visitor | None:

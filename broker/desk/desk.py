@@ -16,6 +16,7 @@ import attrs
 
 from broker.desk import (
     audit,
+    chat,
     credentials,
     names,
     offers,
@@ -166,6 +167,10 @@ class Desk:
         one) goes on, and its person wasn't signed out of everything since it was ``issued`` (ms)."""
         return self.knows(identity) and credentials.admits(self.state, identity, sign_in, issued)
 
+    def audience(self, identity: Identity, session: str) -> tuple[str, str] | None:
+        """(stream, key) of what is told of somebody in a session and not kept; None for who isn't in it."""
+        return chat.audience(self.state, session, identity)
+
     def exists(self, role: Role, person: str) -> bool:
         """Whether somebody of this role and name is configured."""
         return credentials.exists(self.state, role, person)
@@ -238,7 +243,7 @@ class Desk:
         for share in self.state.shares.values():
             if share.state == "active":
                 session = self.state.sessions[share.session]
-                yield share.share, session.visitor, session.representative
+                yield share.share, session.visitor, session.lead
 
     def held_contents(self) -> set[str]:
         """Ids of the contents that live things refer to."""

@@ -108,6 +108,8 @@ class PortalPut:
     """When the clock changes its state next (ms)."""
     changes: tuple[Change, ...] = ()
     functions: tuple[tuple[str, bool], ...] = ()
+    web_chat: str = "none"
+    """none, chat_only or upgradable."""
 
 
 @attrs.define
@@ -537,6 +539,8 @@ class RequestCreated:
     """Where the customer speaks from: the network, not the host."""
     source: str | None = None
     """The keyed digest of the address there."""
+    web_chat: str = "none"
+    """Of its portal: if it isn't none, the session opens with it."""
 
 
 @attrs.define
@@ -659,6 +663,8 @@ class RequestEnded:
     request: str
     visitor: str
     state: str
+    session: str | None = None
+    """The session that waited with it and ends with it."""
 
 
 @attrs.define
@@ -754,6 +760,8 @@ class RequestAssigned:
     functions: tuple[str, ...] = ()
     """Those that are on as it opens."""
     page: Ref | None = None
+    opens: bool = True
+    """Whether the session opens with it; if not, it was open and waited."""
 
 
 @attrs.define
@@ -774,6 +782,111 @@ class SessionTransferred:
     capacity: int
     functions: tuple[str, ...] = ()
     """Those that are on for the new one."""
+
+
+@attrs.define
+class SessionReleased:
+    """Nobody has a session any more: it waits, with all that was said in it, as its request does again."""
+
+    TYPE: ClassVar[str] = "session.released"
+    VERSION: ClassVar[int] = 1
+    session: str
+    request: str
+    visitor: str
+    representative: str
+    """Who had it."""
+    team: str
+    reason: str
+    load: int
+    capacity: int
+
+
+@attrs.define
+class MemberJoined:
+    """A representative came into somebody else's session, as a guest."""
+
+    TYPE: ClassVar[str] = "member.joined"
+    VERSION: ClassVar[int] = 1
+    session: str
+    representative: str
+    name: Ref
+    view_only: bool
+    masked: bool
+    offer: str
+    """The invitation that was accepted."""
+    subportal: str | None
+    """To whom it went, if not to one person."""
+    by: str
+    """Who invited."""
+
+
+@attrs.define
+class MemberLeft:
+    """A guest is gone."""
+
+    TYPE: ClassVar[str] = "member.left"
+    VERSION: ClassVar[int] = 1
+    session: str
+    representative: str
+    masked: bool
+    reason: str
+    """left, removed, released (whoever invited has gone), signed_out, representative_lost."""
+
+
+@attrs.define
+class ChatSent:
+    """A message of a session, with its number there."""
+
+    TYPE: ClassVar[str] = "chat.sent"
+    VERSION: ClassVar[int] = 1
+    session: str
+    number: int
+    """Dense per session, from 1."""
+    by: str
+    role: str
+    """customer or representative."""
+    text: Ref
+    subportal: str
+    excerpt: bool
+    """Whether it is what the request asks, for that had no text."""
+
+
+@attrs.define
+class NoteAdded:
+    """Something that staff wrote down beside a session, and that its customer never sees."""
+
+    TYPE: ClassVar[str] = "note.added"
+    VERSION: ClassVar[int] = 1
+    session: str
+    by: str
+    text: Ref
+
+
+@attrs.define
+class OutcomeSet:
+    """What came of a session, in the words of whoever had it."""
+
+    TYPE: ClassVar[str] = "outcome.set"
+    VERSION: ClassVar[int] = 1
+    session: str
+    request: str
+    representative: str
+    outcome: str
+    note: Ref | None
+
+
+@attrs.define
+class SessionRated:
+    """What the customer thinks of it."""
+
+    TYPE: ClassVar[str] = "session.rated"
+    VERSION: ClassVar[int] = 1
+    session: str
+    request: str
+    representative: str | None
+    score: int
+    """1 to 5."""
+    comment: Ref | None
 
 
 @attrs.define
@@ -945,6 +1058,13 @@ Event = (
     | RoundStarted
     | RequestAssigned
     | SessionTransferred
+    | SessionReleased
+    | MemberJoined
+    | MemberLeft
+    | ChatSent
+    | NoteAdded
+    | OutcomeSet
+    | SessionRated
     | SessionEnded
     | WrapUpEnded
     | PinCreated

@@ -143,8 +143,17 @@ def effective(state: State, command: ops.FunctionEffective, context: Context) ->
     return Decision(value={"functions": told})
 
 
-def refuse(state: State, portal: Portal, person: Representative, function: str) -> Refusal | None:
-    """2401 where the function isn't on, with the reasons."""
+def chats(portal: Portal) -> bool:
+    """Whether a portal's customers write in the page from their first step on."""
+    return portal.web_chat != "none" and dict(portal.functions).get("web_chat", FUNCTIONS["web_chat"])
+
+
+def refuse(state: State, portal: Portal, person: Representative | None, function: str) -> Refusal | None:
+    """2401 where the function isn't on, with the reasons. Without a person, what the portal says is enough."""
+    if person is None:
+        if dict(portal.functions).get(function, FUNCTIONS[function]):
+            return None
+        return Refusal(Code.NOT_ALLOWED, f"{function} is switched off here", {"function": function})
     if function in on(state, portal, person):
         return None
     _, chain = reasons(state, portal, person, function)
@@ -158,6 +167,6 @@ def act(plan: Plan) -> list[e.Event]:
     for share in state.shares.values():
         session = state.sessions[share.session]
         portal = state.portals[state.requests[session.request].portal]
-        if "screen_share" not in plan.on(portal, state.representatives[session.representative]):
+        if "screen_share" not in plan.on(portal, state.representatives[session.lead]):
             happened.append(e.ShareEnded(share.share, share.session, "ended", "broker", "function_off"))
     return happened

@@ -60,8 +60,9 @@ def _conserved(state: State) -> Broken:
         offer = state.offers.get(request.offer or "")
         if (request.state == "offered") != (offer is not None and offer.request == name):
             yield "F1", f"{name} is {request.state} with the offer {request.offer}"
-        if (request.state == "assigned") != (request.session in state.sessions):
-            yield "F1", f"{name} is {request.state}, and its session is {request.session in state.sessions}"
+        session = state.sessions.get(request.session)
+        if (request.state == "assigned") != (session is not None and session.state == "active"):
+            yield "F1", f"{name} is {request.state}, and its session is {None if session is None else session.state}"
     for offer in state.offers.values():
         of = state.requests.get(offer.request)
         if of is None or (offer.kind != "transfer" and of.offer != offer.offer):
@@ -82,6 +83,12 @@ def _owned(state: State) -> Broken:
             yield "F2", f"{session.session} has other parties than {request.request}"
         if held.pop(session.session, None) != session.representative:
             yield "F2", f"{session.session} is {session.representative}'s, who doesn't have it"
+        if any(session.session not in state.representatives[guest].guest for guest in session.members):
+            yield "F2", f"{session.session} has guests who don't know"
+        if session.representative is None:
+            if session.members or session.transfer or session.share:
+                yield "F2", f"{session.session} waits, and somebody is in it"
+            continue
         share = state.shares.get(session.share or "")
         if session.share is not None and (share is None or share.session != session.session):
             yield "F2", f"{session.session} knows a share {session.share} that isn't there"
@@ -92,7 +99,11 @@ def _owned(state: State) -> Broken:
             )
             if "screen_share" not in functions.on(state, portal, person):
                 yield "A11", f"{share.share} goes on, and screen_share is off"
-    if held or sum(len(person.sessions) for person in state.representatives.values()) != len(state.sessions):
+    guests = sum(len(session.members) for session in state.sessions.values())
+    if guests != sum(len(person.guest) for person in state.representatives.values()):
+        yield "F2", "somebody is a guest of a session that doesn't know"
+    active = sum(session.state == "active" for session in state.sessions.values())
+    if held or sum(len(person.sessions) for person in state.representatives.values()) != active:
         yield "F2", f"sessions are held that are over, or twice: {sorted(held)}"
     unowned = [request.request for request in state.requests.values() if request.representative and not _busy(request)]
     if unowned:

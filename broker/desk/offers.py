@@ -37,7 +37,7 @@ def transfer(state: State, session: Session, to: Representative, now: int) -> e.
     """The offer that would move a session: it names its representative, so there is nothing to match."""
     request = state.requests[session.request]
     deadline = now + state.portals[request.portal].offer_ms
-    return _made(request, "transfer", to.representative, deadline, session.representative)
+    return _made(request, "transfer", to.representative, deadline, session.lead)
 
 
 def _made(request: Request, kind: str, who: str | None, deadline: int | None, by: str | None) -> e.OfferMade:
@@ -99,6 +99,7 @@ def assigned(state: State, request: Request, person: Representative, kind: str, 
         fields=request.fields,
         functions=functions.on(state, state.portals[request.portal], person),
         page=request.page,
+        opens=request.session not in state.sessions,
     )
 
 
@@ -248,7 +249,7 @@ def _gone(state: State, name: str) -> Refusal:
 
 
 def _transferred(state: State, session: Session, offer: Offer, person: Representative) -> list[e.Event]:
-    former = state.representatives[session.representative]
+    former = state.representatives[session.lead]
     members, places = state.router.members, places_of(state, state.requests[session.request])
     happened: list[e.Event] = []
     if session.share is not None:  # its consent was given to the former one

@@ -51,7 +51,7 @@ def at_arrival(state: State, subportal: str) -> Rule | None:
 def go(state: State, request: e.RequestCreated | Request, rule: str, to: str | None, age: int) -> e.Event:
     """The event that carries a rule out for a request of this age (ms)."""
     if to is None:
-        return e.RequestEnded(request.request, request.visitor, "converted")
+        return waits.over(state, request, "converted")
     there = state.subportals[to]
     asked = tuple(name for name in request.asked if any(skill == name and only for skill, _, only in there.skills))
     steps = skills.ladder(there, asked)
@@ -146,6 +146,8 @@ def request_moved(state: State, event: e.RequestMoved, t: int) -> None:
     state.deadlines.set("round", request.request, None)
     request.been = (*request.been, request.subportal)
     request.subportal, request.asked = event.subportal, event.asked
+    if (session := state.sessions.get(request.session)) is not None:
+        session.subportal = event.subportal
     request.ladder, request.step, request.overflow = event.ladder, 0, event.overflow
     state.router.move(event.request, event.subportal, event.need)
     state.flow.overflowed += 1

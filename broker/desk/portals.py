@@ -87,6 +87,7 @@ def _event(command: ops.PortalPut, said: Said, opened: Hours | None, context: Co
         limits.CLOSING if command.closing_ms is None else command.closing_ms,
         tuple(dict.fromkeys(command.origins or ())),
         functions=functions.switched(command.functions),
+        web_chat=command.web_chat or "none",
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     return event
@@ -178,6 +179,7 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "closing_ms": portal.closing_ms,
         "origins": list(portal.origins),
         "functions": dict(portal.functions),
+        "web_chat": portal.web_chat,
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -232,7 +234,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     portal.texts, portal.languages, portal.language = event.texts, event.languages, event.language
     portal.closing_ms, portal.origins = event.closing_ms, event.origins
     state.deadlines.set("hours", event.portal, event.wake)
-    portal.functions = event.functions
+    portal.functions, portal.web_chat = event.functions, event.web_chat
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
         subportal = state.subportals[name] = kept.get(name) or Subportal(

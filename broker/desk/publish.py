@@ -104,7 +104,7 @@ def _assigned(event: e.RequestAssigned) -> Audience:
         *told,
         (f"me:{event.representative}", "session.opened"),
         (f"me:{event.visitor}", "request.assigned"),
-        (f"session:{event.session}", "session.opened"),
+        (f"session:{event.session}", "session.opened" if event.opens else "session.joined"),
         ("account", "request.assigned"),
         (f"team:{event.team}", "load.changed"),
     ]
@@ -128,6 +128,42 @@ def _ended(event: e.SessionEnded) -> Audience:
         ("account", "session.ended"),
         (f"team:{event.team}", "load.changed"),
     ]
+
+
+def _released(event: e.SessionReleased) -> Audience:
+    return [
+        (f"me:{event.representative}", "session.released"),
+        (f"session:{event.session}", "session.released"),
+        ("account", "session.released"),
+        (f"team:{event.team}", "load.changed"),
+    ]
+
+
+def _created(event: e.RequestCreated) -> Audience:
+    told = [(f"me:{event.visitor}", "request.created"), ("account", "request.created")]
+    if event.web_chat != "none":
+        told.append((f"session:{event.session}", "session.opened"))
+    return told
+
+
+def _request_ended(event: e.RequestEnded) -> Audience:
+    told = [(f"me:{event.visitor}", "request.ended"), ("account", "request.ended")]
+    if event.session is not None:
+        told.append((f"session:{event.session}", "session.ended"))
+    return told
+
+
+def _member(wire_type: str) -> Decide:
+    """Masked ones are told to staff alone."""
+    return lambda event: [(f"session:{event.session}:staff" if event.masked else f"session:{event.session}", wire_type)]
+
+
+def _staff(event: e.NoteAdded) -> Audience:
+    return [(f"session:{event.session}:staff", "note.added")]
+
+
+def _staff_and_account(wire_type: str) -> Decide:
+    return lambda event: [(f"session:{event.session}:staff", wire_type), ("account", wire_type)]
 
 
 def _of_sessions(wire_type: str) -> Decide:
@@ -234,7 +270,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.RepresentativeBack: lambda event: _presence(event, _of_sessions("session.resumed")(event)),
     e.CustomerLost: _of_sessions("session.held"),
     e.CustomerBack: _of_sessions("session.resumed"),
-    e.RequestCreated: _customer_and_account("request.created"),
+    e.RequestCreated: _created,
     e.RequestClassified: _customer_and_account("request.classified"),
     e.RequestWidened: _account("request.widened"),
     e.RequestReleased: _account("request.released"),
@@ -243,12 +279,19 @@ _AUDIENCES: dict[type, Decide] = {
     e.RequestPicked: _customer_and_account("request.picked"),
     e.RequestUnplaced: _customer_and_account("request.unplaced"),
     e.RequestRequeued: _customer_and_account("request.requeued"),
-    e.RequestEnded: _customer_and_account("request.ended"),
+    e.RequestEnded: _request_ended,
     e.OfferMade: _offer_made,
     e.OfferEnded: _offer_ended,
     e.BroadcastDeclined: lambda event: [(f"me:{event.representative}", "offer.ended"), ("account", "offer.ended")],
     e.RequestAssigned: _assigned,
     e.SessionTransferred: _transferred,
+    e.SessionReleased: _released,
+    e.MemberJoined: _member("session.joined"),
+    e.MemberLeft: _member("session.left"),
+    e.ChatSent: lambda event: [(f"session:{event.session}", "chat.message")],
+    e.NoteAdded: _staff,
+    e.OutcomeSet: _staff_and_account("session.outcome"),
+    e.SessionRated: _staff_and_account("session.rated"),
     e.SessionEnded: _ended,
     e.WrapUpEnded: _wrapped_up,
     e.PinCreated: _pin,

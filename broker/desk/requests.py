@@ -9,8 +9,8 @@ import attrs
 from broker import ids, limits
 from broker.codes import Code
 from broker.content import Personal, Ref
+from broker.desk import chat, forms, functions, offers, overflow, sessions, skills, waits
 from broker.desk import events as e
-from broker.desk import forms, offers, overflow, skills, waits
 from broker.desk.identity import Entry
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.portal_state import is_open, opening
@@ -52,8 +52,13 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     event.fields = ref_of(command.fields)
     event.page = ref_of(command.page)
     value = {"request": event.request, "session": event.session, "state": "converted", "existing": False}
+    happened: list[e.Event] = [event]
+    if functions.chats(portal):
+        event.web_chat = portal.web_chat
+        if event.text is not None:  # the question is the first thing said
+            happened.append(chat.message(event, 1, context.identity, event.text))
     if portal.mode != "queue":
-        return Decision([event], value, state_of=event.request)
+        return Decision(happened, value, state_of=event.request)
     event.asked = tuple(command.skills or ())
     if context.identity.entry is not None:
         _enter(state.subportals[subportal], dict(portal.classes), context.identity.entry, event)
@@ -61,11 +66,11 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     if rule is not None:
         on, _, to = rule
         gone = overflow.go(state, event, on, to, 0)
-        return Decision([event, gone], value, state_of=None if to is None else event.request)
+        return Decision([*happened, gone], value, state_of=None if to is None else event.request)
     if overflow.is_full(state, subportal):
         return _full(subportal, state.subportals[subportal].max_waiting)
     _queue_up(state, event, visitor, context.now)
-    return Decision([event], value, state_of=event.request)
+    return Decision(happened, value, state_of=event.request)
 
 
 def _enter(subportal: Subportal, boosts: Mapping[str, int], entry: Entry, event: e.RequestCreated) -> None:
@@ -143,7 +148,7 @@ def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.Requ
         return wrong_state(portal.kind, "pin.redeem")
     if subportal not in portal.subportals:
         return bad_args("args.subportal", f"one of {', '.join(portal.subportals)}")
-    if portal.kind == "ask" and command.text is None:
+    if portal.kind == "ask" and command.text is None and not functions.chats(portal):
         return bad_args("args.text", "the question")
     if (refusal := _refuse_fields(portal, command)) is not None:
         return refusal
@@ -214,7 +219,7 @@ def withdraw(state: State, command: ops.RequestWithdraw, context: Context) -> De
         return no_such("request")
     if request.state == "assigned":
         return wrong_state("assigned", "session.end")
-    ended = e.RequestEnded(request.request, request.visitor, "withdrawn")
+    ended = waits.over(state, request, "withdrawn")
     return Decision([*offers.revoke(state, request), ended], {"request": request.request})
 
 
@@ -255,7 +260,33 @@ def round_over(state: State, name: str, now: int) -> list[e.Event]:
 def request_created(state: State, event: e.RequestCreated, t: int) -> None:
     """Apply ``RequestCreated``."""
     how = discipline(event.kind, event.mode)
-    request = Request(
+    request = state.requests[event.request] = _request(event, how, t)
+    if event.web_chat != "none":
+        sessions.open_(state, request, event.web_chat, t)
+    state.next_number = event.number + 1
+    visitor = state.visitors.get(event.visitor)
+    if visitor is None:
+        visitor = state.visitors[event.visitor] = Visitor(event.visitor)
+    visitor.requests[event.portal] = event.request
+    visitor.network, visitor.source = event.network, event.source
+    if state.idle_visitors.pop(event.visitor, 0) is None:
+        wake_for_visitors(state)
+    if how != "pin":
+        key = make_key(t, event.number, event.request, event.boost)
+        ticket = Ticket(event.request, event.subportal, key, how, event.target)
+        ticket.places, ticket.need, ticket.held = state.portals[event.portal].places, event.need, event.held_for
+        state.router.add_ticket(ticket)
+    if how == "queue":
+        request.joined = t
+        state.flow.join(t)
+    if event.held_until is not None:
+        state.deadlines.set("sticky", event.request, event.held_until)
+    if event.ladder or event.overflow:
+        waits.arm(state, request)
+
+
+def _request(event: e.RequestCreated, how: str, t: int) -> Request:
+    return Request(
         request=event.request,
         session=event.session,
         portal=event.portal,
@@ -281,27 +312,6 @@ def request_created(state: State, event: e.RequestCreated, t: int) -> None:
         network=event.network,
         source=event.source,
     )
-    state.requests[request.request] = request
-    state.next_number = event.number + 1
-    visitor = state.visitors.get(event.visitor)
-    if visitor is None:
-        visitor = state.visitors[event.visitor] = Visitor(event.visitor)
-    visitor.requests[event.portal] = event.request
-    visitor.network, visitor.source = event.network, event.source
-    if state.idle_visitors.pop(event.visitor, 0) is None:
-        wake_for_visitors(state)
-    if how != "pin":
-        key = make_key(t, event.number, event.request, event.boost)
-        ticket = Ticket(event.request, event.subportal, key, how, event.target)
-        ticket.places, ticket.need, ticket.held = state.portals[event.portal].places, event.need, event.held_for
-        state.router.add_ticket(ticket)
-    if how == "queue":
-        request.joined = t
-        state.flow.join(t)
-    if event.held_until is not None:
-        state.deadlines.set("sticky", event.request, event.held_until)
-    if event.ladder or event.overflow:
-        waits.arm(state, request)
 
 
 def request_classified(state: State, event: e.RequestClassified, t: int) -> None:
@@ -342,6 +352,8 @@ def request_requeued(state: State, event: e.RequestRequeued, t: int) -> None:
 
 def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     """Apply ``RequestEnded``: the desk forgets it."""
+    if event.session is not None:
+        sessions.forget(state, event.session, event.TYPE)
     request = state.requests.pop(event.request)
     if request.discipline == "queue" and request.state != "assigned":
         state.flow.leave(request.joined, t)
@@ -355,7 +367,7 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     waits.disarm(state, request)
     state.release(request.text, request.name, request.email, request.fields, request.page)
     if request.session not in state.ended_sessions:  # else its stream is read to the end, for a while
-        state.streams.pop(f"session:{request.session}", None)
+        state.forget_streams(request.session)
     visitor = state.visitors[request.visitor]
     del visitor.requests[request.portal]
     if visitor.requests:

@@ -18,6 +18,7 @@ import attrs
 
 from broker.codes import Code
 from broker.desk import culprits, functions, names
+from broker.desk.chat import serves
 from broker.desk.grants import GRANTABLE, NOTHING, RIGHTS, SCOPES, TEAM_RIGHTS, Actor, Target, may
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
@@ -269,15 +270,22 @@ def _oversees(who: Actor, scope: str) -> bool:
 def _may_read_subportal(state: State, who: Actor, subportal: str) -> bool:
     if who.kind == "account_manager" or subportal in who.subportals:
         return True
-    person = state.representatives.get(who.person) if who.kind in ("representative", "self_managing") else None
-    return person is not None and person.chosen != "offline" and subportal in state.teams[person.team].subportals
+    return who.kind in ("representative", "self_managing") and serves(state, who.person, subportal)
 
 
-def _may_read_session(state: State, identity: Identity, name: str) -> bool:
-    session = state.sessions.get(name)
-    parties = (session.visitor, session.representative) if session else state.ended_sessions.get(name)
-    if parties is None:
+def _may_read_session(state: State, identity: Identity, stream: str) -> bool:
+    """Those who are in it; while nobody has it, also those who could take it."""
+    name, _, part = stream.partition(":")
+    session, who = state.sessions.get(name), identity.person
+    found = session if session is not None else state.ended_sessions.get(name)
+    if found is None or part not in ("", "staff"):
         return False
     if identity.role is Role.CUSTOMER:
-        return identity.person == parties[0]
-    return identity.role is Role.REPRESENTATIVE and identity.person == parties[1]
+        return not part and found.visitor == who
+    if identity.role is not Role.REPRESENTATIVE:
+        return False
+    if found.representative == who:
+        return True
+    if session is None:
+        return False
+    return who in session.members or (session.representative is None and serves(state, who, session.subportal))

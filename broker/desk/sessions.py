@@ -1,15 +1,19 @@
-"""Sessions: opened by an assignment, ended by either side, handed back, transferred."""
+"""Sessions: opened by a request or its assignment, released, transferred, ended by either side.
+
+A session lives as long as its request is open: ``waiting`` while nobody has it, ``active`` while somebody does. What
+was said in it, and the numbers of that, go with it whoever has it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from broker.desk import events as e
-from broker.desk import offers, seats, waits, wrap_up
+from broker.desk import members, offers, seats, waits, wrap_up
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, Session, State
-from broker.desk.transitions import OFFER, REQUEST, move
+from broker.desk.transitions import ALLOWED, OFFER, REQUEST, SESSION, move
 from broker.protocol import ops
 from broker.routing import estimate
 
@@ -21,16 +25,18 @@ def end(state: State, command: ops.SessionEnd, context: Context) -> Decision | R
     session = own(state, command.session, context)
     if session is None:
         return no_such("session")
+    if session.representative is None:
+        return wrong_state("waiting", *ALLOWED["session"]["waiting"])
     assert context.identity is not None
     happened = finish(state, session, context.identity.role.value, context.now)
     return Decision(happened, {"session": session.session})
 
 
 def leave(state: State, command: ops.SessionLeave, context: Context) -> Decision | Refusal:
-    """Hand a session back to the line."""
+    """Hand a session back to the line; a guest just goes."""
     session = own(state, command.session, context)
     if session is None:
-        return no_such("session")
+        return members.leave(state, command, context)
     if state.requests[session.request].discipline == "pin":
         return wrong_state("by_pin", "session.end", "session.transfer")
     return Decision(give_back(state, session, "handed_back"), {"session": session.session})
@@ -81,33 +87,50 @@ def end_all(
     for request in requests:
         if request.state == "assigned":
             session = state.sessions[request.session]
-            who = session.representative
+            who = session.lead
             load = loads.get(who, state.router.members[who].load)
             portal = state.portals[request.portal]
             happened += finish(state, session, session_reason, now, load)
             loads[who] = load if portal.wrap_up_ms else load - portal.places
         else:
             happened += offers.revoke(state, request)
-            happened.append(e.RequestEnded(request.request, request.visitor, request_state))
+            happened.append(waits.over(state, request, request_state))
     return happened
 
 
 def give_back(state: State, session: Session, reason: str, load: int | None = None) -> list[e.Event]:
-    """End a session; its request goes back to waiting, unless nobody else may have it (a pin's)."""
+    """Nobody has a session any more, and its request goes back to waiting; one that nobody else may have (a pin's) is
+    over."""
     request = state.requests[session.request]
-    happened = _over(state, session, reason, load, None)
     if request.discipline == "pin":
-        return [*happened, e.RequestEnded(session.request, session.visitor, "closed")]
-    happened.append(e.RequestRequeued(session.request, session.visitor, session.representative, reason))
+        return [*_over(state, session, reason, load, None), e.RequestEnded(session.request, session.visitor, "closed")]
+    person = state.representatives[session.lead]
+    if load is None:
+        load = state.router.members[person.representative].load
+    happened = _loose_ends(state, session)
+    happened += members.all_leave(session, "released")
+    happened.append(
+        e.SessionReleased(
+            session=session.session,
+            request=session.request,
+            visitor=session.visitor,
+            representative=person.representative,
+            team=person.team,
+            reason=reason,
+            load=load - offers.places_of(state, request),
+            capacity=person.capacity,
+        )
+    )
+    happened.append(e.RequestRequeued(session.request, session.visitor, person.representative, reason))
     if request.discipline == "direct":
         fallback = state.portals[request.portal].pick_fallback == "broadcast"
-        happened.append(e.RequestUnplaced(session.request, session.visitor, session.representative, "gone", fallback))
+        happened.append(e.RequestUnplaced(session.request, session.visitor, person.representative, "gone", fallback))
     return happened
 
 
 def give_back_all(state: State, person: Representative, reason: str) -> list[e.Event]:
-    """End all of a representative's sessions."""
-    happened: list[e.Event] = []
+    """A representative lets go of all that it has, and leaves where it is a guest."""
+    happened: list[e.Event] = members.leave_all(state, person, reason)
     load = state.router.members[person.representative].load
     for name in person.sessions:
         session = state.sessions[name]
@@ -117,12 +140,8 @@ def give_back_all(state: State, person: Representative, reason: str) -> list[e.E
 
 
 def _over(state: State, session: Session, reason: str, load: int | None, until: int | None) -> list[e.Event]:
-    happened: list[e.Event] = []
-    if session.share is not None:
-        happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
-    if session.transfer is not None:
-        happened += offers.end(state, state.offers[session.transfer], "revoked")
-    person = state.representatives[session.representative]
+    happened = _loose_ends(state, session)
+    person = state.representatives[session.lead]
     if load is None:
         load = state.router.members[person.representative].load
     if until is None:
@@ -140,6 +159,16 @@ def _over(state: State, session: Session, reason: str, load: int | None, until: 
             wrap_up=until,
         )
     )
+    return happened
+
+
+def _loose_ends(state: State, session: Session) -> list[e.Event]:
+    """What can't go on when whoever has the session goes."""
+    happened: list[e.Event] = []
+    if session.share is not None:
+        happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
+    if session.transfer is not None:
+        happened += offers.end(state, state.offers[session.transfer], "revoked")
     return happened
 
 
@@ -171,11 +200,20 @@ def request_assigned(state: State, event: e.RequestAssigned, t: int) -> None:
     state.deadlines.set("round", event.request, None)
     waits.disarm(state, request)
     state.visitors[event.visitor].served_by = event.representative
-    state.sessions[event.session] = Session(
-        event.session, event.request, event.subportal, event.visitor, event.representative, t
-    )
+    session = state.sessions.get(event.session)
+    if session is None:
+        session = open_(state, request, "none", t)
+    move(SESSION, session.state, event.TYPE)
+    session.representative, session.since = event.representative, t
     state.representatives[event.representative].sessions[event.session] = None
     state.router.add_load(event.representative, places, t, offers=-freed)
+
+
+def open_(state: State, request: Request, web_chat: str, t: int) -> Session:
+    """A session begins: nobody has it yet."""
+    session = Session(request.session, request.request, request.subportal, request.visitor, None, 0, t, web_chat)
+    state.sessions[session.session] = session
+    return session
 
 
 def session_transferred(state: State, event: e.SessionTransferred, t: int) -> None:
@@ -183,7 +221,8 @@ def session_transferred(state: State, event: e.SessionTransferred, t: int) -> No
     move(OFFER, "pending", event.TYPE)
     offers.close(state, event.offer, "taken", event.representative)
     session = state.sessions[event.session]
-    session.transfer, session.representative = None, event.representative
+    move(SESSION, session.state, event.TYPE)
+    session.transfer, session.representative, session.since = None, event.representative, t
     request, person = state.requests[event.request], state.representatives[event.representative]
     request.representative = state.visitors[event.visitor].served_by = event.representative
     del state.representatives[event.former].sessions[event.session]
@@ -197,7 +236,7 @@ def session_transferred(state: State, event: e.SessionTransferred, t: int) -> No
 
 def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
     """Apply ``SessionEnded``."""
-    session = state.sessions.pop(event.session)
+    session = forget(state, event.session, event.TYPE)
     request = state.requests[event.request]
     request.representative = None
     del state.representatives[event.representative].sessions[event.session]
@@ -207,8 +246,31 @@ def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
         estimate.handled(state.router.lines[session.subportal], t - session.since)
     else:
         wrap_up.begin(state, session, event.wrap_up, places)
-    state.remember_session(event.session, session.visitor, session.representative)
     seats.done(state, state.representatives[event.representative], t)
+
+
+def session_released(state: State, event: e.SessionReleased, t: int) -> None:
+    """Apply ``SessionReleased``."""
+    session = state.sessions[event.session]
+    move(SESSION, session.state, event.TYPE)
+    session.representative = None
+    request = state.requests[event.request]
+    request.representative = None
+    del state.representatives[event.representative].sessions[event.session]
+    state.router.add_load(event.representative, -offers.places_of(state, request), t)
+    estimate.handled(state.router.lines[session.subportal], t - session.since)
+    seats.done(state, state.representatives[event.representative], t)
+
+
+def forget(state: State, name: str, event_type: str) -> Session:
+    """A session is over: its guests go with it, and its end can be read for a while."""
+    session = state.sessions[name]
+    move(SESSION, session.state, event_type)
+    for guest in session.members:
+        del state.representatives[guest].guest[name]
+    state.remember_session(session)
+    del state.sessions[name]
+    return session
 
 
 def load_changed(state: State, event: e.LoadChanged, t: int) -> None:

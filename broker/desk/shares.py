@@ -11,7 +11,7 @@ from broker.desk import functions, sessions
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Share, State
-from broker.desk.transitions import SHARE, move
+from broker.desk.transitions import ALLOWED, SHARE, move
 from broker.protocol import ops
 
 # --- decide ----------------------------------------------------------------------------------------
@@ -25,6 +25,9 @@ def request(state: State, command: ops.ShareRequest, context: Context) -> Decisi
     if session.share is not None:
         return wrong_state(state.shares[session.share].state, "share.stop")
     portal = state.portals[state.requests[session.request].portal]
+    if session.representative is None or session.web_chat == "chat_only":
+        state_of = "waiting" if session.representative is None else "chat_only"
+        return wrong_state(state_of, *ALLOWED["session"][session.state])
     person = state.representatives[session.representative]
     if (refusal := functions.refuse(state, portal, person, "screen_share")) is not None:
         return refusal
@@ -53,7 +56,7 @@ def confirm(state: State, command: ops.ShareConfirm, context: Context) -> Decisi
     if share.state != "accepted":
         return wrong_state(share.state, *_ALLOWED[share.state])
     session = state.sessions[share.session]
-    event = e.ShareConfirmed(share.share, share.session, session.visitor, session.representative)
+    event = e.ShareConfirmed(share.share, share.session, session.visitor, session.lead)
     return Decision([event], {"share": share.share})
 
 

@@ -94,6 +94,8 @@ class Portal:
     origins: tuple[str, ...] = ()
     """Pages that its customers may come from; none: as the installation has it."""
     functions: Functions = ()
+    web_chat: str = "none"
+    """Whether its customers write in the page from their first step on: none, chat_only, upgradable (to a share)."""
     hours: Hours | None = None
 
 
@@ -163,6 +165,8 @@ class Representative:
     sessions: dict[str, None] = attrs.field(factory=dict)
     offers: dict[str, None] = attrs.field(factory=dict)
     pins: dict[str, None] = attrs.field(factory=dict)
+    guest: dict[str, None] = attrs.field(factory=dict)
+    """Sessions of others that it is in."""
     wrap_ups: dict[str, WrapUp] = attrs.field(factory=dict)
     """By ended session."""
     email: Ref | None = None
@@ -364,18 +368,62 @@ class Offer:
 
 
 @attrs.define(eq=False)
+class Member:
+    """A guest: a representative in somebody else's session."""
+
+    since: int
+    view_only: bool = False
+    masked: bool = False
+    """Whether the customer knows nothing of it."""
+
+
+@attrs.define(eq=False)
 class Session:
-    """A live conversation."""
+    """A live conversation. It lives as long as its request is open, whoever has it meanwhile."""
 
     session: str
     request: str
     subportal: str
     visitor: str
-    representative: str
+    representative: str | None
+    """Who has it; None while it waits for somebody."""
     since: int
+    """Since when that one has it (ms)."""
+    opened: int = 0
+    web_chat: str = "none"
+    """What its portal was when it opened: none, chat_only or upgradable."""
+    messages: int = 0
+    """The number of its last message."""
+    rated: bool = False
     transfer: str | None = None
     """The pending offer that would move it to another representative."""
     share: str | None = None
+    members: dict[str, Member] = attrs.field(factory=dict)
+    """Its guests."""
+
+    @property
+    def lead(self) -> str:
+        """Who has it, of one that is active."""
+        assert self.representative is not None
+        return self.representative
+
+    @property
+    def state(self) -> str:
+        """waiting or active."""
+        return "waiting" if self.representative is None else "active"
+
+
+@attrs.define(eq=False)
+class EndedSession:
+    """What is kept of a conversation that is over, for those who still read its end or add to it."""
+
+    request: str
+    portal: str
+    subportal: str
+    visitor: str
+    representative: str | None
+    """Who had it last."""
+    rated: bool = False
 
 
 @attrs.define(eq=False)
@@ -470,8 +518,8 @@ class State:
     next_serial: int = 0
     next_number: int = 1
     ended_offers: OrderedDict[str, EndedOffer] = attrs.field(factory=OrderedDict)
-    ended_sessions: OrderedDict[str, tuple[str, str]] = attrs.field(factory=OrderedDict)
-    """Session to (visitor, representative): they may still read its stream's end."""
+    ended_sessions: OrderedDict[str, EndedSession] = attrs.field(factory=OrderedDict)
+    """By session: their parties may still read the stream's end."""
     streams: dict[str, int] = attrs.field(factory=dict)
     """Stream to its last offset."""
     released: list[str] = attrs.field(factory=list)
@@ -497,14 +545,20 @@ class State:
         self.release(*refs)
         self.erased.extend(ref[0] for ref in refs if ref is not None)
 
-    def remember_session(self, session: str, visitor: str, representative: str) -> None:
-        """Keep an ended session's stream readable for its parties, within ``RECENT_SESSIONS``."""
-        self.ended_sessions[session] = (visitor, representative)
-        self.ended_sessions.move_to_end(session)
+    def remember_session(self, session: Session) -> None:
+        """Keep an ended session's streams readable for its parties, within ``RECENT_SESSIONS``."""
+        portal = self.requests[session.request].portal
+        self.ended_sessions[session.session] = EndedSession(
+            session.request, portal, session.subportal, session.visitor, session.representative, session.rated
+        )
         while len(self.ended_sessions) > limits.RECENT_SESSIONS:
             oldest, _ = self.ended_sessions.popitem(last=False)
-            if f"r_{oldest[2:]}" not in self.requests:
-                self.streams.pop(f"session:{oldest}", None)
+            self.forget_streams(oldest)
+
+    def forget_streams(self, session: str) -> None:
+        """Nobody writes to a session's streams any more: only the journal knows their heads from now on."""
+        self.streams.pop(f"session:{session}", None)
+        self.streams.pop(f"session:{session}:staff", None)
 
     def remember_offer(self, offer: str, reason: str, representative: str | None) -> None:
         """Keep the end of an offer for late accepts, within ``RECENT_OFFERS``."""

@@ -1,4 +1,4 @@
-"""The life of a request, an offer and a share, each as a table: state, event, next state.
+"""The life of a request, an offer, a session and a share, each as a table: state, event, next state.
 
 ``evolve`` moves along these tables and nowhere else: a pair that isn't listed is a bug and raises
 ``IllegalMove``. Docs and tests are made from the same tables. What people may ask for in a wrong state
@@ -49,6 +49,29 @@ OFFER: Final[Table] = {
         f"{e.OfferEnded.TYPE}:rescinded": "rescinded",
     },
 }
+
+SESSION: Final[Table] = {
+    "waiting": {
+        e.ChatSent.TYPE: "waiting",
+        e.RequestAssigned.TYPE: "active",
+        e.RequestEnded.TYPE: "ended",  # withdrawn, abandoned, converted or refused
+    },
+    "active": {
+        e.ChatSent.TYPE: "active",
+        e.SessionTransferred.TYPE: "active",
+        e.SessionReleased.TYPE: "waiting",
+        e.SessionEnded.TYPE: "ended",
+    },
+}
+
+ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "session": {
+        "waiting": ("chat.send", "request.withdraw"),
+        "active": ("chat.send", "session.end"),
+        "ended": ("session.rate", "session.outcome", "note.add"),
+    },
+}
+"""What may be asked for in each state, by the kind of thing: what a refusal (2410) names."""
 
 SHARE: Final[Table] = {
     "requested": {

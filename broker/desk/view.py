@@ -33,7 +33,8 @@ def view(desk: Desk, stream: str, identity: Identity) -> list[Part]:
         case "subportal":
             return _parts(("offers", _broadcasts(state, name)), ("subportals", _subportal(state, name)))
         case "session":
-            return _parts(("sessions", _session(state, name)))
+            name, _, part = name.partition(":")
+            return _parts(("sessions", _session(state, name)), ("members", _members(state, name, masked=bool(part))))
         case "team":
             return _parts(("representatives", _team(state, name)))
         case "account":
@@ -92,13 +93,16 @@ def _offer(state: State, offer: Offer) -> Part:
 
 def _session_part(state: State, session: Session) -> Part:
     request = state.requests[session.request]
-    share = state.shares.get(session.share or "")
+    share, holder = state.shares.get(session.share or ""), session.representative
     return {
         "session": session.session,
         "request": session.request,
         "subportal": session.subportal,
         "representative": session.representative,
-        "representative_name": state.representatives[session.representative].name,
+        "representative_name": None if holder is None else state.representatives[holder].name,
+        "state": session.state,
+        "web_chat": session.web_chat,
+        "messages": session.messages,
         "name": request.name,
         "fields": request.fields,
         "page": request.page,
@@ -155,6 +159,15 @@ def _session(state: State, name: str) -> Iterator[Part]:
     session = state.sessions.get(name)
     if session is not None:
         yield _session_part(state, session)
+
+
+def _members(state: State, name: str, *, masked: bool) -> Iterator[Part]:
+    """Its guests; those that its customer isn't to see only where that doesn't read."""
+    session = state.sessions.get(name)
+    for who, member in session.members.items() if session is not None else ():
+        if not member.masked or masked:
+            part: Part = {"representative": who, "name": state.representatives[who].name, "since": member.since}
+            yield {**part, "view_only": member.view_only, **({"masked": True} if member.masked else {})}
 
 
 def _team(state: State, name: str) -> Iterator[Part]:

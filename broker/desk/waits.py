@@ -55,6 +55,12 @@ def release(state: State, name: str, now: int) -> list[e.Event]:
     return [e.RequestReleased(name, state.router.tickets[name].held or "", "time")]
 
 
+def over(state: State, request: Request | e.RequestCreated, how: str) -> e.RequestEnded:
+    """The end of a request that waits, and of the session that waits with it. Of one that is only just asked, too."""
+    opened = request.web_chat != "none" if isinstance(request, e.RequestCreated) else request.session in state.sessions
+    return e.RequestEnded(request.request, request.visitor, how, request.session if opened else None)
+
+
 # --- evolve ----------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ def _ended(state: State, person: Representative, session: str, reason: str, load
 
 def begin(state: State, session: Session, until: int, places: int) -> None:
     """A session has ended, and its places stay taken."""
-    name, who = session.session, session.representative
+    name, who = session.session, session.lead
     state.representatives[who].wrap_ups[name] = WrapUp(until, places, session.since, session.subportal)
     state.wrapping[name] = who
     state.deadlines.set("wrap_up", name, until)

@@ -187,8 +187,66 @@ class SessionEnd:
 
 
 @attrs.define
+class ChatSend:
+    """Say something in a session. Stored once, with the next number of the session."""
+
+    OP: ClassVar[str] = "chat.send"
+    session: str
+    text: Personal
+
+
+@attrs.define
+class ChatTyping:
+    """Let the others of a session know that something is being written, or no longer. Never stored; told again every
+    few seconds while it goes on."""
+
+    OP: ClassVar[str] = "chat.typing"
+    session: str
+    on: bool
+
+
+@attrs.define
+class ChatRead:
+    """Let the others of a session know up to which message it was read. Never stored."""
+
+    OP: ClassVar[str] = "chat.read"
+    session: str
+    upto: int
+
+
+@attrs.define
+class NoteAdd:
+    """Write something down beside a session, for staff alone. After its end, whoever had it last may still do so."""
+
+    OP: ClassVar[str] = "note.add"
+    session: str
+    text: Personal
+
+
+@attrs.define
+class SessionOutcome:
+    """Say what came of a session, while one has it or after its end; the last word counts."""
+
+    OP: ClassVar[str] = "session.outcome"
+    session: str
+    outcome: str
+    note: Personal | None = None
+
+
+@attrs.define
+class SessionRate:
+    """Say how it was, once: from 1 (bad) to 5 (very good). Also after the end."""
+
+    OP: ClassVar[str] = "session.rate"
+    session: str
+    score: int
+    comment: Personal | None = None
+
+
+@attrs.define
 class SessionLeave:
-    """Hand a session back: its request goes back to the line at its original age."""
+    """Leave a session. Whoever has it hands it back: its request goes back to the line at its original age, and it
+    waits with all that was said. A guest just goes."""
 
     OP: ClassVar[str] = "session.leave"
     session: str
@@ -299,6 +357,7 @@ class PortalPut:
     closing_ms: int | None = None
     origins: Sequence[str] | None = None
     functions: Map | None = None
+    web_chat: str | None = None
 
 
 @attrs.define
@@ -571,6 +630,12 @@ Command = (
     | PinRevoke
     | PinList
     | SessionEnd
+    | ChatSend
+    | ChatTyping
+    | ChatRead
+    | NoteAdd
+    | SessionOutcome
+    | SessionRate
     | SessionLeave
     | SessionTransfer
     | ShareRequest
@@ -631,6 +696,12 @@ OPS: Final[dict[str, type[Command]]] = {
         PinRevoke,
         PinList,
         SessionEnd,
+        ChatSend,
+        ChatTyping,
+        ChatRead,
+        NoteAdd,
+        SessionOutcome,
+        SessionRate,
         SessionLeave,
         SessionTransfer,
         ShareRequest,

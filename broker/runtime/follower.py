@@ -13,7 +13,7 @@ from typing import Final, cast
 
 import attrs
 
-from broker.desk import events, pseudonyms, snapshot
+from broker.desk import events, pseudonyms, snapshot, snapshot_load
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.publish import render, resolve
@@ -272,7 +272,7 @@ def _why(store: Store, account: str, name: str) -> Chunks:
 
 def _desk_of(account: str, saved: Snapshot) -> Desk:
     data = snapshot.merged(cast("Iterable[snapshot.Part]", unpack_values(saved.data)))
-    return snapshot.load(account, 0, _NO_PINS, data)
+    return snapshot_load.load(account, 0, _NO_PINS, data)
 
 
 def _tail(store: Store, account: str, after: int, limit: int) -> list[tuple[object, ...]]:

@@ -11,14 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-import attrs
-
 from broker.desk.outcome import Recorded
 from broker.desk.state import Times
 from broker.identity.hashers import Hashers, InlineHashers
 from broker.journal.base import Committed, Failed, Journal, Outcome, Reply
 from broker.limits import KEY_MEMORY
-from broker.protocol.handshake import State
 from broker.runtime import (
     account,
     answers,
@@ -28,6 +25,7 @@ from broker.runtime import (
     entrance,
     faults,
     feeds,
+    hub_statistics,
     notices,
     outbox,
     own,
@@ -39,6 +37,7 @@ from broker.runtime import (
     requests,
     signals,
     subscriptions,
+    talk,
     timers,
     watch,
 )
@@ -56,33 +55,6 @@ from broker.transport.base import Happening, Messages, Transport
 
 TIMERS_A_TICK: Final = 1024  # due calls made in one tick; the rest in the next
 _FORGET: Final = 1000  # stored answers dropped at a time
-
-
-@attrs.frozen(kw_only=True)
-class Statistics:
-    """The hub's own and those of its parts."""
-
-    connections: int
-    signed_in: int
-    welcomed: int
-    sign_ins_refused: int
-    turned_away: int
-    """Before HELLO, for whatever reason; ``Peers.refusals`` has them by reason."""
-    http: int
-    ticks: int
-    faults: int
-    pings: int
-    dead: int
-    positions: int
-    timers: int
-    questions: int
-    snapshots: int
-    outbox: outbox.Statistics
-    ledger: batches.Statistics
-    feeds: feeds.Statistics
-    signals: signals.Statistics
-    requests: requests.Statistics
-    recovery: recovery.Statistics
 
 
 class Hub:
@@ -115,7 +87,7 @@ class Hub:
         self._tell = tell
         self.hashers = hashers or InlineHashers()
         self._post = post
-        self._ticks = 0
+        self.ticks = 0
         self._build(secrets, times, entropy or Randomness())
         self.peers = self._build_peers(serve_http)
 
@@ -220,7 +192,8 @@ class Hub:
         self._build_notices()
 
     def _build_notices(self) -> None:
-        """What is told without being asked for, and not kept."""
+        """What is told and not kept."""
+        self.talk = talk.Talk(outbox=self.outbox, answers=self.answers, requests=self.requests)
         self.portal_notices = portal_notices.PortalNotices(
             clock=self.clock, timers=self.timers, outbox=self.outbox, accounts=self.accounts, options=self.options
         )
@@ -297,7 +270,7 @@ class Hub:
 
     def step(self) -> None:
         """One tick without the waiting."""
-        self._ticks += 1
+        self.ticks += 1
         now = self.clock.now()
         polled = self._transport.poll()
         happenings = iter(polled)
@@ -372,29 +345,6 @@ class Hub:
 
     # --- looking at it -------------------------------------------------------------------------------
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> hub_statistics.Statistics:
         """Counts, for metrics and tests."""
-        connections = self.peers.connections
-        signed_in = sum(connection.machine.state is State.OPEN for connection in connections)
-        return Statistics(
-            connections=len(connections),
-            signed_in=signed_in,
-            welcomed=self.entrance.sign_in.welcomed,
-            sign_ins_refused=sum(self.entrance.sign_in.refusals.values()),
-            turned_away=sum(self.peers.refusals.values()),
-            http=len(self.peers.http),
-            ticks=self._ticks,
-            faults=self.faults.met,
-            pings=self.watch.pings,
-            dead=self.watch.dead,
-            positions=self.notices.positions,
-            timers=len(self.timers),
-            questions=len(self.asks),
-            snapshots=self.subscriptions.snapshots,
-            outbox=self.outbox.statistics(),
-            ledger=self.ledger.statistics(),
-            feeds=self.feeds.statistics(),
-            signals=self.signals.statistics(),
-            requests=self.requests.statistics(),
-            recovery=self.recovery.statistics(),
-        )
+        return hub_statistics.of(self)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, cast
 
-from broker.desk import snapshot
+from broker.desk import snapshot, snapshot_load
 from broker.desk.desk import Desk
 from broker.journal.base import Store
 from broker.journal.sqlite_reader import SqliteReader
@@ -35,7 +35,7 @@ def folded(store: Store | SqliteReader, account: str) -> Desk:
     found = store.load_snapshot(account)
     if found is not None and found.version == snapshot.VERSION:
         parts = cast("Iterable[snapshot.Part]", unpack_values(found.data))
-        desk = snapshot.load(account, 0, _NO_PINS, snapshot.merged(parts))
+        desk = snapshot_load.load(account, 0, _NO_PINS, snapshot.merged(parts))
     while records := store.records(account, desk.seq, PAGE):
         for record in records:
             desk.evolve(event_of(record), record.t, record.entries)

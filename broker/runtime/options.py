@@ -97,6 +97,8 @@ class Options:
     page_events: int = limits.HISTORY_PAGE_EVENTS
     max_subscriptions: int = limits.MAX_SUBSCRIPTIONS
     max_notice_keys: int = limits.MAX_NOTICE_KEYS
+    chat_rate: tuple[float, float] = limits.RATE_CHAT
+    """Messages a second and burst, of one customer."""
     signal_rate: tuple[float, float] = SIGNAL_RATE
     frame_rate: tuple[float, float] = FRAME_RATE
     strikes: tuple[float, float] = STRIKES

@@ -62,5 +62,7 @@ class Person:
     rate: Bucket
     connections: dict[Connection, None] = attrs.field(factory=dict)
     """In the order of signing in."""
+    chat: Bucket | None = None
+    """A customer's messages; made at the first."""
     leases: int = 0
     """How many of them are a customer's or a representative's: the last to go starts the lease."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from broker.codes import Code
 from broker.desk import events as e
@@ -134,9 +134,23 @@ class Publisher:
 # --- whose right an event may have ended ---------------------------------------------------------------
 
 
-def _of_session(account: Account, event: e.SessionEnded | e.SessionTransferred) -> Iterable[Cursor]:
-    stream = account.streams.get(f"session:{event.session}")
-    return (*stream.live, *stream.others) if stream is not None else ()
+class _OfSession(Protocol):
+    """What is about a session."""
+
+    @property
+    def session(self) -> str | None:
+        """Which."""
+
+
+def _of_session(account: Account, event: _OfSession) -> Iterable[Cursor]:
+    names = (f"session:{event.session}", f"session:{event.session}:staff")
+    found = [stream for name in names if (stream := account.streams.get(name)) is not None]
+    return [cursor for stream in found for cursor in (*stream.live, *stream.others)]
+
+
+def _of_request(account: Account, event: e.RequestMoved) -> Iterable[Cursor]:
+    request = account.desk.state.requests.get(event.request)
+    return () if request is None else _of_session(account, request)
 
 
 def _of_person(name: str) -> Callable[[Account, e.Event], Iterable[Cursor]]:
@@ -153,6 +167,11 @@ def _of_everybody(account: Account, event: e.Event) -> Iterable[Cursor]:
 
 
 _CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
+    e.RequestAssigned: _of_session,
+    e.RequestMoved: _of_request,
+    e.RequestEnded: _of_session,
+    e.MemberLeft: _of_session,
+    e.SessionReleased: _of_session,
     e.SessionEnded: _of_session,
     e.SessionTransferred: _of_session,
     e.PresenceChanged: _of_person("representative"),

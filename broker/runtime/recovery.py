@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from broker.desk import snapshot
+from broker.desk import snapshot, snapshot_load
 from broker.desk.desk import Desk
 from broker.desk.state import Times
 from broker.journal.base import Failed, Journal, Record, Reply
@@ -256,7 +256,7 @@ class Recovery:
     def _restore(self, reading: _Reading, packed: bytes) -> None:
         account = reading.account
         data = snapshot.merged(cast("Iterable[snapshot.Part]", unpack_values(packed)))
-        reading.desk = snapshot.load(account.name, account.slot, self._pinspace, data, self._times)
+        reading.desk = snapshot_load.load(account.name, account.slot, self._pinspace, data, self._times)
 
     def _ask_tail(self, reading: _Reading, after: int) -> None:
         name = reading.account.name

@@ -298,10 +298,21 @@ class Requests:
             return True
         if self._shedding(asked, rank_of(command)):
             return True
-        retry = self._pin_guard.may_redeem(asked.connection, asked.now) if isinstance(command, ops.PinRedeem) else 0
+        retry, text = 0, ""
+        if isinstance(command, ops.PinRedeem):
+            retry, text = self._pin_guard.may_redeem(asked.connection, asked.now), "too many wrong pins"
+        elif isinstance(command, ops.ChatSend) and asked.identity.role is Role.CUSTOMER:
+            retry, text = self._chat_wait(asked), "too many messages at once"
         if retry:
-            self._at_once(asked, Code.RATE, "too many wrong pins", retry)
+            self._at_once(asked, Code.RATE, text, retry)
         return retry > 0
+
+    def _chat_wait(self, asked: Asked) -> int:
+        person = asked.connection.person
+        assert person is not None
+        if person.chat is None:
+            person.chat = Bucket(*self._options.chat_rate)
+        return person.chat.take(asked.now)
 
     def _shedding(self, asked: Asked, rank: Rank) -> bool:
         """Whether there is too much for a command of this rank, which is then said at once."""

@@ -41,7 +41,7 @@ from broker.runtime.clock import SystemClock
 from broker.runtime.furnishing import FurnishError, furnish
 from broker.runtime.guesses import shorten
 from broker.runtime.hub import Hub
-from broker.runtime.hub import Statistics as HubStatistics
+from broker.runtime.hub_statistics import Statistics as HubStatistics
 from broker.runtime.shutdown import shut_down
 from broker.transport import base as transport
 from broker.transport.reactor import Reactor

@@ -97,6 +97,7 @@ class Ledger:
             e.RequestEnded: self._ended,
             e.RequestMoved: self._moved,
             e.SessionEnded: self._freed,
+            e.SessionReleased: self._freed,
             e.WrapUpEnded: self._freed,
             e.PresenceChanged: self._presence,
         }
@@ -193,7 +194,7 @@ class Ledger:
 
     # --- representatives -------------------------------------------------------------------------
 
-    def _freed(self, event: e.SessionEnded | e.WrapUpEnded, t: int) -> None:
+    def _freed(self, event: e.SessionEnded | e.SessionReleased | e.WrapUpEnded, t: int) -> None:
         account = self.accounts[event.representative]
         self._integrate(account, t)
         account.load = event.load

@@ -165,6 +165,7 @@ class _Reading:
             e.RequestCreated: self._created,
             e.RequestAssigned: self._assigned,
             e.SessionEnded: self._session_ended,
+            e.SessionReleased: self._released,
             e.RequestEnded: self._ended,
             e.RequestClassified: self._classified,
             e.WrapUpEnded: self._wrapped_up,
@@ -244,11 +245,14 @@ class _Reading:
             one.assigned = t if one.assigned is None else one.assigned
             one.since = t
 
-    def _session_ended(self, event: e.SessionEnded, t: int) -> None:
+    def _released(self, event: e.SessionReleased | e.SessionEnded, t: int) -> None:
         one = self.seen.get(event.request)
         if one is not None and one.since is not None:
             one.handled += t - one.since
             one.since = None
+
+    def _session_ended(self, event: e.SessionEnded, t: int) -> None:
+        self._released(event, t)
         if event.wrap_up is not None:
             self.wrapping[event.session] = t
 

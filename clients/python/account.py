@@ -18,6 +18,8 @@ Policy = Literal["least_occupied", "longest_idle", "round_robin", "weighted"]
 Mode = Literal["web", "phone", "queue"]
 Take = Literal["any", "head", "off"]
 """What representatives may take by hand."""
+WebChat = Literal["none", "chat_only", "upgradable"]
+"""Whether a portal's customers write in the page, and whether that may become a screen share."""
 Function = Literal[
     "chat",
     "web_chat",
@@ -178,6 +180,7 @@ class PortalSetup:
     hours: Hours | None = attrs.field(metadata={MAP: Hours})
     """None: always."""
     functions: Functions
+    web_chat: WebChat
 
 
 @attrs.frozen(kw_only=True)

@@ -145,6 +145,8 @@ class RepresentativeConsole(Console):
                 return f"session {number}: you serve {somebody(data)} ({data['subportal']}){quoted(data)}"
             case "session.ended" if item.stream == "me":
                 return self._session_ended(data)
+            case "session.released" if item.stream == "me":
+                return self._session_ended(data)
             case "wrap_up.ended":
                 how = "time is up" if data["reason"] == "expired" else data["reason"]
                 return f"session {self.wrap_ups.drop(str(data['session']))} is wrapped up ({how})"

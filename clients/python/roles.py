@@ -13,6 +13,7 @@ from typing import Literal
 
 import attrs
 
+from broker.content import Personal
 from broker.protocol import ops
 from clients.python import answers
 from clients.python.account import (
@@ -30,14 +31,16 @@ from clients.python.account import (
     Required,
     Take,
     Texts,
+    WebChat,
 )
 from clients.python.commands import a_map, document, maps, personal, read
 from clients.python.people import People
 from clients.python.role import Role, Staff
+from clients.python.talk import Talker
 
 
 @attrs.frozen
-class Customer(Role):
+class Customer(Talker):
     """Somebody who asks for help. Events: its stream ``me``, and ``session:<id>`` once assigned."""
 
     async def open_portal(self, *, language: str | None = None) -> answers.Portal:
@@ -81,6 +84,10 @@ class Customer(Role):
         """End the conversation."""
         await self.request(ops.SessionEnd(session))
 
+    async def rate(self, session: str, score: int, comment: str | None = None) -> None:
+        """Say how it was, from 1 (bad) to 5; once, also after the end. ``WrongState`` the second time."""
+        await self.request(ops.SessionRate(session, score, personal(comment)))
+
     async def accept_share(self, share: str) -> None:
         """First step of consent to a screen share."""
         await self.request(ops.ShareAccept(share))
@@ -99,7 +106,7 @@ class Customer(Role):
 
 
 @attrs.frozen
-class Representative(Staff):
+class Representative(Staff, Talker):
     """Somebody who serves customers. Events: its stream ``me``, ``subportal:<id>`` of those it serves (broadcast
     offers), and ``session:<id>`` of its sessions."""
 
@@ -164,8 +171,18 @@ class Representative(Staff):
         await self.request(ops.SessionEnd(session))
 
     async def leave(self, session: str) -> None:
-        """Hand a session back: its customer goes back to the line, at its place."""
+        """Hand a session back: its customer goes back to the line, at its place. A guest just goes."""
         await self.request(ops.SessionLeave(session))
+
+    async def note(self, session: str, text: str) -> None:
+        """Write something down that the customer never sees."""
+        await self.request(ops.NoteAdd(session, Personal(text)))
+
+    async def set_outcome(
+        self, session: str, outcome: Literal["resolved", "unresolved", "unknown"], note: str | None = None
+    ) -> None:
+        """Say what came of a session, during or after it."""
+        await self.request(ops.SessionOutcome(session, outcome, personal(note)))
 
     async def transfer(self, session: str, representative: str) -> str:
         """Offer a session to another representative; the id of that offer. It stays here until the other accepts."""
@@ -273,6 +290,7 @@ class Manager(_Overseer, People):
         closing_ms: int | None = None,
         origins: Sequence[str] | None = None,
         functions: Functions | None = None,
+        web_chat: WebChat | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -280,7 +298,8 @@ class Manager(_Overseer, People):
         keeps for ``wrap_up_ms`` at most after its end. ``take``: what representatives may take by hand. ``require``,
         ``form``: what customers must fill in. ``texts``: what the page says; languages that are missing there read as
         ``language`` does (en). ``closing_ms``: how long before its hours end it is closing. ``origins``: pages whose
-        customers may connect."""
+        customers may connect. ``web_chat``: whether customers write in the page from their first step on, and whether a
+        screen share may follow."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -301,6 +320,7 @@ class Manager(_Overseer, People):
             closing_ms,
             None if origins is None else list(origins),
             a_map(functions),
+            web_chat,
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

@@ -11,7 +11,7 @@ import attrs
 
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import invariants, publish, snapshot
+from broker.desk import invariants, publish, snapshot, snapshot_load
 from broker.desk.desk import Desk
 from broker.journal.base import Record
 from broker.journal.sqlite import SqliteStore
@@ -136,7 +136,7 @@ class Audit:
                 case e.RequestAssigned():
                     assert body.request not in held, f"{body.request} has {held[body.request]} already"
                     held[body.request] = body.representative
-                case e.SessionEnded():
+                case e.SessionEnded() | e.SessionReleased():
                     del held[body.request]
                 case _:
                     pass
@@ -152,7 +152,7 @@ class Audit:
         if stored is None:
             return
         data = snapshot.merged(codec.unpack_values(stored.data))  # type: ignore[arg-type]  # we packed it
-        other = snapshot.load(ACCOUNT, 7, PinSpace(bytes(32)), data)
+        other = snapshot_load.load(ACCOUNT, 7, PinSpace(bytes(32)), data)
         for record, body in zip(self.records[stored.seq :], self.bodies[stored.seq :], strict=True):
             other.evolve(body, record.t, record.entries)
         assert snapshot.dump(other) == snapshot.dump(desk)

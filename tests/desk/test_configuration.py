@@ -189,6 +189,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "closing_ms": limits.CLOSING,
                 "origins": [],
                 "functions": {},
+                "web_chat": "none",
                 "hours": None,
             }
         ],

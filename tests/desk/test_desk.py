@@ -18,7 +18,15 @@ from tests.support.scene import Scene, office
 
 def test_every_event_is_applied_and_every_operation_decided_by_somebody() -> None:
     assert set(module.EVOLVE) == set(e.EVENTS.values())
-    hubs = {ops.AuthRefresh, ops.Subscribe, ops.Unsubscribe, ops.MetaSchema, ops.RequestWhy}
+    hubs = {
+        ops.AuthRefresh,
+        ops.Subscribe,
+        ops.Unsubscribe,
+        ops.MetaSchema,
+        ops.RequestWhy,
+        ops.ChatTyping,
+        ops.ChatRead,
+    }
     assert set(ops.OPS.values()) - set(module.RULES) == hubs
 
 

@@ -30,16 +30,17 @@ def test_littles_law_holds_in_the_counts(steps: list[tuple[int, int]]) -> None:
     for number, (what, ms) in enumerate(steps):
         scene.pass_time(ms)
         state = scene.desk.state
+        active = [one for one in state.sessions.values() if one.state == "active"]
         if what < 4:
             scene.ask(f"n{number}")
         elif what < 6 and state.offers:
             offer = next(iter(state.offers.values()))
             scene.accept(offer.offer, offer.representative or "")
-        elif what == 6 and state.sessions:
-            scene.end(next(iter(state.sessions)))
-        elif what == 7 and state.sessions:
-            session = next(iter(state.sessions.values()))
-            scene.ok(ops.SessionLeave(session.session), representative(session.representative))
+        elif what == 6 and active:
+            scene.end(active[0].session)
+        elif what == 7 and active:
+            session = active[0]
+            scene.ok(ops.SessionLeave(session.session), representative(session.lead))
         elif what == 8:
             scene.restart()
         agrees(scene)

@@ -260,7 +260,7 @@ def test_A3_a_portals_page_gets_the_form_in_its_language_and_managers_the_whole(
     assert told[6]["choices"] == [{"choice": "bill", "label": "Bill"}, {"choice": "other", "label": "Anderes"}]
     (shown,) = cast("list[dict[str, object]]", scene.ok(ops.AccountGet(), MIA).value["portals"])
     assert scene.words(shown, form.text)["form"] == FORM
-    event = cast("e.PortalPut", scene.events(e.PortalPut)[-1])
+    event = scene.events(e.PortalPut)[-1]
     assert event.form[0] == ("order", "text", True, 3, 8, ())
     assert {"field": "form"} in cast("list[object]", scene.told("account")[-1][1]["changes"])
 

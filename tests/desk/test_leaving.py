@@ -171,7 +171,7 @@ def test_its_customer_goes_back_to_the_line_and_is_offered_to_another_at_once() 
     handled = gone(scene)
     assert kinds(handled) == [
         e.PresenceChanged,
-        e.SessionEnded,
+        e.SessionReleased,
         e.RequestRequeued,
         e.RepresentativeDeleted,
         e.OfferMade,
@@ -179,7 +179,7 @@ def test_its_customer_goes_back_to_the_line_and_is_offered_to_another_at_once() 
     changed, ended = handled.records[0].event, handled.records[1].event
     assert isinstance(changed, e.PresenceChanged)
     assert (changed.presence, changed.by) == ("offline", "manager")
-    assert isinstance(ended, e.SessionEnded)
+    assert isinstance(ended, e.SessionReleased)
     assert ended.reason == "signed_out"
     assert scene.offered_to("bo") == [request_id("carl")]
 

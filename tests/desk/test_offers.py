@@ -323,7 +323,7 @@ def test_scenario_8_500_requests_fill_20_representatives_and_wait_in_order() -> 
     chance = Random(8)
     for expected in waiting[:40]:
         session = chance.choice(sorted(scene.desk.state.sessions))
-        who = scene.desk.state.sessions[session].representative
+        who = scene.desk.state.sessions[session].lead
         scene.end(session)
         assert scene.offered_to(who) == [expected]
         (offer,) = scene.desk.state.offers.values()

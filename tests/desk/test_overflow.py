@@ -292,7 +292,7 @@ def test_when_the_last_one_signs_out_those_who_wait_go_elsewhere_at_once_first_t
     scene.set("ann", "offline", "hand_back")
     assert scene.desk.next_deadline() == scene.now
     happened = scene.pass_time(0)
-    assert session not in scene.desk.state.sessions
+    assert scene.desk.state.sessions[session].representative is None
     expected = [request_id(name) for name in ("zero", "one", "two")]
     assert [event.request for event in happened if isinstance(event, e.RequestMoved)] == expected
     assert scene.line("far") == expected

@@ -281,7 +281,7 @@ def test_F4_caught_a_wrap_up_that_takes_no_place(monkeypatch: Patch) -> None:
 
     def free(state: State, session: Session, until: int, places: int) -> None:
         real(state, session, until, places)
-        state.router.add_load(session.representative, -places, 0)
+        state.router.add_load(session.lead, -places, 0)
 
     monkeypatch.setattr(wrap_up, "begin", free)
     breaks("F4", lambda: scene.end(session_id("one")))
@@ -311,7 +311,7 @@ def test_F12_caught_an_idle_clock_that_begins_at_the_end_of_the_session_and_not_
 
     def eager(state: State, session: Session, until: int, places: int) -> None:
         real(state, session, until, places)
-        state.router.members[session.representative].idle_since += 1
+        state.router.members[session.lead].idle_since += 1
 
     monkeypatch.setattr(wrap_up, "begin", eager)
     unchecked(monkeypatch)

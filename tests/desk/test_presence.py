@@ -76,7 +76,7 @@ def test_signing_out_hands_sessions_back_in_their_places_and_counts_the_load_dow
     scene.assign("two", "ann")
     scene.ask("three")
     events = of(scene.set("ann", "offline", sessions="hand_back"))
-    assert [event.load for event in events if isinstance(event, e.SessionEnded)] == [1, 0]
+    assert [event.load for event in events if isinstance(event, e.SessionReleased)] == [1, 0]
     assert scene.line() == [request_id(name) for name in ("one", "two", "three")]
     assert [kind for kind, _ in scene.told("me:v_one")][-1] == "request.requeued"
     scene.staff("blue", "bo", capacity=3)
@@ -146,8 +146,8 @@ def test_scenario_6_without_return_the_sessions_go_back_to_the_line_at_their_age
     scene.lose("ann")
     assert scene.pass_time(60 * SECONDS - 1) == []
     events = scene.pass_time(1)
-    assert [type(event) for event in events][:3] == [e.PresenceChanged, e.SessionEnded, e.RequestRequeued]
-    assert [event.load for event in events if isinstance(event, e.SessionEnded)] == [1, 0]
+    assert [type(event) for event in events][:3] == [e.PresenceChanged, e.SessionReleased, e.RequestRequeued]
+    assert [event.load for event in events if isinstance(event, e.SessionReleased)] == [1, 0]
     assert {event.reason for event in events if isinstance(event, e.RequestRequeued)} == {"representative_lost"}
     assert scene.line() == [request_id(name) for name in ("one", "two", "three")]
     assert scene.desk.state.representatives["ann"].chosen == "offline"

@@ -55,7 +55,7 @@ def test_F2_no_request_ever_has_two_representatives(seed: int) -> None:
             case e.SessionTransferred():
                 assert owners[event.request] == {event.former}
                 owners[event.request] = {event.representative}
-            case e.SessionEnded():
+            case e.SessionEnded() | e.SessionReleased():
                 assert owners.pop(event.request) == {event.representative}
             case _:
                 pass

@@ -39,7 +39,7 @@ NO_PERSON: Mapping[type, tuple[str, ...]] = {
 }
 """Fields called like one that holds a name, which hold something else."""
 THINGS = frozenset({
-    "asked",
+    "asked", "comment", "note", "outcome", "web_chat",
     "block", "changes", "class_", "classes", "code", "customer", "customer_name", "digest", "email", "fields", "form",
     "functions", "hours", "how", "into", "key", "kind", "labels", "ladder", "language", "languages", "mode", "modes",
     "name", "need", "network", "object", "offer", "op", "origins", "overflow", "page", "parent", "password",

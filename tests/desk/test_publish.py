@@ -17,6 +17,7 @@ from broker.desk.bodies import BODIES
 from broker.desk.publish import _AUDIENCES, audiences, render, resolve
 from broker.protocol import check, schema
 from broker.protocol.check import BadArgs
+from tests.support.builders import stream_kind
 
 SECRET = "a text that nobody else may read"
 slug = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
@@ -35,6 +36,10 @@ WORDS: dict[tuple[str, str], list[str]] = {
     ("WrapUpEnded", "reason"): ["done", "expired", "signed_out"],
     ("RequestAssigned", "kind"): ["queue", "direct", "broadcast", "pin", "taken", "given"],
     ("SessionEnded", "reason"): ["customer", "representative", "abandoned", "handed_back", "signed_out", "blocked"],
+    ("SessionReleased", "reason"): ["handed_back", "representative_lost", "signed_out"],
+    ("MemberLeft", "reason"): ["left", "removed", "released", "signed_out", "representative_lost"],
+    ("ChatSent", "role"): ["customer", "representative"],
+    ("RequestCreated", "web_chat"): ["none", "chat_only", "upgradable"],
     ("BlockEnded", "reason"): ["ended", "expired"],
     ("PinEnded", "state"): ["expired", "revoked"],
     ("ShareEnded", "state"): ["refused", "ended"],
@@ -56,6 +61,8 @@ def events_of(cls: type[e.Event]) -> st.SearchStrategy[e.Event]:
             fields[field.name] = st.sampled_from(words)
         elif field.name in DOCUMENTS:
             fields[field.name] = st.none() | st.just(("d_secret", b"d" * 16))
+        elif field.name == "score":
+            fields[field.name] = st.integers(1, 5)
         elif field.name in ("kind", "mode"):
             fields[field.name] = st.sampled_from(KINDS if field.name == "kind" else ["web", "phone", "queue"])
         else:
@@ -124,7 +131,7 @@ def test_what_each_place_gets_fits_the_schema_and_no_text_reaches_account_or_tea
         check.check_event(wire_type, as_received(body))
         check.check_event(wire_type, as_received(render(event, wire_type, stream, lambda content: None)))
         allowed = SCHEMA[wire_type]
-        assert stream.partition(":")[0] in allowed["streams"]
+        assert stream_kind(stream) in allowed["streams"]
         assert set(body) <= set(allowed["data"])
         shown = repr(body)
         assert "_secret" not in shown

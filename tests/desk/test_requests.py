@@ -137,7 +137,7 @@ def test_one_who_handed_a_picked_request_back_is_not_asked_again() -> None:
     scene = pick_office()
     session = scene.assign("carl", "bo", pick="bo")
     events = of(scene.ok(ops.SessionLeave(session), representative("bo")))
-    assert [type(event) for event in events] == [e.SessionEnded, e.RequestRequeued, e.RequestUnplaced]
+    assert [type(event) for event in events] == [e.SessionReleased, e.RequestRequeued, e.RequestUnplaced]
     assert scene.desk.state.requests[request_id("carl")].state == "waiting"
     assert scene.offered_to("bo") == []
 

@@ -57,6 +57,12 @@ pin.create            r:party m:party
 pin.revoke            r:party m:party
 pin.list              r:party m:party
 session.leave         r:party m:party
+chat.send             c:party r:party m:party
+chat.typing           c:party r:party m:party
+chat.read             c:party r:party m:party
+note.add              r:party m:party
+session.outcome       r:party m:party
+session.rate          c:party
 session.transfer      r:party m:party
 share.request         r:party m:party
 wrap_up.end           r:party m:party

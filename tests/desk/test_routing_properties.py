@@ -233,7 +233,7 @@ def test_F6_requests_of_one_class_and_need_are_first_offered_in_order_of_arrival
     for wants in (True, False):
         mine = [name for name in first if asked[name] is wants]
         assert mine == [name for name in asked if name in mine]
-    assert {event.representative for event in scene.events(e.OfferMade) if asked[event.request]} <= {"ann"}  # type: ignore[union-attr]
+    assert {event.representative for event in scene.events(e.OfferMade) if asked[event.request]} <= {"ann"}
 
 
 # --- F12 ---------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_F12_the_idle_clock_begins_with_work_and_breaks_and_survives_everything_
             match event:
                 case e.RequestAssigned(representative=who) | e.WrapUpEnded(representative=who):
                     began[who] = t
-                case e.SessionEnded(representative=who, wrap_up=None):
+                case e.SessionEnded(representative=who, wrap_up=None) | e.SessionReleased(representative=who):
                     began[who] = t
                 case e.SessionTransferred(representative=who, former=former):
                     began[who] = began[former] = t

@@ -73,7 +73,7 @@ def test_a_session_handed_back_goes_to_others_first_at_its_old_age() -> None:
     scene.ask("late")
     scene.set("bo", "available")
     events = of(scene.ok(ops.SessionLeave(session), representative("ann")))
-    assert [type(event) for event in events][:2] == [e.SessionEnded, e.RequestRequeued]
+    assert [type(event) for event in events][:2] == [e.SessionReleased, e.RequestRequeued]
     assert scene.line()[0] == request_id("carl")
     assert request_id("carl") not in scene.offered_to("ann")
     assert scene.told("me:v_carl")[-1] == ("request.requeued", {"request": request_id("carl"), "reason": "handed_back"})
@@ -83,7 +83,7 @@ def test_one_alone_who_hands_back_is_asked_again_after_the_pause() -> None:
     scene = office("ann")
     session = scene.assign("carl", "ann")
     events = of(scene.ok(ops.SessionLeave(session), representative("ann")))
-    assert [type(event) for event in events] == [e.SessionEnded, e.RequestRequeued, e.RoundPaused]
+    assert [type(event) for event in events] == [e.SessionReleased, e.RequestRequeued, e.RoundPaused]
     scene.pass_time(10 * SECONDS)
     assert scene.offered_to("ann") == [request_id("carl")]
 
@@ -96,7 +96,7 @@ def test_a_requeued_session_is_the_same_session_with_another_representative() ->
     assert not scene.desk.may_read(representative("ann"), f"session:{session}")
     assert scene.desk.may_read(customer("carl"), f"session:{session}")
     kinds = [kind for kind, _ in scene.told(f"session:{session}")]
-    assert kinds == ["session.opened", "session.ended", "session.opened"]
+    assert kinds == ["session.opened", "session.released", "session.joined"]
 
 
 # --- transfer ----------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 """Snapshots: a desk as plain data and back, at any moment, and on from there."""
+# covers: broker/desk/snapshot.py broker/desk/snapshot_load.py
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.desk import events as e
-from broker.desk import snapshot
+from broker.desk import snapshot, snapshot_load
 from broker.desk.state import Times
 from broker.protocol import ops
 from broker.units import SECONDS
@@ -60,7 +61,7 @@ def test_F21_a_loaded_desk_is_the_same_desk() -> None:
     scene = busy()
     same_desk(reloaded(scene.desk), scene.desk)
     assert scene.desk.statistics().offers > 0
-    assert snapshot.VERSION == 7
+    assert snapshot.VERSION == 8
 
 
 def test_F21_a_loaded_desk_decides_as_the_one_it_was_made_of() -> None:
@@ -79,7 +80,7 @@ def test_F21_a_loaded_desk_decides_as_the_one_it_was_made_of() -> None:
 def test_a_snapshot_keeps_an_operators_times() -> None:
     times = Times(lease=1)
     data = snapshot.dump(desk())
-    assert snapshot.load(ACCOUNT, SLOT, desk().state.pinspace, data, times).state.times == times
+    assert snapshot_load.load(ACCOUNT, SLOT, desk().state.pinspace, data, times).state.times == times
 
 
 def test_F21_ended_things_are_remembered_too() -> None:
@@ -125,7 +126,7 @@ def test_F21_a_snapshot_at_any_moment_and_the_records_after_it_give_the_same_des
     records = [stored(record) for record in scene.records]
     same_desk(replay(desk(), records), scene.desk)
     count, data = desks[int(cut * (len(desks) - 1))]
-    loaded = snapshot.load(ACCOUNT, SLOT, scene.desk.state.pinspace, data)
+    loaded = snapshot_load.load(ACCOUNT, SLOT, scene.desk.state.pinspace, data)
     assert snapshot.dump(loaded) == data
     same_desk(replay(loaded, records[count:]), scene.desk)
 

@@ -32,6 +32,9 @@ def test_the_stream_of_a_session_that_goes_on_is_never_forgotten(monkeypatch: Pa
     session = scene.assign("goes-on", "ann")
     scene.ok(ops.SessionLeave(session), representative("ann"))
     scene.end(scene.assign("other", "ann"))
+    scene.end(scene.assign("third", "ann"))
     assert scene.desk.stream_head(f"session:{session}") == 2  # waiting, and not among the recent ones
     scene.ok(ops.RequestWithdraw(request_id("goes-on")), customer("goes-on"))
+    assert scene.desk.stream_head(f"session:{session}") == 3  # its end can be read
+    scene.end(scene.assign("fourth", "ann"))
     assert scene.desk.stream_head(f"session:{session}") == 0

@@ -147,7 +147,7 @@ def test_who_signs_out_with_both_hands_its_sessions_back_and_ends_its_wrap_ups()
     scene.end(scene.assign("one", "ann"))
     scene.assign("two", "ann")
     events = of(scene.ok(ops.PresenceSet("offline", sessions="hand_back"), representative("ann")))
-    assert [event.load for event in events if isinstance(event, e.SessionEnded | e.WrapUpEnded)] == [1, 0]
+    assert [event.load for event in events if isinstance(event, e.SessionReleased | e.WrapUpEnded)] == [1, 0]
 
 
 def test_F17_a_wrap_up_survives_being_lost_until_the_hold_is_over() -> None:

@@ -16,6 +16,7 @@ from broker.protocol.frames import Unknown
 from tests.protocol import agreement
 from tests.protocol.samples import tables
 from tests.protocol.vectors import FOLDER, LIMITS, raw, read, real, sessions
+from tests.support.builders import stream_kind
 
 TABLES = tables()
 SCRIPTS = [json.loads(path.read_text(encoding="utf-8")) for path in sessions()]
@@ -243,7 +244,7 @@ class Reader:
         elif pattern[0] == 32:
             fields = TABLES["events"][pattern[3]]
             stream = self.value(pattern[1])
-            if not set(pattern[5]) <= set(fields["data"]) or stream.split(":")[0] not in fields["streams"]:
+            if not set(pattern[5]) <= set(fields["data"]) or stream_kind(stream) not in fields["streams"]:
                 self.wrong("an event with other data, or of another stream")
         elif pattern[0] == 2:
             Close(pattern[1]) if isinstance(pattern[1], int) else None

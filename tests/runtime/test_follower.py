@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from broker.desk import snapshot
+from broker.desk import snapshot, snapshot_load
 from broker.journal.base import Append, JournalUnavailable, Reply
 from broker.journal.memory import MemoryStore
 from broker.journal.process import ProcessJournal
@@ -142,7 +142,7 @@ async def test_a_snapshot_is_made_in_slices_and_the_desk_stands_still_meanwhile(
         assert saved.seq == at
         assert offset == b.hub.accounts["acme"].desk.stream_head("me:ann")
         assert folded.desk.seq == b.hub.accounts["acme"].seq
-        same_desk(snapshot.load("acme", 0, PinSpace(bytes(16)), snapshot.dump(folded.desk)), folded.desk)
+        same_desk(snapshot_load.load("acme", 0, PinSpace(bytes(16)), snapshot.dump(folded.desk)), folded.desk)
 
 
 async def test_who_asks_for_a_view_is_not_told_that_a_snapshot_cannot_be_stored(

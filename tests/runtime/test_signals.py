@@ -67,7 +67,7 @@ async def test_one_among_other_frames_is_found(autojump_clock: MockClock) -> Non
         ann, joe, share = await sharing(b)
         one = frames.Signal(share, "ice", b"1")
         ann.send(one)
-        ann.send(one, frames.Ping(5, 1), one, frames.Request(999, "meta.schema", {}), one)
+        ann.send(one, frames.Ping(5, 1), one, frames.Request(999, "pin.list", {}), one)
         await b.settle()
         assert signals(joe) == [one] * 4
         assert [type(frame).__name__ for frame in ann.pump()] == ["Result", "Pong"]

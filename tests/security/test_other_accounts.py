@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
+from broker.desk.state import EndedSession
 from broker.protocol import ops
 from tests.security.strangers import OURS, THEIRS, differences, paths, secrets_of, state, two_accounts
 
@@ -32,7 +33,8 @@ async def test_a_leak_between_accounts_would_be_seen(autojump_clock: MockClock) 
     """The fault planted: our desk takes their session for one that our representative was in."""
     async with two_accounts() as (b, own, theirs):
         session = theirs.things["session"]
-        b.hub.accounts[OURS].desk.state.ended_sessions[session] = ("v_somebody", own.things["person"])
+        stolen = EndedSession("r_x", "help", "help", "v_somebody", own.things["person"])
+        b.hub.accounts[OURS].desk.state.ended_sessions[session] = stolen
         found = await differences(b, "subscribe", own, theirs)
         assert len(found) == 1
         assert found[0].startswith("representative: subscribe with stream as stream: (True, ")

@@ -88,7 +88,7 @@ def read(events: Iterable[Event]) -> dict[str, Visit]:
                 visit.offered, busy, line = t, busy + 1, line - 1
             case "request.assigned":
                 visit.assigned = t
-            case "session.ended":
+            case "session.ended" | "session.released":
                 visit.freed, busy = t, busy - 1
             case "offer.ended" if event.data.get("reason") != "accepted":
                 visit.freed, busy = t, busy - 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from broker.desk import snapshot
+from broker.desk import snapshot, snapshot_load
 from broker.desk.desk import Desk
 from broker.desk.events import OfferMade, pack_body, unpack_body
 from broker.desk.outcome import Recorded
@@ -145,4 +145,4 @@ def reloaded(desk: Desk) -> Desk:
     """The same desk out of its packed snapshot."""
     data = unpack_value(pack_value(snapshot.dump(desk)))
     assert isinstance(data, dict)
-    return snapshot.load(builders.ACCOUNT, builders.SLOT, desk.state.pinspace, data)  # type: ignore[arg-type]
+    return snapshot_load.load(builders.ACCOUNT, builders.SLOT, desk.state.pinspace, data)  # type: ignore[arg-type]

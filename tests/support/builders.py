@@ -17,6 +17,12 @@ START = 1_700_000_000_000
 KEY = b"sixteen byte key"
 
 
+def stream_kind(stream: str) -> str:
+    """What the schema calls streams like this one."""
+    kind, _, name = stream.partition(":")
+    return "session_staff" if kind == "session" and name.endswith(":staff") else kind
+
+
 def entropy(name: str) -> bytes:
     """What a command called ``name`` draws."""
     return hashlib.blake2b(name.encode(), digest_size=ids.ENTROPY_BYTES).digest()

@@ -53,6 +53,8 @@ class History:
     wrap_ups: dict[str, tuple[str, int]] = attrs.field(factory=dict)
     """Session to who is busy with what is left to do, and the places that this takes."""
 
+    said: dict[str, int] = attrs.field(factory=dict)
+    """Open session to the number of its last message."""
     bosses: set[str] = attrs.field(factory=set)
     """Account managers."""
 
@@ -68,10 +70,14 @@ class History:
         match event:
             case e.RequestCreated():
                 self._created(event, t)
+                if event.web_chat != "none":
+                    self.said[event.session] = 0
             case e.RequestEnded():
                 expect("F1", event.request in self.lives, f"{event.request} ends twice")
                 expect("F2", self.lives.pop(event.request).owner is None, f"{event.request} ends while assigned")
                 self.ended[event.request] = event.state
+                if event.session is not None:
+                    del self.said[event.session]
             case e.RequestRequeued():
                 life = self.lives[event.request]
                 life.refused, life.held = {event.representative}, None
@@ -87,8 +93,13 @@ class History:
                 self._accepted(event.offer, event.representative, t)
                 expect("F2", self.seats.get(event.session) == event.former, f"{event.session} isn't {event.former}'s")
                 self.seats[event.session] = self.lives[event.request].owner = event.representative
-            case e.SessionEnded():
-                self._session_ended(event)
+            case e.ChatSent():
+                expect("F19", event.session in self.said, f"something is said in {event.session}, which isn't open")
+                last = self.said[event.session]
+                expect("F19", event.number == last + 1, f"{event.session} goes on at {event.number}, not {last + 1}")
+                self.said[event.session] = event.number
+            case e.SessionEnded() | e.SessionReleased():
+                self._session_over(event)
             case e.ManagerPut() | e.ManagerDeleted():
                 self._managed(event)
             case _:
@@ -104,11 +115,13 @@ class History:
             self.bosses.add(event.manager)
         expect("H3", bool(self.bosses) or not had, f"{event.manager} was the last account manager")
 
-    def _session_ended(self, event: e.SessionEnded) -> None:
+    def _session_over(self, event: e.SessionEnded | e.SessionReleased) -> None:
         expect("F2", self.seats.pop(event.session, None) == event.representative, f"{event.session} has no seat")
         life = self.lives[event.request]
         life.owner = None
-        if event.wrap_up is not None:
+        if isinstance(event, e.SessionEnded):
+            expect("F19", self.said.pop(event.session, None) is not None, f"{event.session} ends and wasn't open")
+        if isinstance(event, e.SessionEnded) and event.wrap_up is not None:
             self.wrap_ups[event.session] = (event.representative, self.places[life.portal])
         expect("load", event.load == self.load(event.representative), f"{event} says a wrong load")
 
@@ -239,6 +252,8 @@ class History:
             free = self.pending[event.offer].representative is None if event.offer in self.pending else False
             self._accepted(event.offer, event.representative, t)
         expect("F2", life.owner is None, f"{event.request} is assigned to {event.representative} and {life.owner}")
+        expect("F19", event.opens == (event.session not in self.said), f"{event.session} opens twice, or never did")
+        self.said.setdefault(event.session, 0)
         life.owner = self.seats[event.session] = event.representative
         life.held, life.paused = None, False
         if free:  # nothing was kept for it: it must have found a place

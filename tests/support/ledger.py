@@ -125,10 +125,10 @@ class Ledger:
                 del self.transfers[event.offer]
                 self.wishes[event.request].owner = self.served_by[event.visitor] = event.representative
                 self._fits_in(event.representative)
-            case e.SessionEnded():
+            case e.SessionEnded() | e.SessionReleased():
                 wish = self.wishes[event.request]
                 wish.owner = None
-                if event.wrap_up is not None:
+                if isinstance(event, e.SessionEnded) and event.wrap_up is not None:
                     places = self.portals[wish.portal].places
                     self.wrap_ups[event.session] = (event.representative, places, event.wrap_up)
                 expect("load", event.load == self.load(event.representative), f"{event} says a wrong load")

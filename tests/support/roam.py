@@ -117,7 +117,7 @@ def _of_representative(scene: Routed, chance: Random) -> Asked:
     state = scene.desk.state
     name = chance.choice(STAFF)
     offer, session = _pick(chance, {**state.offers}), _pick(chance, {**state.sessions})
-    owner = state.sessions[session].representative if session in state.sessions else name
+    owner = (state.sessions[session].representative if session in state.sessions else None) or name
     if offer in state.offers:
         name = state.offers[offer].representative or name
     wrap_up = _pick(chance, {**state.wrapping})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -29,6 +30,8 @@ from broker.desk.publish import render, resolve
 from broker.protocol import ops
 from tests.support import builders
 from tests.support.history import History, expect
+
+E = TypeVar("E", bound=Event)
 
 
 @attrs.define
@@ -183,7 +186,7 @@ class Scene:
 
     def end(self, session: str) -> None:
         """Its representative ends a session."""
-        who = self.desk.state.sessions[session].representative
+        who = self.desk.state.sessions[session].lead
         self.ok(ops.SessionEnd(session), builders.representative(who))
 
     def lose(self, person: str) -> Handled:
@@ -200,7 +203,7 @@ class Scene:
 
     # --- what is often asked ---------------------------------------------------------------------
 
-    def events(self, *kinds: type[Event]) -> list[Event]:
+    def events(self, *kinds: type[E]) -> list[E]:
         """All events so far of these classes."""
         return [record.event for record in self.records if isinstance(record.event, kinds)]
 

@@ -72,7 +72,17 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
         (PinGuessing(None, "198.51.100.0", 5), None),
         (ops.RepresentativePut(name, personal(name), team, chance.randint(1, 3)), manager()),
         (ops.TeamPut("red", chance.sample(["x", "y", "z", "p", "q", "f"], 4)), manager()),
-        (ops.PortalPut("line", "ask", "queue", ["x", "y"], offer_ms=chance.choice([5000, 20_000])), manager()),
+        (
+            ops.PortalPut(
+                "line",
+                "ask",
+                "queue",
+                ["x", "y"],
+                offer_ms=chance.choice([5000, 20_000]),
+                web_chat=chance.choice(["none", "chat_only", "upgradable"]),
+            ),
+            manager(),
+        ),
         (ops.AccountGet(), manager()),
     ]
     return chance.choice(commands)
@@ -98,6 +108,9 @@ def _of_customer(scene: Scene, chance: Random, nonsense: float) -> tuple[object,
         ops.RequestPick(name, target),
         ops.RequestWithdraw(name),
         ops.SessionEnd("s_" + name[2:]),
+        ops.ChatSend("s_" + name[2:], personal("!")),
+        ops.ChatSend("s_" + name[2:], personal("!")),
+        ops.SessionRate("s_" + name[2:], chance.randint(1, 5)),
         ops.ShareAccept(share),
         ops.ShareConfirm(share),
         ops.ShareDecline(share),
@@ -115,7 +128,7 @@ def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[o
     if offer in state.offers and chance.random() < 0.8:
         name = state.offers[offer].representative or name
     session = some(chance, list(state.sessions), nonsense)
-    owner = state.sessions[session].representative if session in state.sessions else name
+    owner = (state.sessions[session].representative if session in state.sessions else None) or name
     presence = chance.choice(["available", "available", "away", "offline"])
     commands: list[tuple[object, str]] = [
         (ops.OfferAccept(offer), name),
@@ -127,6 +140,9 @@ def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[o
         (ops.SessionEnd(session), owner),
         (ops.SessionLeave(session), owner),
         (ops.SessionTransfer(session, some(chance, STAFF, nonsense)), owner),
+        (ops.ChatSend(session, personal("!")), owner),
+        (ops.NoteAdd(session, personal("!")), owner),
+        (ops.SessionOutcome(session, chance.choice(["resolved", "unknown", "strange"])), owner),
         (ops.ShareRequest(session), owner),
         (ops.ShareStop(some(chance, list(state.shares), nonsense)), owner),
         (ops.PinCreate(), name),

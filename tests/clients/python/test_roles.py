@@ -165,6 +165,20 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (R, "pin.revoke", lambda ann: ann.revoke_pin("p_1"), {"id": "p_1"}),
     (R, "pin.list", lambda ann: ann.pins(), {}),
     (R, "session.end", lambda ann: ann.end("s_1"), {"session": "s_1"}),
+    (C, "chat.send", lambda joe: joe.say("s_1", "hi"), {"session": "s_1", "text": "hi"}),
+    (R, "chat.send", lambda ann: ann.say("s_1", "hi"), {"session": "s_1", "text": "hi"}),
+    (C, "chat.typing", lambda joe: joe.typing("s_1"), {"session": "s_1", "on": True}),
+    (R, "chat.typing", lambda ann: ann.typing("s_1", on=False), {"session": "s_1", "on": False}),
+    (C, "chat.read", lambda joe: joe.has_read("s_1", 4), {"session": "s_1", "upto": 4}),
+    (R, "chat.read", lambda ann: ann.has_read("s_1", 4), {"session": "s_1", "upto": 4}),
+    (R, "note.add", lambda ann: ann.note("s_1", "hm"), {"session": "s_1", "text": "hm"}),
+    (
+        R,
+        "session.outcome",
+        lambda ann: ann.set_outcome("s_1", "resolved", "why"),
+        {"session": "s_1", "outcome": "resolved", "note": "why"},
+    ),
+    (C, "session.rate", lambda joe: joe.rate("s_1", 5, "ok"), {"session": "s_1", "score": 5, "comment": "ok"}),
     (R, "session.leave", lambda ann: ann.leave("s_1"), {"session": "s_1"}),
     (R, "session.transfer", lambda ann: ann.transfer("s_1", "bo"), {"session": "s_1", "representative": "bo"}),
     (R, "share.request", lambda ann: ann.request_share("s_1"), {"session": "s_1"}),
@@ -222,6 +236,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             take="head",
             hours=HOURS,
             functions={"control": False},
+            web_chat="chat_only",
         ),
         {
             "portal": "p",
@@ -234,6 +249,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "take": "head",
             "hours": HOURS_DATA,
             "functions": {"control": False},
+            "web_chat": "chat_only",
         },
     ),
     (
@@ -382,6 +398,7 @@ VALUE = {
     "requests": [],
     "presence": "away",
     "offer": "o_1",
+    "message_seq": 1,
     "share": "h_1",
     "changed": True,
     "expires": 1,
@@ -427,7 +444,7 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     }
     portal: dict[str, Any] = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
     portal = {**portal, "require": ["text"], "form": FORM_DATA, "texts": None, "language": "de"}
-    portal = {**portal, "closing_ms": 1, "origins": []}
+    portal = {**portal, "closing_ms": 1, "origins": [], "web_chat": "none"}
     subportal = {"subportal": "s", "portal": "p", "weight": 1, "policy": "weighted", "max_waiting": 9, "sticky_ms": 0}
     needed = {"skill": "german", "level": 5, "asked": True}
     person = {"representative": "ann", "name": {"erased": True}, "team": "t", "capacity": 2, "weight": 3}
