@@ -5,13 +5,13 @@ Theory of operation. ``actor`` says who asks: what kind of person, which teams i
 ``grants.may`` compares the two with ``RIGHTS``, the table of operation and kind of person.
 
 What a customer or a representative takes part in (PARTY) each operation's own rule looks for: it finds the session or
-offer anyway, and answers ``no such`` where it is somebody else's.
+offer anyway, and answers ``no such`` where it is somebody else's. So to nearly all that they ask for the gate says yes,
+and only looks whether they are still there: ``AT_ONCE``, which is made from the table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -19,7 +19,7 @@ import attrs
 from broker.codes import Code
 from broker.desk import culprits, functions, names
 from broker.desk.chat import serves
-from broker.desk.grants import GRANTABLE, NOTHING, RIGHTS, SCOPES, TEAM_RIGHTS, Actor, Target, may
+from broker.desk.grants import GRANTABLE, NOTHING, RIGHTS, SCOPES, TEAM_RIGHTS, Actor, Scope, Target, may
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
 from broker.desk.state import Functions, Manager, Request, State
@@ -42,20 +42,13 @@ def actor(state: State, identity: Identity) -> Actor | None:
             person = state.representatives.get(identity.person)
             if person is None:
                 return None
-            return _staff("self_managing" if person.management else "representative", identity.person)
+            return Actor("self_managing" if person.management else "representative", identity.person)
         case Role.MANAGER:
             return _manager(state, identity.person)
         case Role.SERVICE:
             return Actor("service", identity.person, rights=_scopes(state, identity))
         case _:
             return Actor("operator", identity.person, rights=_EVERYTHING | set(GRANTABLE["account"]))
-
-
-@lru_cache(maxsize=1024)
-def _staff(kind: str, person: str) -> Actor:
-    """A representative: asked for with every command, and making one costs more than finding it. Not so customers, who
-    come once and would only be remembered."""
-    return Actor(kind, person)
 
 
 def _manager(state: State, name: str) -> Actor | None:
@@ -218,8 +211,40 @@ TOUCHES: Final[dict[type, Touches]] = {
 """What an operation of managers or services touches; those that are missing touch the account, or the asker."""
 
 
+def _everybodys(*kinds: str) -> frozenset[type]:
+    """Operations that everybody of these kinds may ask for, whatever the arguments."""
+    return frozenset(
+        made
+        for op, made in ops.OPS.items()
+        if made not in TOUCHES
+        and all(
+            (grant := RIGHTS[op].get(kind)) is not None
+            and grant.right is None
+            and grant.scope in (Scope.PARTY, Scope.SELF)
+            for kind in kinds
+        )
+    )
+
+
+AT_ONCE: Final[dict[Role, frozenset[type]]] = {
+    Role.CUSTOMER: _everybodys("customer"),
+    Role.REPRESENTATIVE: _everybodys("representative", "self_managing"),
+}
+"""What whoever is there may ask for: the hot path, which weighs nothing."""
+
+
 def refuse(state: State, identity: Identity, command: object) -> Refusal | None:
     """The refusal of this command for this person, or None."""
+    role = identity.role
+    if type(command) in AT_ONCE.get(role, ()) and (
+        identity.person in state.representatives if role is Role.REPRESENTATIVE else not state.shuts_out(identity)
+    ):
+        return None
+    return weigh(state, identity, command)
+
+
+def weigh(state: State, identity: Identity, command: object) -> Refusal | None:
+    """The same by the table, whoever asks for whatever."""
     op: str = type(command).OP  # type: ignore[attr-defined]
     who = actor(state, identity)
     if who is None:
@@ -245,6 +270,8 @@ def may_read(state: State, identity: Identity, stream: str) -> bool:
     kind, _, name = stream.partition(":")
     if kind == "session":
         return _may_read_session(state, identity, name)
+    if identity.role is Role.REPRESENTATIVE:
+        return _representative_may_read(state, identity.person, kind, name)
     who = actor(state, identity)
     if who is None:
         return False
@@ -258,7 +285,7 @@ def may_read(state: State, identity: Identity, stream: str) -> bool:
         case "team":
             return name in state.teams and (who.kind == "account_manager" or name in who.teams)
         case "subportal":
-            return name in state.subportals and _may_read_subportal(state, who, name)
+            return name in state.subportals and (who.kind == "account_manager" or name in who.subportals)
         case _:
             return False
 
@@ -267,10 +294,11 @@ def _oversees(who: Actor, scope: str) -> bool:
     return who.kind == "account_manager" or (who.kind == "service" and scope in who.rights)
 
 
-def _may_read_subportal(state: State, who: Actor, subportal: str) -> bool:
-    if who.kind == "account_manager" or subportal in who.subportals:
-        return True
-    return who.kind in ("representative", "self_managing") and serves(state, who.person, subportal)
+def _representative_may_read(state: State, who: str, kind: str, name: str) -> bool:
+    """Its own, and what it serves while it is at its desk. Asked with most commands of representatives."""
+    if kind == "subportal":
+        return name in state.subportals and serves(state, who, name)
+    return kind == "me" and name == who and who in state.representatives
 
 
 def _may_read_session(state: State, identity: Identity, stream: str) -> bool:

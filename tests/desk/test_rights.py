@@ -14,13 +14,13 @@ from broker.desk import grants
 from broker.desk.grants import GRANTABLE, KINDS, NAMES, NOTHING, RIGHTS, TEAM_RIGHTS, Actor, Grant, Scope, Target, may
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Handled
-from broker.desk.rights import TOUCHES, actor, refuse, role_may
+from broker.desk.rights import AT_ONCE, TOUCHES, actor, refuse, role_may, weigh
 from broker.desk.rules import RULES
 from broker.protocol import ops, schema
 from broker.protocol.check import ROLES
 from tests.support import people
 from tests.support.builders import ACCOUNT, block_id, customer, manager, offer_id, personal, representative, session_id
-from tests.support.people import ANN, CY, DI, MIA, PIA, ROBOT, TED, TIM, house
+from tests.support.people import ANN, CY, DI, ED, MIA, PIA, ROBOT, TED, TIM, house
 from tests.support.scene import Scene, office
 
 Patch = pytest.MonkeyPatch
@@ -404,6 +404,41 @@ def test_caught_a_team_manager_who_may_make_managers(monkeypatch: Patch) -> None
     house().refused(command, TIM, Code.NOT_ALLOWED)
     monkeypatch.setitem(RIGHTS, "manager.put", {**RIGHTS["manager.put"], "team_manager": Grant(Scope.TEAMS)})
     assert isinstance(house().do(command, TIM), Handled)
+
+
+# --- at once -----------------------------------------------------------------------------------------
+
+
+def faster_than_the_table() -> list[str]:
+    """Operations of which the gate says at once what the table doesn't say, for somebody and some arguments."""
+    scene = house()
+    scene.ok(ops.RepresentativePut("cy", personal("Cy"), "sky", 2, management=True), MIA)
+    scene.ok(ops.RepresentativeDelete("ed"), MIA)
+    scene.ok(ops.VisitorBlock("x", scene.ask("bad")), MIA, "bad")
+    scene.desk.state.blocked["elsewhere"] = block_id("worse")
+    unwelcome = [customer("bad"), attrs.evolve(customer("kim"), source="elsewhere")]
+    staff = [ANN, CY, ED, representative("nobody"), representative("mia")]
+    wrong = set()
+    for who, (op, made) in itertools.product([customer("carl"), *unwelcome, *staff], ops.OPS.items()):
+        for name in ("ann", "cy", "help", who.person):
+            command = made.__new__(made)
+            for field in attrs.fields(made):
+                setattr(command, field.name, name)
+            if refuse(scene.desk.state, who, command) != weigh(scene.desk.state, who, command):
+                wrong.add(op)
+    return sorted(wrong)
+
+
+def test_what_is_said_at_once_is_what_the_table_says() -> None:
+    assert faster_than_the_table() == []
+    commands = {ops.RequestCreate, ops.OfferAccept, ops.SessionEnd}  # else nobody gains anything
+    assert commands <= AT_ONCE[Role.CUSTOMER] | AT_ONCE[Role.REPRESENTATIVE]
+
+
+def test_caught_an_answer_at_once_that_the_table_does_not_give(monkeypatch: Patch) -> None:
+    monkeypatch.setitem(AT_ONCE, Role.REPRESENTATIVE, frozenset({ops.SignInList, ops.AccountGet, ops.OfferAccept}))
+    monkeypatch.setitem(AT_ONCE, Role.CUSTOMER, frozenset({ops.OfferAccept, ops.RequestCreate}))
+    assert faster_than_the_table() == ["account.get", "offer.accept", "sign_in.list"]
 
 
 # --- who asks ----------------------------------------------------------------------------------------
