@@ -202,7 +202,7 @@ def team_put(state: State, event: e.TeamPut, t: int) -> None:
     team = state.teams.get(event.team)
     if team is None:
         team = state.teams[event.team] = Team(event.team, event.title, ())
-    elif event.title is not None:
+    elif event.title not in (None, team.title):
         state.release(team.title)
         team.title = event.title
     team.away_after, team.logins, team.functions = event.away_after, event.logins, event.functions

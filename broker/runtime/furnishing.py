@@ -10,7 +10,7 @@ from broker.desk.outcome import Refusal
 from broker.protocol import check, ops
 from broker.runtime.account import Account
 from broker.runtime.conductor import Conductor
-from broker.runtime.same_texts import as_it_is
+from broker.runtime.same_texts import take_over
 from broker.runtime.texts import seal
 
 BY: Final = "desk-file"
@@ -52,7 +52,8 @@ def furnish(
     identity = Identity(account.name, BY, Role.OPERATOR, network=HERE)
     changed = 0
     for put in puts:
-        command = as_it_is(account, check.parse(put.op, put.args))
+        command = check.parse(put.op, put.args)
+        take_over(account, command)
         if _name(command) in account.desk.state.former:
             left(put)
             continue

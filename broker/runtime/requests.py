@@ -39,7 +39,7 @@ from broker.runtime.people import KeyEntry
 from broker.runtime.pin_guard import PinGuard
 from broker.runtime.rates import Bucket
 from broker.runtime.recovery import Recovery
-from broker.runtime.same_texts import as_it_is
+from broker.runtime.same_texts import take_over
 from broker.runtime.texts import refs, seal
 
 Own = Callable[[Connection, int, Any], None]
@@ -273,7 +273,7 @@ class Requests:
         entry = asked.identity.entry
         if isinstance(command, ops.RequestCreate) and entry is not None and entry.page is not None:
             command.page = Personal(entry.page)
-        command = as_it_is(asked.account, command)
+        take_over(asked.account, command)
         personal = [one for one in check.personal_fields(command) if not one.ref[0]]
         for one in personal:
             seal(one, self._entropy)

@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from typing import Final
 
-import attrs
-
-from broker.content import Personal, Ref
-from broker.desk.publish import resolve
 from broker.protocol import ops
 from broker.runtime.account import Account
 
-
-def as_it_is(account: Account, command: ops.Command) -> ops.Command:
-    """The command without a title that is there already, and with the texts that are: what isn't different is no
-    change. Texts given by the same words keep their reference; the others have none yet."""
-    state, texts = account.desk.state, account.texts.get
-    if isinstance(command, ops.PortalPut):
-        portal = state.portals.get(command.portal)
-        if portal is not None:
-            _take_over(command.form, portal.labels, texts)
-            _take_over(command.texts, portal.texts, texts)
-        return _without_title(command, resolve(portal.title, texts) if portal is not None else None)
-    if isinstance(command, ops.TeamPut):
-        team = state.teams.get(command.team)
-        return _without_title(command, resolve(team.title, texts) if team is not None else None)
-    if isinstance(command, ops.RepresentativePut):
-        person = state.representatives.get(command.representative)
-        if person is not None:
-            _take_over(command.name, person.name, texts)
-            _take_over(command.email, person.email, texts)
-    if isinstance(command, ops.ManagerPut):
-        manager = state.managers.get(command.manager)
-        if manager is not None:
-            _take_over(command.name, manager.name, texts)
-            _take_over(command.email, manager.email, texts)
-    return command
+TEXTS: Final[dict[type, tuple[str, str, tuple[tuple[str, str], ...]]]] = {
+    ops.PortalPut: ("portals", "portal", (("title", "title"), ("form", "labels"), ("texts", "texts"))),
+    ops.TeamPut: ("teams", "team", (("title", "title"),)),
+    ops.RepresentativePut: ("representatives", "representative", (("name", "name"), ("email", "email"))),
+    ops.ManagerPut: ("managers", "manager", (("name", "name"), ("email", "email"))),
+}
+"""Of what is put again and again: the collection of a desk's state, the argument that is the key in it, and (argument,
+attribute) of each text. What others say is new each time."""
 
 
-def _take_over(given: Personal | None, there: Ref | None, texts: Callable[[str], str | None]) -> None:
-    """A text that is there already is given as that one."""
-    if given is not None and there is not None and texts(there[0]) == given.text:
-        given.ref = there
-
-
-def _without_title(command: ops.PortalPut | ops.TeamPut, title: object) -> ops.Command:
-    if command.title is not None and command.title.text == title:
-        return cast("ops.Command", attrs.evolve(command, title=None))
-    return command
+def take_over(account: Account, command: ops.Command) -> None:
+    """Give the texts of a command that are there already by the references that they have: what isn't different is no
+    change. The others have no reference yet."""
+    known = TEXTS.get(type(command))
+    if known is None:
+        return
+    collection, key, pairs = known
+    there = getattr(account.desk.state, collection).get(getattr(command, key))
+    if there is None:
+        return
+    for argument, attribute in pairs:
+        given, ref = getattr(command, argument), getattr(there, attribute)
+        if given is not None and ref is not None and account.texts.get(ref[0]) == given.text:
+            given.ref = ref

@@ -14,7 +14,7 @@ from broker.desk.invariants import InvariantBroken
 from broker.desk.state import State
 from broker.protocol import ops
 from tests.support.agreement import reloaded
-from tests.support.builders import customer, manager, offer_id, representative, request_id
+from tests.support.builders import customer, manager, offer_id, personal, representative, request_id
 from tests.support.scene import Scene, of, office
 
 MIA = manager()
@@ -54,6 +54,17 @@ def test_a_team_knows_who_is_above_and_who_is_beneath() -> None:
     assert teams.below(state, "paris") == {"paris", "nord", "sud"}
     assert teams.below(state, "europe") == set(state.teams)
     assert teams.below(state, "berlin") == {"berlin"}
+
+
+def test_only_a_title_that_another_takes_the_place_of_is_let_go() -> None:
+    scene = Scene()
+    scene.ok(ops.TeamPut("blue", [], personal("Blue", "c_1")), MIA)
+    scene.ok(ops.TeamPut("blue", [], personal("Blue", "c_1"), away_after=2), MIA)  # the same, and something else
+    assert scene.desk.drain_released() == []
+    scene.ok(ops.TeamPut("blue", [], personal("Navy", "c_2")), MIA)
+    assert scene.desk.drain_released() == ["c_1"]
+    scene.ok(ops.TeamPut("blue", [], away_after=3), MIA)
+    assert (scene.desk.drain_released(), scene.desk.held_contents()) == ([], {"c_2"})
 
 
 def test_a_team_moves_with_everything_beneath_it_and_to_the_top() -> None:

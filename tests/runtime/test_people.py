@@ -27,10 +27,11 @@ from broker.desk.identity import Role
 from broker.identity import passwords as passwords_of_identity
 from broker.identity.hashers import Job
 from broker.identity.passwords import Cost
-from broker.protocol import frames
+from broker.protocol import frames, schema
 from broker.runtime import credentials
 from broker.runtime.admission import AddressLimits
 from broker.runtime.options import Options
+from broker.runtime.same_texts import TEXTS
 from broker.units import HOURS, KIB, MINUTES, SECONDS
 from tests.runtime.harness import DAY, Broker, Client, Ended, Refused, broker
 
@@ -520,6 +521,36 @@ async def test_A1_the_same_put_twice_is_one_change(autojump_clock: MockClock) ->
         told = [one for one in boss.pump() if isinstance(one, frames.Event) and one.type == "representative.changed"]
         changes: Any = told[-1].data["changes"]
         assert [change["field"] for change in changes] == ["email"]
+
+
+async def test_what_differs_from_what_is_there_takes_its_texts_over(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await boss_of(b)
+        same: list[tuple[str, dict[str, Any]]] = [
+            ("team.put", {"team": "t2", "title": "Two", "subportals": []}),
+            ("portal.put", {"portal": "p", "title": "P", "kind": "ask", "mode": "queue", "subportals": ["p1"]}),
+        ]
+        for op, args in same:
+            await boss.write(op, **args)
+        account = b.hub.accounts["acme"]
+        before = account.desk.held_contents()
+        await boss.write("team.put", **same[0][1], away_after=2)
+        await boss.write("portal.put", **same[1][1], places=2)
+        assert account.desk.held_contents() == before
+        told = await boss.ask("account.get")
+        assert "Two" in [one["title"] for one in told["teams"]]
+        assert "P" in [one["title"] for one in told["portals"]]
+
+
+def test_every_text_of_what_is_put_can_be_taken_over() -> None:
+    table: Any = schema.load()["ops"]
+    personal = {
+        op: {name for name, spec in entry["args"].items() if spec.get("personal")}
+        for op, entry in table.items()
+        if op.endswith(".put")
+    }
+    taken = {made.OP: {argument for argument, _ in pairs} for made, (_, _, pairs) in TEXTS.items()}  # type: ignore[attr-defined]
+    assert taken == {op: names for op, names in personal.items() if names}
 
 
 async def test_an_old_hash_is_made_anew_when_its_password_comes_by(autojump_clock: MockClock) -> None:
