@@ -164,8 +164,7 @@ def run_link(args: argparse.Namespace) -> int:
         _expected(config, args, role, gone=desk is not None and args.person in desk.state.former)
         had = 0
     else:
-        access = desk.state.access.get(args.person)
-        had = 0 if access is None else access.passwords
+        had = desk.passwords_of(args.person)
     print(link_to(config, args.account, args.person, role, had))
     return Exit.OK
 

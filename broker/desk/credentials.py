@@ -222,12 +222,6 @@ def _shown(key: ApiKey) -> dict[str, object]:
     return shown if key.scopes is None else {**shown, "scopes": list(key.scopes)}
 
 
-def key_person(state: State, name: str) -> str | None:
-    """Whose key it is."""
-    key = state.keys.get(name)
-    return None if key is None else key.person
-
-
 # --- due -------------------------------------------------------------------------------------------
 
 

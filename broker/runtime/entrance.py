@@ -78,7 +78,7 @@ class Entrance:
     ) -> None:
         self.emails = Emails()
         self.revocations = Revocations(outbox)
-        self.passwords = Passwords(hashers=hashers, clock=clock, emails=self.emails, lockout=Lockout(), entropy=entropy)
+        self.passwords = Passwords(hashers=hashers, emails=self.emails, lockout=Lockout(), entropy=entropy)
         self.credentials = Credentials(
             clock=clock,
             accounts=accounts,

@@ -122,7 +122,7 @@ class Links:
             return
         access = state.access.get(person)
         first = access is None or access.password is None
-        link = self.link(account.name, person, role, 0 if access is None else access.passwords)
+        link = self.link(account.name, person, role, account.desk.passwords_of(person))
         compose = compose_welcome if first else compose_reset
         try:
             self._post.send_nowait(compose(address, link=link, account=account.name, good_for=limits.LINK_LIFE))
@@ -170,8 +170,7 @@ class Links:
         account = self._accounts.get(claims.account)
         if account is None or not account.up or not account.desk.exists(claims.role, claims.person):
             return None
-        access = account.desk.state.access.get(claims.person)
-        return (account, claims) if claims.serial == (0 if access is None else access.passwords) else None
+        return (account, claims) if claims.serial == account.desk.passwords_of(claims.person) else None
 
     def _choose(self, token: str, password: str, network: str | None, told: Told) -> None:
         found = self._verified(token)

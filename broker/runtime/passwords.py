@@ -15,7 +15,6 @@ from broker.identity import passwords
 from broker.identity.hashers import Busy, Failed, Hash, Hashed, Hashers, Result, Verify
 from broker.identity.passwords import Policy, Verdict
 from broker.runtime.account import Account
-from broker.runtime.clock import Clock
 from broker.runtime.emails import Emails
 from broker.runtime.lockout import Lockout
 from broker.runtime.texts import seal
@@ -29,11 +28,8 @@ BUSY: Final = Failed("busy")
 class Passwords:
     """Checks and makes hashes for sign-ins and changes."""
 
-    def __init__(
-        self, *, hashers: Hashers, clock: Clock, emails: Emails, lockout: Lockout, entropy: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, *, hashers: Hashers, emails: Emails, lockout: Lockout, entropy: Callable[[int], bytes]) -> None:
         self._hashers = hashers
-        self._clock = clock
         self._emails = emails
         self._entropy = entropy
         self.lockout = lockout
