@@ -210,13 +210,20 @@ class Credentials:
 
     def refreshed(self, text: str, network: str | None = None) -> Credential:
         """A refresh token is used: the sign-in goes on, with new tokens. Raises Refused."""
-        now = self._clock.now()
+        return self.go_on(self.refresh_claims(text), network)
+
+    def refresh_claims(self, text: str) -> Refresh:
+        """What a refresh token says; it stays as good as it was. Raises Refused."""
         try:
-            claims = self._signer.verify(text, now, Purpose.REFRESH)
+            return self._signer.verify(text, self._clock.now(), Purpose.REFRESH)
         except ExpiredToken:
             raise Refused(Close.BAD_AUTH, "not refreshed for too long: sign in again") from None
         except BadToken:
             raise Refused(Close.BAD_AUTH, "not a refresh token of this installation") from None
+
+    def go_on(self, claims: Refresh, network: str | None) -> Credential:
+        """The sign-in goes on, and the token is used up. Raises Refused."""
+        now = self._clock.now()
         account = self._account(claims.account)
         identity = Identity(claims.account, claims.person, claims.role)
         if not account.desk.admits(identity, claims.sign_in, claims.issued):

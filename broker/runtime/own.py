@@ -101,10 +101,18 @@ class Own:
         try:
             value = self._by_token(connection, command.token) if command.token else self._next(connection, command)
         except Refused as refused:
-            self._answers.fail(connection, number, Code.NOT_ALLOWED, refused.text)
+            self._refused(connection, number, refused)
             return
         self._watch.signed_in(connection)
         self._answers.result(connection, number, value)
+
+    def _refused(self, connection: Connection, number: int, refused: Refused) -> None:
+        """The credential is as good as it was where the account can't be asked just now."""
+        if refused.code is Close.BUSY:
+            retry = refused.retry_ms or self._options.retry_most
+            self._answers.fail(connection, number, Code.JOURNAL_DOWN, refused.text, retry_ms=retry)
+        else:
+            self._answers.fail(connection, number, Code.NOT_ALLOWED, refused.text)
 
     def _by_token(self, connection: Connection, token: str) -> dict[str, object]:
         claims, identity, account = self._credentials.claims(token), connection.identity, connection.account
@@ -122,9 +130,10 @@ class Own:
         return {"expires": claims.expires}
 
     def _next(self, connection: Connection, command: ops.AuthRefresh) -> dict[str, object]:
-        found, identity = self._credentials.refreshed(command.refresh or ""), connection.identity
+        claims, identity = self._credentials.refresh_claims(command.refresh or ""), connection.identity
         assert identity is not None
-        if (found.sign_in, found.account) != (connection.sign_in, connection.account):
+        if (claims.sign_in, claims.account) != (connection.sign_in, identity.account):  # before it is used up
             raise Refused(Close.BAD_AUTH, "a refresh token of another sign-in")
+        found = self._credentials.go_on(claims, identity.network)
         connection.expires, connection.issued = found.expires, found.issued
         return {"expires": found.expires, "token": found.token, "refresh": found.refresh}

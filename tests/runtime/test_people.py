@@ -126,6 +126,42 @@ async def test_a_refresh_token_is_good_once_and_a_copied_one_ends_the_sign_in(au
         assert (await refused(b, {"refresh": said["refresh"]})).code == Close.BAD_AUTH
 
 
+async def test_a_refresh_token_that_is_shown_by_another_sign_in_is_not_used_up(autojump_clock: MockClock) -> None:
+    async with broker(SELDOM) as b:
+        await boss_of(b)
+        here, there = await b.connect(login("boss", GOOD)), await b.connect(login("boss", GOOD))
+        assert there.welcome is not None
+        refresh = there.welcome.identity["refresh"]
+        with pytest.raises(Refused) as end:
+            await here.ask("auth.refresh", refresh=refresh)
+        assert end.value.code == Code.NOT_ALLOWED
+        await trio.sleep(limits.REFRESH_GRACE / 1000 + 1)  # after which one that was used up is a copy
+        again = await b.connect({"refresh": refresh})
+        assert again.welcome is not None
+        assert again.welcome.identity["sign_in"] == there.welcome.identity["sign_in"]
+
+
+async def test_who_refreshes_while_the_account_cannot_be_asked_is_told_to_come_back(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with broker(SELDOM) as b:
+        await boss_of(b)
+        client = await b.connect(login("boss", GOOD))
+        assert client.welcome is not None
+        refresh = client.welcome.identity["refresh"]
+        for given, said in ((None, b.hub.options.retry_most), (7000, 7000)):
+
+            def busy(claims: object, network: object, given: int | None = given) -> None:
+                raise credentials.Refused(Close.BUSY, "the account is being read", given)
+
+            monkeypatch.setattr(b.hub.entrance.credentials, "go_on", busy)
+            with pytest.raises(Refused) as end:
+                await client.ask("auth.refresh", refresh=refresh)
+            assert (end.value.code, end.value.fail.retry_ms) == (Code.JOURNAL_DOWN, said)
+        monkeypatch.undo()
+        assert (await client.ask("auth.refresh", refresh=refresh))["token"]
+
+
 async def test_a_sign_in_outlives_its_access_token_by_its_refresh_token(autojump_clock: MockClock) -> None:
     async with broker(SELDOM) as b:
         await boss_of(b)
