@@ -53,7 +53,8 @@ def add(commands: common.Commands) -> None:
     create.add_argument(
         "--api-manager",
         metavar="MANAGER",
-        help="make this API manager too, who may put portals: huntgroup apply and export take one",
+        help="make this API manager too, who may put portals: huntgroup apply, export and representatives import take"
+        " one",
     )
     create.add_argument(
         "--slot",

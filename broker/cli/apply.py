@@ -29,14 +29,15 @@ def add(commands: common.Commands) -> None:
         help="make an account be as a desk file has it",
         description="Compare a desk file with the account of a running broker, show what differs, and apply that after"
         " a yes. What the file doesn't name stays, unless --prune says otherwise. Applying the same file again changes"
-        " nothing; after a failure half way, applying again goes on. Exits 0 also where nothing was to be done.",
+        " nothing; after a failure half way, applying again goes on. Exits 0 also where nothing was to be done. For API"
+        " managers; an account that has no account manager yet takes a token of the operator's (huntgroup token).",
         epilog="examples:\n"
         "  huntgroup apply desk.toml --key-file api.key --dry-run\n"
         "  huntgroup apply desk.toml --key-file api.key --prune",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", type=Path, help="the desk file")
-    remote.add_sign_in(parser, "an API manager or an account manager")
+    remote.add_sign_in(parser, "an API manager")
     parser.add_argument(
         "--prune",
         action="store_true",

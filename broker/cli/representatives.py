@@ -31,7 +31,7 @@ def add(commands: common.Commands) -> None:
         " columns: representative, and any of name, email, team, capacity, skills (german:5;tax:2), management"
         " (yes or no). Nothing is applied unless every row is right. Somebody who is there already is changed only in"
         " the columns that the file has; an empty cell says nothing. Nobody is deleted, and importing the same file"
-        " again changes nothing.",
+        " again changes nothing. For API managers.",
         epilog="example:\n  huntgroup representatives import new.csv --team first-line --key-file api.key --invite",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,7 +40,7 @@ def add(commands: common.Commands) -> None:
     importing.add_argument(
         "--invite", action="store_true", help="send everybody who is new a link to choose a password, by e-mail"
     )
-    remote.add_sign_in(importing, "an API manager or an account manager")
+    remote.add_sign_in(importing, "an API manager")
     add_consent(importing)
     importing.set_defaults(run=run)
 
