@@ -35,22 +35,9 @@ def puts_of(exported: Mapping[str, Any]) -> list[Put]:
             puts += [Put(op, args, kind)] if args else []
             continue
         rows = cast("Sequence[Mapping[str, Any]]", exported.get(f"{kind}s") or ())
-        told = _by_depth(rows) if kind == "team" else sorted(rows, key=lambda row: str(row[kind]))
+        told = rows if kind == "team" else sorted(rows, key=lambda row: str(row[kind]))  # teams come from the top
         puts += [Put(op, _args(op, kind, row), f"{kind}[{number}]") for number, row in enumerate(told)]
     return puts
-
-
-def _by_depth(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Teams, parents before their sub-teams, as they must be put; on one level by name."""
-    parents = {row["team"]: row.get("parent") for row in rows}
-
-    def place(row: Mapping[str, Any]) -> tuple[int, str]:
-        team, depth = row["team"], 0
-        while (team := parents.get(team)) is not None and depth < len(rows):
-            depth += 1
-        return depth, str(row["team"])
-
-    return sorted(rows, key=place)
 
 
 def _args(op: str, kind: str, row: Mapping[str, Any]) -> dict[str, Any]:

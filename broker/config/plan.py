@@ -24,6 +24,7 @@ from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
 from broker.desk.state import Times
+from broker.desk.teams import from_the_top
 from broker.ids import ENTROPY_BYTES
 from broker.protocol import check
 from broker.routing.pins import PinSpace
@@ -201,10 +202,12 @@ class _Planner:
         """Delete what isn't wanted, but neither the asker nor the last account manager."""
         for kind in _DELETED:
             before = None
-            names = sorted(name for name in self._there(kind) if (kind, name) not in wanted)
+            names = sorted(self._there(kind))
             if kind == "team":
-                names.sort(key=self._depth, reverse=True)
+                names = [one.team for one in reversed(from_the_top(self._desk.state))]
             for name in names:
+                if (kind, name) in wanted:
+                    continue
                 if kind == "manager" and name == self._person:
                     self.notes.append(f"manager {name} stays: it is you")
                     continue
@@ -217,9 +220,3 @@ class _Planner:
                     continue
                 step = Step("-", kind, name, f"{kind}.delete", {kind: name}, f"{kind} {name}")
                 before = self._add(step, before, alone=kind == "team")
-
-    def _depth(self, team: str) -> int:
-        teams, depth = self._desk.state.teams, 0
-        while (parent := teams[team].parent) is not None:
-            team, depth = parent, depth + 1
-        return depth

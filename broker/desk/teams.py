@@ -53,8 +53,9 @@ def _wrong_parent(state: State, team: str, parent: str | None) -> Refusal | None
 
 
 def from_the_top(state: State) -> list[Team]:
-    """All teams, parents before their sub-teams: the order in which they can be put."""
-    return sorted(state.teams.values(), key=lambda team: len(above(state, team.team)))
+    """All teams, parents before their sub-teams and on one level by name: an order in which they can be put, and
+    deleted from its end. Exports have it."""
+    return sorted(state.teams.values(), key=lambda team: (len(above(state, team.team)), team.team))
 
 
 def put_team(state: State, command: ops.TeamPut, context: Context) -> Decision | Refusal:

@@ -31,8 +31,8 @@ EXPORTED: dict[str, Any] = {
     ],
     "subportals": [{"subportal": "orders", "portal": "help", "weight": 1, "skills": [], "overflow": []}],
     "teams": [
-        {"team": "night", "title": None, "subportals": [], "parent": "z-first", "functions": {"chat": False}},
         {"team": "z-first", "title": {"erased": True}, "subportals": ["orders"], "parent": None, "functions": {}},
+        {"team": "night", "title": None, "subportals": [], "parent": "z-first", "functions": {"chat": False}},
     ],
     "representatives": [
         {"representative": "bo", "name": {"erased": True}, "team": "night", "capacity": 1, "management": False},
@@ -62,7 +62,7 @@ def test_an_export_becomes_the_operations_that_make_it_again() -> None:
     ]
     assert puts[1].args["closing_ms"] == 0, "a zero says something"
     assert puts[2].args == {"subportal": "orders", "weight": 1}
-    assert [put.args["team"] for put in puts[3:5]] == ["z-first", "night"], "parents first"
+    assert [put.args["team"] for put in puts[3:5]] == ["z-first", "night"], "parents first, as they are told"
     assert puts[3].args == {"team": "z-first", "subportals": ["orders"]}, "what is erased isn't there"
     assert [put.args["representative"] for put in puts[5:7]] == ["ann", "bo"], "in an order that doesn't change"
     assert puts[6].args["name"] == "bo", "a representative has to be called something"

@@ -44,6 +44,14 @@ def family(scene: Scene | None = None) -> Scene:
     return scene
 
 
+def test_teams_are_told_from_the_top_and_on_one_level_by_name() -> None:
+    scene = family()
+    put(scene, "asia", None)
+    put(scene, "europe", "asia", "help", "more")  # moved, after its sub-teams were made
+    names = [team.team for team in teams.from_the_top(scene.desk.state)]
+    assert names == ["asia", "europe", "berlin", "paris", "nord", "sud"]
+
+
 # --- trees ------------------------------------------------------------------------------------------
 
 
