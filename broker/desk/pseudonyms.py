@@ -75,12 +75,8 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
 """The fields of events that hold the name of a representative, manager or service. (``Audited`` and
 ``RefusalsCounted`` hold some too, and are told in the audit alone.)"""
 
-_LEFT: Final[Mapping[type, str]] = {
-    e.RepresentativeDeleted: "representative",
-    e.ManagerDeleted: "manager",
-    e.ServiceDeleted: "service",
-}
-LEAVES: Final = frozenset(event.TYPE for event in (e.RepresentativeDeleted, e.ManagerDeleted, e.ServiceDeleted))
+_LEAVING: Final = (e.RepresentativeDeleted, e.ManagerDeleted, e.ServiceDeleted)
+LEAVES: Final = frozenset(event.TYPE for event in _LEAVING)
 """The types of records with which somebody leaves."""
 KEYS: Final = frozenset({"representative", "by", "held_for"})
 """Where names stand in views and in told decisions."""
@@ -88,8 +84,16 @@ KEYS: Final = frozenset({"representative", "by", "held_for"})
 
 def left(event: e.Event) -> tuple[str, str] | None:
     """(name, pseudonym) of whoever leaves with this event; None where nobody does."""
-    field = _LEFT.get(type(event))
-    return None if field is None else (getattr(event, field), getattr(event, "former"))  # noqa: B009 (of a family)
+    if not isinstance(event, _LEAVING):  # nearly always
+        return None
+    match event:
+        case e.RepresentativeDeleted():
+            name = event.representative
+        case e.ManagerDeleted():
+            name = event.manager
+        case e.ServiceDeleted():
+            name = event.service
+    return name, event.former
 
 
 def of_event(event: e.Event, former: Former) -> e.Event:
