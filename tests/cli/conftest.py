@@ -15,48 +15,8 @@ from broker.identity.tokens import Signer
 from broker.runtime.clock import SystemClock
 from broker.units import HOURS
 from tests.clients.python.conftest import serving
+from tests.support.desk_file import FILE
 
-DESK = """\
-[[portal]]
-portal = "help"
-title = "Help"
-kind = "ask"
-mode = "queue"
-subportals = ["orders"]
-
-[[team]]
-team = "first"
-title = "First line"
-subportals = ["orders"]
-
-[[representative]]
-representative = "ann"
-name = "Ann Alder"
-email = "ann@example.org"
-team = "first"
-capacity = 2
-
-[[service]]
-service = "crm"
-scopes = ["audit"]
-
-[[manager]]
-manager = "boss"
-kind = "account"
-name = "Bo Ss"
-email = "boss@example.org"
-rights = ["api_managers"]
-
-[[manager]]
-manager = "robot"
-kind = "api"
-rights = ["portals"]
-
-[[manager]]
-manager = "tim"
-kind = "team"
-teams = ["first"]
-"""
 ACCOUNTS = ("one", "two", "three", "four", "empty")
 
 
@@ -80,9 +40,9 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Each account but ``empty`` is as DESK has it at first; a test changes only its own."""
+    """Each account but ``empty`` is as FILE has it at first; a test changes only its own."""
     folder = tmp_path_factory.mktemp("served")
-    (folder / "desk.toml").write_text(DESK)
+    (folder / "desk.toml").write_text(FILE)
     (folder / "empty.toml").write_text("")
     lines = ['[server]\nport = 0\n[data]\npath = "data"\n']
     for slot, name in enumerate(ACCOUNTS):

@@ -21,7 +21,8 @@ from broker.config.plan import Plan, Step
 from clients.python.client import open_client
 from clients.python.errors import Quota
 from clients.python.settings import Auth
-from tests.cli.conftest import DESK, Run, Served
+from tests.cli.conftest import Run, Served
+from tests.support.desk_file import FILE
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +44,7 @@ def test_what_is_exported_changes_nothing_and_makes_an_empty_account_the_same(se
     code, out, _ = run("apply", file, *before, "--yes")
     assert code == Exit.OK
     assert "+ representative ann\n" in out
-    assert out.endswith("7 to add, 0 to change, 0 to delete\napplied: 7\n")
+    assert out.endswith("8 to add, 1 to change, 0 to delete\napplied: 9\n")
     assert run("apply", file, *served.auth("empty"))[:2] == (
         Exit.OK,
         "account empty is as out.toml has it: nothing to do\n",
@@ -53,9 +54,9 @@ def test_what_is_exported_changes_nothing_and_makes_an_empty_account_the_same(se
 
 def test_a_difference_is_shown_and_applied_once_and_pruned_when_asked(served: Served, run: Run) -> None:
     auth = served.auth("two")
-    changed = DESK.replace("capacity = 2", "capacity = 3").replace("Ann Alder", "Anna Alder")
-    Path("desk.toml").write_text(changed + '[[team]]\nteam = "night"\nparent = "first"\nsubportals = []\n')
-    shown = "+ team night\n~ representative ann: name changed, capacity 2 -> 3\n"
+    changed = FILE.replace("capacity = 2", "capacity = 3").replace("Ann Alder", "Anna Alder")
+    Path("desk.toml").write_text(changed + '[[team]]\nteam = "day"\nparent = "first"\nsubportals = []\n')
+    shown = "+ team day\n~ representative ann: name changed, capacity 2 -> 3\n"
     code, out, _ = run("apply", "desk.toml", *auth, "--dry-run")
     assert code == Exit.OK
     assert out.startswith(shown)
@@ -68,21 +69,21 @@ def test_a_difference_is_shown_and_applied_once_and_pruned_when_asked(served: Se
     assert "nothing to do" in run("apply", "desk.toml", *auth)[1]
     code, out, _ = run("apply", "desk.toml", *auth, "--prune", "--yes")
     assert code == Exit.OK
-    assert "- team night\n" in out
+    assert "- team day\n" in out
     assert "nothing to do" in run("apply", "desk.toml", *auth, "--prune")[1]
 
 
 def test_pruning_people_is_no_api_managers_and_is_said_before_anything_is_done(served: Served, run: Run) -> None:
-    Path("desk.toml").write_text(DESK[: DESK.index("[[service]]")].replace("capacity = 2", "capacity = 7"))
+    Path("desk.toml").write_text(FILE[: FILE.index("[[service]]")].replace("capacity = 2", "capacity = 7"))
     code, _, err = run("apply", "desk.toml", *served.auth("three"), "--prune", "--yes")
     assert code == Exit.USAGE
     assert "service.delete is for account manager" in err
-    Path("desk.toml").write_text(DESK)
+    Path("desk.toml").write_text(FILE)
     assert "nothing to do" in run("apply", "desk.toml", *served.auth("three"))[1]
 
 
 def test_who_is_not_asked_to_agree_does_nothing(served: Served, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("desk.toml").write_text(DESK.replace("capacity = 2", "capacity = 9"))
+    Path("desk.toml").write_text(FILE.replace("capacity = 2", "capacity = 9"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     said: list[str] = []
 
@@ -102,7 +103,7 @@ def test_who_may_not_is_told_so_plainly(served: Served, run: Run) -> None:
     code, _, err = run("export", *served.auth("four", "boss"))
     assert code == Exit.FAILED
     assert err.startswith("huntgroup: boss may not export the account: account.export is for API manager")
-    Path("desk.toml").write_text(DESK.replace('["audit"]', '["events"]'))
+    Path("desk.toml").write_text(FILE.replace('["audit"]', '["events"]'))
     code, _, err = run("apply", "desk.toml", *served.auth("four"), "--yes")
     assert code == Exit.USAGE
     assert "desk.toml: service[0]: service.put is for account manager, not for an API manager" in err
@@ -117,7 +118,7 @@ def test_who_may_not_is_told_so_plainly(served: Served, run: Run) -> None:
 
 
 def test_whose_credential_opens_nothing_is_told_so(served: Served, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("desk.toml").write_text(DESK)
+    Path("desk.toml").write_text(FILE)
     where = ("apply", "desk.toml", "--server", served.url)
     code, _, err = run(*where)
     assert (code, err.startswith("huntgroup: as whom? Give --key-file")) == (Exit.USAGE, True)
@@ -160,7 +161,7 @@ def test_representatives_come_from_a_sheet_once(served: Served, run: Run) -> Non
     assert run(*what, "--yes") == (Exit.OK, f"{shown}applied: 2\n", "")
     assert run(*what) == (Exit.OK, "account three has new.csv already: nothing to do\n", "")
     exported = run("export", *auth)[1]
-    assert 'name = "Ann Alder"\nteam = "first"\ncapacity = 5\n' in exported
+    assert 'name = "Ann Alder"\nteam = "night"\ncapacity = 5\n' in exported
     assert 'email = "ann@example.org"' in exported
 
 
