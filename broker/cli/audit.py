@@ -29,9 +29,9 @@ def add(commands: common.Commands) -> None:
     parser = commands.add_parser(
         "audit",
         help="print who did what, to whom, and from where",
-        description="Print the audit: what managers, services and the operator changed and read, sign-ins, passwords,"
-        " keys, and what was refused. Reads the journal of a data folder, and so may run beside the broker; with"
-        " --server it follows a running broker's audit instead, as an account manager or a service with the scope"
+        description="Print the audit: what managers, services and the operator changed and exported, sign-ins,"
+        " passwords, keys, and what was refused. Reads the journal of a data folder, and so may run beside the broker;"
+        " with --server it follows a running broker's audit instead, as an account manager or a service with the scope"
         " audit. Texts are in no audit: of a name it says that it changed.",
     )
     parser.add_argument("--account", help="this account alone; default: all of the journal")

@@ -1,7 +1,8 @@
 """Who did what, to whom, and from where: one event beside those of the operation itself, in the stream ``audit``.
 
-Kept of everything that managers, services and the operator change, and of reading somebody's data. What goes on at the
-desk (offers, sessions, presence) is no matter of the audit: the events themselves tell it.
+Kept of everything that managers, services and the operator change, and of the reads in ``READS``. What goes on at the
+desk (offers, sessions, presence) is no matter of the audit: the events themselves tell it. Nor is other reading: a
+console does it whenever it comes back, and who may is in the table of rights.
 """
 
 from __future__ import annotations

@@ -110,11 +110,13 @@ def test_what_changes_nothing_is_not_in_it() -> None:
     assert audited(scene) == []
 
 
-def test_reading_what_is_somebody_elses_is_in_it_and_reading_ones_own_is_not() -> None:
+def test_exports_and_other_peoples_sign_ins_are_in_it_and_other_reading_is_not() -> None:
     scene = house()
     scene.ok(ops.SignInList(), at(TIM))
     scene.ok(ops.SignInList("tim"), at(TIM))
     scene.ok(ops.AccountGet(), at(TIM))
+    scene.ok(ops.KeyList(), at(MIA))
+    scene.ok(ops.CaseList("help"), at(TIM))
     assert audited(scene) == []
     scene.ok(ops.SignInList("cy"), at(TIM))
     scene.ok(ops.AccountExport(), at(PIA))
