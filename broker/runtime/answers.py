@@ -75,6 +75,12 @@ class Answers:
         connection.unanswered.discard(number)
         self._outbox.frame(connection, Fail(number, int(code), text, retry_ms, detail))
 
+    def broke(self, connection: Connection, number: int, correlation: str) -> None:
+        """Carrying it out met a bug, which the log has under this id. Nothing where it was answered before."""
+        if number in connection.unanswered:
+            detail = {"correlation": correlation}
+            self.at_once(connection, number, Code.INTERNAL, "an error of the broker's own", detail=detail)
+
     def _give(self, answer: Answer) -> None:
         account = answer.connection.account
         if account is not None and account.parts:

@@ -32,7 +32,7 @@ from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
 from broker.runtime.guesses import shorten, source_of
 from broker.runtime.options import Options
-from broker.runtime.passwords import BUSY, Passwords, is_right
+from broker.runtime.passwords import BUSY, Passwords, is_right, nobody
 from broker.runtime.pin_guard import PinGuard
 from broker.runtime.refusals import Refusals
 
@@ -269,10 +269,10 @@ class Credentials:
                     self._rehash(account, person, login["password"], had)
                 then(found)
 
-        if account is None:
-            self._passwords.check_nobody(login["password"], checked)
-        else:
-            self._passwords.check(account, person, role, login["password"], checked)
+        def lost(correlation: str) -> None:
+            then(Refused(Close.BUSY, f"an error of the broker's own: {correlation}", self._options.retry_most))
+
+        self._passwords.check(account, person, role, login["password"], checked, lost)
 
     def _known(self, account: Account, role: Role, person: str) -> str | None:
         """Whom an audit may name: nobody who doesn't exist, for a text that somebody typed may be a password."""
@@ -285,7 +285,7 @@ class Credentials:
             if isinstance(kept, Personal) and account.up:
                 self._conductor.carry_out(account, c.Rehashed(person, kept.ref, had), None, [kept])
 
-        self._passwords.make(password, made)
+        self._passwords.make(password, made, nobody)
 
     def _sign_in(self, account: Account, identity: Identity, network: str, had: int) -> Credential | Refused:
         if not account.up:

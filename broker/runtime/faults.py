@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 
-from broker.codes import Code
 from broker.ids import token
 from broker.runtime.account import Account
 from broker.runtime.answers import Answers
@@ -33,16 +33,21 @@ class Faults:
         self.distrust: Callable[[Account], None] = lambda account: None
         """Has an account read anew."""
 
-    def run(self, call: Callable[[], None], connection: Connection | None = None) -> bool:
-        """Make the call; False where it met a bug."""
+    def run(
+        self, call: Callable[[], None], connection: Connection | None = None, lost: Callable[[str], None] | None = None
+    ) -> bool:
+        """Make the call; False where it met a bug. Who asks on ``connection`` is answered, ``lost`` is told the
+        correlation id."""
         try:
             call()
         except Exception as exc:
-            self._met(exc, connection)
+            correlation = self._met(exc, connection)
+            if lost is not None:
+                self.run(partial(lost, correlation))
             return False
         return True
 
-    def _met(self, exc: Exception, connection: Connection | None) -> None:
+    def _met(self, exc: Exception, connection: Connection | None) -> str:
         self.met += 1
         correlation = token(self._entropy(_CORRELATION_BYTES))
         frame = traceback.extract_tb(exc.__traceback__)[-1]
@@ -52,11 +57,6 @@ class Faults:
         if account is not None:
             self.distrust(account)
         if connection is not None and connection.asking:
-            self._answers.at_once(
-                connection,
-                connection.asking,
-                Code.INTERNAL,
-                "an error of the broker's own",
-                detail={"correlation": correlation},
-            )
+            self._answers.broke(connection, connection.asking, correlation)
             connection.asking = 0
+        return correlation

@@ -216,7 +216,7 @@ class Hub:
         """The calls that go upwards."""
         self.conductor.guard = self.faults.run
         self.conductor.decided = self._decided
-        self.entrance.passwords.guard = self.faults.run
+        self.entrance.passwords.guard = lambda call, lost: self.faults.run(call, lost=lost)
         self.requests.refusals = self.refusals.request
         self.conductor.turned = self.portal_notices.turned
         self.subscriptions.greet = self.portal_notices.greet

@@ -28,8 +28,8 @@ from broker.runtime.clock import Clock
 from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
 from broker.runtime.emails import Emails
-from broker.runtime.passwords import BUSY, Passwords, is_right
-from broker.runtime.requests import READY, Requests
+from broker.runtime.passwords import BUSY, Lost, Passwords, is_right
+from broker.runtime.requests import READY, Go, Requests
 
 PATH: Final = "/password"
 """Where the page is that a link opens."""
@@ -84,12 +84,12 @@ class Links:
 
     # --- sending -------------------------------------------------------------------------------------
 
-    def _may_send(self, connection: Connection, command: ops.PasswordLink, go: Callable[..., None]) -> None:
+    def _may_send(self, connection: Connection, command: ops.PasswordLink, go: Go) -> None:
         if self._post is None:
             detail = {"state": "no_mail", "allowed": ["password.set"]}
-            go(Refusal(Code.WRONG_STATE, "this broker sends no e-mail", detail))
+            go.on(Refusal(Code.WRONG_STATE, "this broker sends no e-mail", detail))
         else:
-            go(READY)
+            go.on(READY)
 
     def _send_when_recorded(self, connection: Connection, command: ops.PasswordLink) -> None:
         account = connection.account
@@ -149,13 +149,20 @@ class Links:
         was chosen, for the audit."""
         done = trio.Event()
         found: list[tuple[str, ...]] = []
+        broken: list[str] = []
 
         def told(objections: tuple[str, ...]) -> None:
             found.append(objections)
             done.set()
 
-        self._choose(token, password, network, told)
+        def lost(correlation: str) -> None:
+            broken.append(correlation)
+            done.set()
+
+        self._choose(token, password, network, told, lost)
         await done.wait()
+        if broken:
+            raise RuntimeError(f"a bug, which the log has as {broken[0]}")  # the page is answered with 500
         return found[0]
 
     def known(self, token: str) -> bool:
@@ -172,7 +179,7 @@ class Links:
             return None
         return (account, claims) if claims.serial == account.desk.passwords_of(claims.person) else None
 
-    def _choose(self, token: str, password: str, network: str | None, told: Told) -> None:
+    def _choose(self, token: str, password: str, network: str | None, told: Told, lost: Lost) -> None:
         found = self._verified(token)
         if found is None:
             told(GONE)
@@ -194,9 +201,9 @@ class Links:
             if is_right(result):
                 told(_SAME)
             else:
-                self._passwords.make(password, made)
+                self._passwords.make(password, made, lost)
 
-        self._passwords.check(account, claims.person, claims.role, password, checked)
+        self._passwords.check(account, claims.person, claims.role, password, checked, lost)
 
     def _set(self, account: Account, command: SetPassword, kept: Personal, told: Told) -> None:
         outcome = self._conductor.carry_out(account, command, None, [kept])

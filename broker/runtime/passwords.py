@@ -7,6 +7,7 @@ person may have changed by then, so the desk decides only then.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 from broker.content import Personal
@@ -20,6 +21,8 @@ from broker.runtime.lockout import Lockout
 from broker.runtime.texts import seal
 
 Then = Callable[[Result], None]
+Lost = Callable[[str], None]
+"""Called where going on met a bug, with the correlation id that the log has, so that nobody waits for ever."""
 
 BUSY: Final = Failed("busy")
 """There is no room for another password to be looked at: come back."""
@@ -33,15 +36,15 @@ class Passwords:
         self._emails = emails
         self._entropy = entropy
         self.lockout = lockout
-        self._waiting: dict[int, Then] = {}
-        self.guard: Callable[[Callable[[], None]], object] = lambda call: call()
-        """Runs a call that may meet a bug."""
+        self._waiting: dict[int, tuple[Then, Lost]] = {}
+        self.guard: Callable[[Callable[[], None], Lost], object] = lambda call, lost: call()
+        """Runs a call that may meet a bug; who waits is told of it."""
 
     def poll(self) -> None:
         """Go on with what the workers have done."""
         for number, result in self._hashers.poll():
-            then = self._waiting.pop(number)
-            self.guard(lambda then=then, result=result: then(result))  # type: ignore[misc]  # bound now
+            then, lost = self._waiting.pop(number)
+            self.guard(partial(then, result), lost)
 
     @property
     def at_work(self) -> bool:
@@ -54,13 +57,11 @@ class Passwords:
             return self._emails.find(account, role, login) or login
         return login
 
-    def check(self, account: Account, person: str, role: Role, password: str, then: Then) -> None:
-        """Whether it is this person's. One that has none, or doesn't exist, takes as long to be wrong."""
-        self._submit(Verify(self._kept(account, person, role), password), then)
-
-    def check_nobody(self, password: str, then: Then) -> None:
-        """The same for an account that isn't there."""
-        self._submit(Verify(None, password), then)
+    def check(self, account: Account | None, person: str, role: Role, password: str, then: Then, lost: Lost) -> None:
+        """Whether it is this person's. One that has none, or isn't there, takes as long to be wrong; so does an
+        account that isn't."""
+        kept = None if account is None else self._kept(account, person, role)
+        self._submit(Verify(kept, password), then, lost)
 
     def _kept(self, account: Account, person: str, role: Role) -> str | None:
         access = account.desk.state.access.get(person)
@@ -68,7 +69,7 @@ class Passwords:
             return None
         return account.texts.get(access.password[0])
 
-    def make(self, password: str, then: Callable[[Personal | Failed], None]) -> None:
+    def make(self, password: str, then: Callable[[Personal | Failed], None], lost: Lost) -> None:
         """The hash of a new password, sealed."""
 
         def made(result: Result) -> None:
@@ -79,7 +80,7 @@ class Passwords:
             else:
                 then(cast("Failed", result))
 
-        self._submit(Hash(password), made)
+        self._submit(Hash(password), made, lost)
 
     def objections(self, account: Account, person: str, password: str) -> list[str]:
         """What the account's policy has against this one for this person."""
@@ -91,13 +92,17 @@ class Passwords:
         policy = Policy(min_length=settings.password_min, classes=settings.password_classes)
         return passwords.objections(policy, password, words)
 
-    def _submit(self, job: Hash | Verify, then: Then) -> None:
+    def _submit(self, job: Hash | Verify, then: Then, lost: Lost) -> None:
         try:
             number = self._hashers.submit(job)
         except Busy:
             then(BUSY)
             return
-        self._waiting[number] = then
+        self._waiting[number] = then, lost
+
+
+def nobody(correlation: str) -> None:
+    """Nobody waits for what was lost."""
 
 
 def is_right(result: Result) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import attrs
@@ -58,7 +59,17 @@ class Prepared:
 READY: Final = Prepared()
 """Nothing was needed."""
 
-Prepare = Callable[[Connection, Any, Callable[[Prepared | Refusal], None]], None]
+
+@attrs.frozen
+class Go:
+    """Where a command goes on with what was prepared."""
+
+    on: Callable[[Prepared | Refusal], None]
+    lost: Callable[[str], None]
+    """Called instead where preparing met a bug, with the correlation id."""
+
+
+Prepare = Callable[[Connection, Any, Go], None]
 """(connection, command, what to call with the outcome)."""
 After = Callable[[Connection, Any], None]
 """(connection, command)."""
@@ -252,7 +263,8 @@ class Requests:
         elif (refusal := asked.account.desk.refuse(asked.identity, command)) is not None:
             self._fail(asked, refusal.code, refusal.text)
         else:
-            prepare(asked.connection, command, lambda made: self._prepared(asked, command, key, digest, made))
+            on = partial(self._prepared, asked, command, key, digest)
+            prepare(asked.connection, command, Go(on, partial(self._answers.broke, asked.connection, asked.number)))
 
     def _prepared(self, asked: Asked, command: ops.Command, key: str, digest: bytes, made: Prepared | Refusal) -> None:
         """What the command needed is there, perhaps much later."""

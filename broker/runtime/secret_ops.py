@@ -20,9 +20,7 @@ from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
 from broker.runtime.guesses import source_of
 from broker.runtime.passwords import BUSY, Passwords, is_right, same
-from broker.runtime.requests import READY, Prepared, Requests
-
-Go = Callable[[Prepared | Refusal], None]
+from broker.runtime.requests import READY, Go, Prepared, Requests
 
 _CROWDED = Refusal(Code.OVERLOADED, "too many passwords at once", retry_ms=LOCKOUT_FIRST)
 
@@ -55,7 +53,7 @@ class SecretOps:
 
     def _key(self, connection: Connection, command: ops.KeyCreate, go: Go) -> None:
         made = self._api_keys.make(self._entropy(apikeys.ENTROPY_BYTES))
-        go(Prepared(MadeKey(made.prefix, made.digest, made.text)))
+        go.on(Prepared(MadeKey(made.prefix, made.digest, made.text)))
 
     def _address(
         self, role: Role, connection: Connection, command: ops.RepresentativePut | ops.ManagerPut, go: Go
@@ -66,9 +64,9 @@ class SecretOps:
         name = command.representative if isinstance(command, ops.RepresentativePut) else command.manager
         holder = None if command.email is None else self._passwords.person(account, role, command.email.text)
         if command.email is not None and holder not in (name, command.email.text):
-            go(bad_args("args.email", "an address by which nobody else signs in"))
+            go.on(bad_args("args.email", "an address by which nobody else signs in"))
         else:
-            go(READY)
+            go.on(READY)
 
     def _password(self, connection: Connection, command: ops.PasswordSet, go: Go) -> None:
         account, identity = connection.account, connection.identity
@@ -76,12 +74,12 @@ class SecretOps:
         assert identity is not None
         person = command.person or identity.person
         if objections := self._passwords.objections(account, person, command.new):
-            go(bad_args("args.new", "; ".join(one.partition("expected ")[2] for one in objections)))
+            go.on(bad_args("args.new", "; ".join(one.partition("expected ")[2] for one in objections)))
             return
         if person != identity.person:
             self._hash(connection, command, go)
         elif command.old is None:
-            go(bad_args("args.old", "the present password"))
+            go.on(bad_args("args.old", "the present password"))
         else:
             self._check_old(connection, command, command.old, go)
 
@@ -92,7 +90,7 @@ class SecretOps:
         name = f"{account.name}/{identity.role}/{identity.person}"
         source = source_of(connection.link.address)
         if wait := self._passwords.lockout.wait(name, source, self._clock.now()):
-            go(Refusal(Code.RATE, "too many wrong passwords", retry_ms=wait))
+            go.on(Refusal(Code.RATE, "too many wrong passwords", retry_ms=wait))
             return
         had = account.desk.passwords_of(identity.person)
         self._passwords.lockout.tried(name, source, self._clock.now())
@@ -100,28 +98,28 @@ class SecretOps:
         def checked(result: Result) -> None:
             if result is BUSY:
                 self._passwords.lockout.unseen(name, source)
-                go(_CROWDED)
+                go.on(_CROWDED)
             elif is_right(result):
                 self._passwords.lockout.right(name, source)
                 if same(command.new, old):
-                    go(bad_args("args.new", "another password than the present one"))
+                    go.on(bad_args("args.new", "another password than the present one"))
                 else:
                     self._hash(connection, command, go, had)
             else:
-                go(Refusal(Code.NOT_ALLOWED, "args.old: not the present password", {"path": "args.old"}))
+                go.on(Refusal(Code.NOT_ALLOWED, "args.old: not the present password", {"path": "args.old"}))
 
-        self._passwords.check(account, identity.person, Role(identity.role), old, checked)
+        self._passwords.check(account, identity.person, Role(identity.role), old, checked, go.lost)
 
     def _hash(self, connection: Connection, command: ops.PasswordSet, go: Go, had: int | None = None) -> None:
         def made(kept: Personal | Failed) -> None:
             if kept is BUSY:
-                go(_CROWDED)
+                go.on(_CROWDED)
             elif isinstance(kept, Failed):
-                go(bad_args("args.new", kept.reason) if kept.unfit else Refusal(Code.INTERNAL, "no hash was made"))
+                go.on(bad_args("args.new", kept.reason) if kept.unfit else Refusal(Code.INTERNAL, "no hash was made"))
             else:
-                go(Prepared(Hashed(kept.ref, connection.sign_in, had), [kept]))
+                go.on(Prepared(Hashed(kept.ref, connection.sign_in, had), [kept]))
 
-        self._passwords.make(command.new, made)
+        self._passwords.make(command.new, made, go.lost)
 
     def _changed(self, connection: Connection, command: ops.PasswordSet) -> None:
         """A password of one's own lifts what somebody else's had restricted, once it is on disk."""

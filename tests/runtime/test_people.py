@@ -22,15 +22,17 @@ from trio.testing import MockClock
 
 from broker import limits
 from broker.codes import Close, Code
-from broker.desk.commands import SetPassword
+from broker.desk.commands import SetPassword, SignIn
 from broker.desk.identity import Role
 from broker.identity import passwords as passwords_of_identity
 from broker.identity.hashers import Job
 from broker.identity.passwords import Cost
 from broker.protocol import frames, schema
+from broker.protocol.ops import PasswordSet
 from broker.runtime import credentials
 from broker.runtime.admission import AddressLimits
 from broker.runtime.options import Options
+from broker.runtime.passwords import nobody
 from broker.runtime.same_texts import TEXTS
 from broker.units import HOURS, KIB, MINUTES, SECONDS
 from tests.runtime.harness import DAY, Broker, Client, Ended, Refused, broker
@@ -450,7 +452,9 @@ async def test_a_password_counts_as_wrong_until_it_was_found_right(
             assert b.hub.admission.refusals["failures"] == 1
 
 
-async def test_a_password_that_was_replaced_while_it_was_looked_at_opens_nothing(autojump_clock: MockClock) -> None:
+async def test_a_password_that_was_replaced_while_it_was_looked_at_opens_nothing(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with broker() as b:
         boss = await boss_of(b)
         await boss.write("password.set", person="ann", new=BETTER)
@@ -465,18 +469,62 @@ async def test_a_password_that_was_replaced_while_it_was_looked_at_opens_nothing
             link = Link()
 
         entrance.credentials.verify(Peer(), auth, found.append)  # type: ignore[arg-type]  # all that it looks at
-        entrance.passwords.make(BEST, lambda kept: replace(kept))
+        entrance.passwords.make(BEST, lambda kept: replace(kept), nobody)
 
         def replace(kept: Any) -> None:
             command = SetPassword("ann", kept.ref, 1)
             b.hub.conductor.carry_out(b.hub.accounts["acme"], command, None, [kept])
 
-        results = b.hub.hashers.poll()
-        for number, result in reversed(results):  # the new one is hashed before the old one was looked at
-            entrance.passwords._waiting.pop(number)(result)
+        results = b.hub.hashers.poll()  # the new one is hashed before the old one was looked at
+        monkeypatch.setattr(b.hub.hashers, "poll", lambda: list(reversed(results)))
+        entrance.passwords.poll()
         (outcome,) = found
         assert isinstance(outcome, credentials.Refused)
         assert outcome.code == Close.BAD_AUTH
+
+
+async def test_a_bug_after_a_password_was_looked_at_is_told_to_who_waits(autojump_clock: MockClock) -> None:
+    async with broker(faults=3) as b:
+        boss = await boss_of(b)
+        account, links = b.hub.accounts["acme"], b.hub.entrance.links
+
+        def planted() -> None:
+            """The next desk to be read is without it."""
+            handle = account.desk.handle
+
+            def bug(command: object, *more: Any) -> Any:
+                if isinstance(command, PasswordSet | SetPassword | SignIn):
+                    raise ZeroDivisionError("what a person wrote")
+                return handle(command, *more)
+
+            account.desk.handle = bug  # type: ignore[assignment, method-assign]
+
+        def logged() -> object:
+            return [fields["correlation"] for _, event, fields in b.lines if event == "hub.fault"][-1]
+
+        planted()
+        with pytest.raises(Refused) as fail:
+            await boss.ask("password.set", "k", person="ann", new=BETTER)
+        assert (fail.value.code, fail.value.fail.detail) == (Code.INTERNAL, {"correlation": logged()})
+        await b.settle(1)
+        assert await boss.ask("password.set", "k", person="ann", new=BETTER)
+
+        planted()
+        end = await refused(b, login("boss", GOOD))
+        assert end.code == Close.BUSY
+        assert end.goodbye is not None
+        assert str(logged()) in end.goodbye.text
+        await b.settle(1)
+        await b.connect(login("boss", GOOD))
+
+        planted()
+        token = links.link("acme", "boss", Role.MANAGER, account.desk.passwords_of("boss")).partition("token=")[2]
+        with pytest.raises(RuntimeError) as page:
+            await links.choose(token, BEST)
+        assert str(logged()) in str(page.value)
+        await b.settle(1)
+        assert await links.choose(token, BEST) == ()
+        assert "what a person wrote" not in str(b.lines)
 
 
 async def test_a_key_ends_with_the_kind_that_may_have_one(autojump_clock: MockClock) -> None:
