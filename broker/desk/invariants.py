@@ -164,19 +164,24 @@ def _visitors(state: State) -> Broken:
             yield "F23", f"{visitor.visitor} is taken for idle, or isn't"
 
 
+def _reaches_the_top(state: State, team: str) -> bool:
+    seen = {team}
+    while (parent := state.teams[team].parent) is not None:
+        if parent in seen or parent not in state.teams:
+            return False
+        seen.add(parent)
+        team = parent
+    return True
+
+
 def _teams(state: State) -> Broken:
     """H1 and H2: teams form trees, which both ends know; everybody is in one team."""
     for team in state.teams.values():
         beneath = {one.team for one in state.teams.values() if one.parent == team.team}
         if team.children != beneath:
             yield "H1", f"{team.team} takes {sorted(team.children)} for its sub-teams, which are {sorted(beneath)}"
-        seen, at = {team.team}, team.parent
-        while at is not None:
-            if at in seen or at not in state.teams:
-                yield "H1", f"{team.team} is beneath {at}, which is no team, or beneath itself"
-                break
-            seen.add(at)
-            at = state.teams[at].parent
+        if not _reaches_the_top(state, team.team):
+            yield "H1", f"{team.team} is beneath one that is no team, or beneath itself"
     homes = {name: person.team for name, person in state.representatives.items()}
     if sorted((name, team.team) for team in state.teams.values() for name in team.members) != sorted(homes.items()):
         yield "H2", "teams have other members than there are representatives"

@@ -86,14 +86,9 @@ def left(event: e.Event) -> tuple[str, str] | None:
     """(name, pseudonym) of whoever leaves with this event; None where nobody does."""
     if not isinstance(event, _LEAVING):  # nearly always
         return None
-    match event:
-        case e.RepresentativeDeleted():
-            name = event.representative
-        case e.ManagerDeleted():
-            name = event.manager
-        case e.ServiceDeleted():
-            name = event.service
-    return name, event.former
+    if isinstance(event, e.RepresentativeDeleted):
+        return event.representative, event.former
+    return event.manager if isinstance(event, e.ManagerDeleted) else event.service, event.former
 
 
 def of_event(event: e.Event, former: Former) -> e.Event:

@@ -411,3 +411,40 @@ def test_F21_what_opens_the_account_comes_back_from_records_and_snapshots() -> N
         assert again.admits(ANN, name, 0)
         assert not again.admits(TIM, None, 0)
         assert again.state.access["ann"].password == hashed("x").password
+
+
+# --- passwords that others changed meanwhile ---------------------------------------------------------
+
+
+def test_a_change_with_a_password_that_is_another_by_now_is_refused() -> None:
+    scene = house()
+    scene.ok(ops.PasswordSet("one", person="ann"), MIA, prepared=hashed("one"))
+    late = attrs.evolve(hashed("two"), had=0)
+    assert (scene.refused(ops.PasswordSet("two", "old"), ANN, prepared=late).detail or {})["state"] == "changed"
+    scene.ok(ops.PasswordSet("two", "one"), ANN, prepared=attrs.evolve(late, had=1))
+    access = scene.desk.state.access["ann"]
+    assert (access.passwords, access.must_change) == (2, False)
+
+
+def test_a_password_chosen_by_a_link_is_in_the_audit_with_where_from() -> None:
+    scene = house()
+    scene.ok(c.SetPassword("ann", hashed("one").password, 0, "192.0.2.0/24"))
+    (entry,) = [event for event in scene.events(e.Audited) if isinstance(event, e.Audited)]
+    assert (entry.person, entry.role, entry.network, entry.op, entry.object) == (
+        "ann",
+        "representative",
+        "192.0.2.0/24",
+        "password.set",
+        "ann",
+    )
+
+
+def test_a_hash_that_is_made_anew_takes_the_place_of_the_same_password_alone() -> None:
+    scene = house()
+    scene.ok(ops.PasswordSet("one", person="ann"), MIA, prepared=hashed("one"))
+    before = scene.desk.state.access["ann"]
+    renewed = hashed("renewed").password
+    for late in (c.Rehashed("ann", renewed, 0), c.Rehashed("zoe", renewed, 0)):
+        assert scene.ok(late).records == []
+    scene.ok(c.Rehashed("ann", renewed, 1))
+    assert (before.password, before.must_change) == (renewed, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.codes import Code
 from broker.desk import desk as desks
 from broker.desk import events as e
 from broker.desk import rules as module
@@ -13,6 +14,7 @@ from broker.protocol import ops
 from broker.routing.model import Statistics
 from broker.units import SECONDS
 from tests.support.builders import ACCOUNT, START, customer, desk, manager, offer_id, representative, request_id
+from tests.support.people import ANN, MIA, hashed, house
 from tests.support.scene import Scene, office
 
 
@@ -146,3 +148,30 @@ def test_what_a_customer_is_told_of_its_place_is_asked_once_for_a_line() -> None
     assert wait is not None
     assert (wait(1), wait(3)) == (60_000, 180_000)
     assert scene.desk.moved_by("help") == "sent_back"
+
+
+def test_what_the_hub_asks_a_desk_before_it_asks_for_anything() -> None:
+    scene = house()
+    told = scene.desk
+    assert [told.role_of(name) for name in ("ann", "tim", "robot", "zoe")] == [
+        Role.REPRESENTATIVE,
+        Role.MANAGER,
+        Role.SERVICE,
+        None,
+    ]
+    assert told.exists(Role.MANAGER, "tim")
+    assert not told.exists(Role.REPRESENTATIVE, "tim")
+    assert [told.provisions(name) for name in ("pia", "tim", "ann")] == [True, False, False]
+    assert told.passwords_of("ann") == 0
+    scene.ok(ops.PasswordSet("new", person="ann"), MIA, prepared=hashed("new"))
+    assert told.passwords_of("ann") == 1
+    assert told.refuse(ANN, ops.PinList()) is None
+    assert (refusal := told.refuse(ANN, ops.AccountExport())) is not None
+    assert refusal.code is Code.NOT_ALLOWED
+
+
+def test_a_class_is_of_a_portal_or_the_one_that_every_portal_has() -> None:
+    scene = house()
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], classes=[{"class": "vip", "boost_ms": 1000}]), MIA)
+    asked = [("help", "vip"), ("help", "normal"), ("side", "vip"), ("nowhere", "normal")]
+    assert [scene.desk.has_class(*one) for one in asked] == [True, True, False, False]

@@ -164,3 +164,25 @@ def test_F21_managers_and_services_come_back_from_records_and_snapshots() -> Non
     scene.ok(ops.ServiceDelete("robot"), MIA)
     same_desk(scene.desk, replay(desk(), [stored(record) for record in scene.records]))
     same_desk(scene.desk, reloaded(scene.desk))
+
+
+def test_keys_end_with_the_kind_that_may_have_them() -> None:
+    scene = house()
+    scene.ok(ops.KeyCreate("pia"), MIA, prepared=people.made_key("k"))
+    scene.ok(ops.ManagerPut("pia", "api", rights=[]), MIA)
+    assert list(scene.desk.state.keys) == ["k"]
+    scene.ok(ops.ManagerPut("pia", "account"), MIA)
+    assert not scene.desk.state.keys
+    (ended,) = [event for event in scene.events(e.KeyEnded) if isinstance(event, e.KeyEnded)]
+    assert (ended.key, ended.person, ended.reason, ended.by) == ("k", "pia", "revoked", "mia")
+    scene.ok(ops.ManagerPut("ned", "api"), MIA)
+    scene.ok(ops.ManagerPut("ned", "team"), MIA)  # who has no key loses none
+    assert len(scene.events(e.KeyEnded)) == 1
+
+
+def test_links_to_an_address_are_worthless_once_there_is_another() -> None:
+    scene = house()
+    scene.ok(ops.ManagerPut("tim", "team", email=personal("tim@example.com", "c_1")), MIA)
+    assert scene.desk.passwords_of("tim") == 0
+    scene.ok(ops.ManagerPut("tim", "team", email=personal("tim@example.org", "c_2")), MIA)
+    assert scene.desk.passwords_of("tim") == 1

@@ -249,3 +249,16 @@ def test_a_block_is_listed_with_the_pseudonym_of_who_made_it_and_left() -> None:
     scene.ok(ops.ManagerDelete("max"), manager("mia"))
     (listed,) = cast("list[Told]", scene.ok(ops.BlockList(), manager("mia")).value["blocks"])
     assert listed["by"] == scene.desk.state.former["max"]
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (e.RepresentativeDeleted("ann", "t", "former-1", "mia"), ("ann", "former-1")),
+        (e.ManagerDeleted("max", "mia", "former-2"), ("max", "former-2")),
+        (e.ServiceDeleted("crm", "mia", "former-3"), ("crm", "former-3")),
+        (e.TeamDeleted("t", None, (), "mia"), None),
+    ],
+)
+def test_who_leaves_with_an_event_is_known_with_its_pseudonym(event: e.Event, expected: tuple[str, str] | None) -> None:
+    assert pseudonyms.left(event) == expected

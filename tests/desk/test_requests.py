@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
+import attrs
 import pytest
 
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk.identity import Identity, Role
+from broker.desk.identity import Entry, Identity, Role
 from broker.desk.requests import discipline
 from broker.protocol import ops, schema
 from broker.units import SECONDS
@@ -473,3 +474,18 @@ def test_a_class_is_kept_when_its_request_is_sent_back() -> None:
     scene.ok(ops.SessionLeave(session), representative("ann"))
     assert stand(scene) == ["three", "one", "two"]
     assert scene.desk.state.router.lines["help"].moved_by == "sent_back"
+
+
+def test_A13_what_the_page_says_goes_for_the_request_as_far_as_the_portal_still_has_it() -> None:
+    scene = Scene()
+    classes = [{"class": "vip", "boost_ms": 1000}]
+    scene.ok(ops.PortalPut("help", "button", "queue", ["help"], classes=classes), MIA)
+    needs = [{"skill": "german", "level": 5, "asked": True}, {"skill": "tax", "level": 5}]
+    scene.ok(ops.SubportalPut("help", skills=needs), MIA)
+    for number, (class_, expected) in enumerate(((None, None), ("gone", None), ("vip", "vip"))):
+        said = Entry(class_=class_, skills=("german", "tax", "none"))
+        visitor = attrs.evolve(customer(f"c{number}", "help"), entry=said)
+        scene.ok(ops.RequestCreate("help"), visitor)
+        made = scene.events(e.RequestCreated)[-1]
+        assert isinstance(made, e.RequestCreated)
+        assert (made.class_, made.boost, made.asked) == (expected, 1000 * (expected == "vip"), ("german",))
