@@ -7,9 +7,12 @@ import getpass
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from broker.cli import common
 from broker.cli.common import PASSWORD_VARIABLE, TOKEN_VARIABLE, UsageError, add_server
+
+LINE_BYTES: Final = 4096  # of a file with a secret: what has longer lines is another file
 
 
 def add(commands: common.Commands) -> None:
@@ -82,13 +85,13 @@ def complete(args: argparse.Namespace) -> None:
             raise UsageError("--login needs --account: whose password it is")
         args.password = password_of(args)
     elif args.key_file:
-        args.key = _first_line(args.key_file)
+        args.key = first_line(args.key_file)
 
 
 def password_of(args: argparse.Namespace) -> str:
     """Never from the command line: every user of the machine can read that."""
     if args.password_file is not None:
-        return _first_line(args.password_file)
+        return first_line(args.password_file)
     found = os.environ.get(PASSWORD_VARIABLE)
     if not found and not sys.stdin.isatty():
         raise UsageError(f"there is no terminal to ask for the password: --password-file, or ${PASSWORD_VARIABLE}")
@@ -98,9 +101,11 @@ def password_of(args: argparse.Namespace) -> str:
     return found
 
 
-def _first_line(path: Path) -> str:
+def first_line(path: Path) -> str:
+    """A password, key or token from a file; blanks around it may be a password's. Raises ``UsageError``."""
     try:
-        line = path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        with path.open("rb") as file:
+            line = file.readline(LINE_BYTES).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{path} can't be read: {why}") from None

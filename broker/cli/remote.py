@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from broker.cli import common
 from broker.cli.common import PASSWORD_VARIABLE, TOKEN_VARIABLE, CheckError, UnreachableError, UsageError, add_server
-from broker.cli.connect import password_of
+from broker.cli.connect import first_line, password_of
 
 if TYPE_CHECKING:
     from clients.python.client import Client
     from clients.python.settings import Auth
 
 T = TypeVar("T")
-
-KEY_BYTES: Final = 4096  # of a key file: what is larger is another file
 
 
 def add_sign_in(parser: common.Parser, who: str) -> None:
@@ -55,14 +53,8 @@ def auth_of(args: argparse.Namespace) -> Auth:
         password = password_of(args)
         return Auth(login=Login(account=args.account, role="manager", person=args.login, password=password))
     if args.key_file is not None:
-        try:
-            with args.key_file.open("rb") as file:
-                lines = file.read(KEY_BYTES).decode().split("\n")
-        except OSError as error:
-            raise UsageError(f"{args.key_file} can't be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise UsageError(f"{args.key_file} is no text") from None
-        return Auth(token=lines[0].strip()) if lines[0].startswith("v1.") else Auth(key=lines[0].strip())
+        line = first_line(args.key_file).strip()
+        return Auth(token=line) if line.startswith("v1.") else Auth(key=line)
     if args.key:
         return Auth(key=args.key)
     token = args.token or os.environ.get(TOKEN_VARIABLE)

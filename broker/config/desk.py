@@ -19,6 +19,7 @@ from broker.config.load import ConfigError
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
+from broker.desk.teams import upwards
 from broker.ids import ENTROPY_BYTES
 from broker.protocol import check
 from broker.protocol.ops import OPS
@@ -109,16 +110,10 @@ def _wrong(put: Put) -> list[str]:
 
 def _parents_first(puts: list[Put]) -> list[Put]:
     """Teams in an order in which a desk can take them, whatever the file's; all else stays where it is."""
-    teams = {put.args["team"]: put for put in puts if put.op == "team.put"}
+    parents: dict[str, str | None] = {put.args["team"]: put.args.get("parent") for put in puts if put.op == "team.put"}
 
     def depth(put: Put) -> int:
-        seen: list[Put] = []
-        while (
-            put.op == "team.put" and put not in seen and put.args.get("parent") in teams
-        ):  # a circle is the desk's to refuse
-            seen.append(put)
-            put = teams[put.args["parent"]]
-        return len(seen)
+        return len(upwards(put.args["team"], parents.get)) if put.op == "team.put" else 0  # a circle the desk refuses
 
     return sorted(puts, key=lambda put: (list(TABLES.values()).index(put.op), depth(put)))
 

@@ -6,6 +6,8 @@ team serves doesn't: each lists its own sub-portals, so that a sub-team can be a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from broker import limits
 from broker.codes import Code
 from broker.desk import credentials, functions, names, offers, overflow, settings
@@ -16,12 +18,17 @@ from broker.desk.state import Context, Representative, State, Team
 from broker.protocol import ops
 
 
-def above(state: State, team: str) -> tuple[str, ...]:
-    """The team itself, its parent, and so on up to the top."""
+def upwards(team: str, parent_of: Callable[[str], str | None]) -> tuple[str, ...]:
+    """The team itself, its parent, and so on up to the top; once around a circle, which a file may have and no desk."""
     found = [team]
-    while (parent := state.teams[found[-1]].parent) is not None:
+    while (parent := parent_of(found[-1])) is not None and parent not in found:
         found.append(parent)
     return tuple(found)
+
+
+def above(state: State, team: str) -> tuple[str, ...]:
+    """The same of a team that is there."""
+    return upwards(team, lambda name: state.teams[name].parent)
 
 
 def below(state: State, team: str) -> set[str]:

@@ -119,22 +119,14 @@ def verify(kept: str, password: str | Secret, cost: Cost = COST) -> Verdict:
     return Verdict(right=True, outdated=parameters != (cost, SALT_BYTES, HASH_BYTES))
 
 
-def is_hash(text: str) -> bool:
-    """Whether ``verify`` can check passwords against this text: for what is read from elsewhere."""
-    return _parameters(text) is not None
-
-
 def dummy(cost: Cost = COST) -> str:
-    """A hash that no password is known for, which takes as long to check as a real one.
+    """A hash that no password is known for, which takes as long to check as a real one: checked when nobody of that
+    name exists, so that the time an answer takes doesn't tell who does.
 
     Its digest isn't made of a password, but of a label: nobody has found what Argon2id would have to be given."""
     digest = hashlib.sha256(b"huntgroup: nobody of that name").digest()
     salt, made = (base64.b64encode(part).rstrip(b"=").decode() for part in (digest[:SALT_BYTES], digest))
     return f"$argon2id$v=19$m={cost.memory // KIB},t={cost.time},p={cost.lanes}${salt}${made}"
-
-
-DUMMY: Final = dummy()
-"""Checked when nobody of that name exists, so that the time an answer takes doesn't tell who does."""
 
 
 def _hasher(cost: Cost) -> PasswordHasher:

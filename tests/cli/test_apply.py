@@ -130,7 +130,7 @@ def test_whose_credential_opens_nothing_is_told_so(served: Served, run: Run, mon
     Path("key").write_text(served.token("four", "robot") + "\nand a remark")
     assert run(*where, "--key-file", "key", "--dry-run")[0] == Exit.OK
     Path("key").write_bytes(b"\xff")
-    assert "key is no text" in run(*where, "--key-file", "key")[2]
+    assert "key can't be read: it is not UTF-8" in run(*where, "--key-file", "key")[2]
     assert "none can't be read" in run(*where, "--key-file", "none")[2]
     code, _, err = run("apply", "desk.toml", "--server", "http://127.0.0.1:1", "--key", "k")
     assert code == Exit.UNREACHABLE

@@ -44,6 +44,13 @@ def family(scene: Scene | None = None) -> Scene:
     return scene
 
 
+def test_a_circle_is_gone_around_once() -> None:
+    parents = {"a": "b", "b": "c", "c": "a", "d": "a"}
+    assert teams.upwards("a", parents.get) == ("a", "b", "c")
+    assert teams.upwards("d", parents.get) == ("d", "a", "b", "c")
+    assert teams.upwards("e", parents.get) == ("e",)
+
+
 def test_teams_are_told_from_the_top_and_on_one_level_by_name() -> None:
     scene = family()
     put(scene, "asia", None)

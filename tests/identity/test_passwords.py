@@ -13,14 +13,12 @@ from broker.identity import passwords
 from broker.identity.common import COMMON
 from broker.identity.passwords import (
     COST,
-    DUMMY,
     WRONG,
     Cost,
     Policy,
     UnfitPassword,
     Verdict,
     dummy,
-    is_hash,
     objections,
     prepare,
     verify,
@@ -132,7 +130,6 @@ def test_two_hashes_of_one_password_differ_and_hold_nothing_of_it() -> None:
     one, other = passwords.hash("Spring-1942", CHEAP), passwords.hash("Spring-1942", CHEAP)
     assert one != other
     assert "Spring" not in one
-    assert is_hash(one)
 
 
 def test_a_hash_made_at_another_cost_is_right_and_outdated() -> None:
@@ -151,14 +148,13 @@ def test_a_hash_with_a_shorter_salt_or_digest_is_outdated() -> None:
 def test_the_cost_is_the_second_recommended_choice_of_the_rfc() -> None:
     made = extract_parameters(passwords.hash("Spring-1942"))
     assert made == RFC_9106_LOW_MEMORY
-    assert extract_parameters(DUMMY) == made
+    assert extract_parameters(dummy()) == made
     assert Cost() == COST
 
 
 @pytest.mark.parametrize("cost", [COST, CHEAP, OTHER])
 def test_the_dummy_is_checked_at_the_same_cost_and_nothing_is_its_password(cost: Cost) -> None:
     kept = dummy(cost)
-    assert is_hash(kept)
     assert verify(kept, "huntgroup: nobody of that name", cost) == WRONG
     real = extract_parameters(passwords.hash("x", cost))
     assert extract_parameters(kept) == real
@@ -181,7 +177,6 @@ def test_the_dummy_is_checked_at_the_same_cost_and_nothing_is_its_password(cost:
     ],
 )
 def test_a_text_that_is_no_hash_of_ours_is_named_and_costs_nothing(kept: str) -> None:
-    assert not is_hash(kept)
     with pytest.raises(ValueError, match="hash: expected an Argon2id hash"):
         verify(kept, "Spring-1942")
 
