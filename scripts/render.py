@@ -17,6 +17,7 @@ from broker.config.render import reference as configuration
 from docs.protocol.render import SPEC
 from docs.protocol.render import render as fill
 from scripts.render_rights import page as rights
+from scripts.render_states import page as states
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -54,6 +55,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/reference/cli.md": command_line,
     "docs/reference/configuration.md": configuration,
     "docs/reference/rights.md": rights,
+    "docs/reference/states.md": states,
 }
 """Path below the root, and what makes its text."""
 

@@ -90,6 +90,10 @@ SHARE: Final[Table] = {
 }
 
 
+TABLES: Final[Mapping[str, Table]] = {"request": REQUEST, "offer": OFFER, "session": SESSION, "share": SHARE}
+"""Everything that has a life."""
+
+
 class IllegalMove(Exception):
     """An event that this state has no row for: the rule that decided it has a bug."""
 

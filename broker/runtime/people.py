@@ -66,3 +66,9 @@ class Person:
     """A customer's messages; made at the first."""
     leases: int = 0
     """How many of them are a customer's or a representative's: the last to go starts the lease."""
+
+    def chat_wait(self, rate: tuple[float, float], now: int) -> int:
+        """How long until it may say something (ms); 0: it just may."""
+        if self.chat is None:
+            self.chat = Bucket(*rate)
+        return self.chat.take(now)

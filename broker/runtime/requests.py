@@ -27,6 +27,7 @@ from broker.protocol.frames import Fail, Request
 from broker.routing.pins import clean
 from broker.runtime.account import Account
 from broker.runtime.answers import Answers
+from broker.runtime.asked import Asked
 from broker.runtime.asks import Asks
 from broker.runtime.batches import Ledger
 from broker.runtime.clock import Clock
@@ -91,19 +92,6 @@ class Statistics:
     replayed: int
     too_fast: int
     shed: int
-
-
-@attrs.define
-class Asked:
-    """One REQUEST on its way through."""
-
-    connection: Connection
-    account: Account
-    identity: Identity
-    number: int
-    op: str
-    key: str | None
-    now: int
 
 
 class Requests:
@@ -314,17 +302,12 @@ class Requests:
         if isinstance(command, ops.PinRedeem):
             retry, text = self._pin_guard.may_redeem(asked.connection, asked.now), "too many wrong pins"
         elif isinstance(command, ops.ChatSend) and asked.identity.role is Role.CUSTOMER:
-            retry, text = self._chat_wait(asked), "too many messages at once"
+            assert asked.connection.person is not None
+            retry = asked.connection.person.chat_wait(self._options.chat_rate, asked.now)
+            text = "too many messages at once"
         if retry:
             self._at_once(asked, Code.RATE, text, retry)
         return retry > 0
-
-    def _chat_wait(self, asked: Asked) -> int:
-        person = asked.connection.person
-        assert person is not None
-        if person.chat is None:
-            person.chat = Bucket(*self._options.chat_rate)
-        return person.chat.take(asked.now)
 
     def _shedding(self, asked: Asked, rank: Rank) -> bool:
         """Whether there is too much for a command of this rank, which is then said at once."""

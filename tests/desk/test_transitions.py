@@ -1,16 +1,16 @@
-"""The whole square of states and events, for each of the three tables."""
+"""The whole square of states and events, for each of the tables."""
 
 from __future__ import annotations
 
 import pytest
 
 from broker.desk import events as e
-from broker.desk.transitions import OFFER, REQUEST, SHARE, IllegalMove, Table, move
+from broker.desk.transitions import TABLES, IllegalMove, move
 
-TABLES: dict[str, Table] = {"request": REQUEST, "offer": OFFER, "share": SHARE}
 FINAL = {
     "request": {"withdrawn", "abandoned", "closed", "converted", "refused"},
     "offer": {"accepted", "declined", "expired", "gone", "revoked", "rescinded"},
+    "session": {"ended"},
     "share": {"refused", "ended"},
 }
 INPUTS = sorted(

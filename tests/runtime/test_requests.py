@@ -1,5 +1,6 @@
 """REQUEST: gates, keys, repeats, answers that wait for the journal, and what is told of personal things."""
 
+# covers: broker/runtime/asked.py
 # covers: broker/runtime/requests.py
 # covers: broker/runtime/answers.py
 # covers: broker/runtime/conductor.py

@@ -1,0 +1,59 @@
+"""docs/reference/states.md, made from the tables along which the desk moves (broker/desk/transitions.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from broker.desk.transitions import ALLOWED, TABLES, Table
+
+ABOUT: Final[dict[str, str]] = {
+    "request": "A customer's wish to be served. Once it has reached a final state the desk forgets it.",
+    "offer": "A request, a session or an invitation, proposed to one representative or to everybody of a sub-portal.",
+    "session": "A conversation. It waits while nobody has it, and ends with its request.",
+    "share": "A screen share. Silence is refusal; only from the customer's second yes on anything is relayed.",
+    "case": "What remains of a request.",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        "# States",
+        "<!-- Made from broker/desk/transitions.py by `make docs`; change it there. -->",
+        "Each thing that has a life has a table of states, and moves along it and nowhere else. What is asked for in a "
+        "state that doesn't allow it is refused with 2410: `detail.state` names the state, `detail.allowed` what may "
+        "be asked for instead, and nothing has changed.",
+        "In the diagrams an arrow is an event of the journal; a word behind a colon is how it came about.",
+    ]
+    for name, table in TABLES.items():
+        parts += [f"## {name.capitalize()}", ABOUT[name], _diagram(table)]
+        if name in ALLOWED:
+            parts += ["Allowed:", _allowed(name)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _diagram(table: Table) -> str:
+    lines = [f"    [*] --> {next(iter(table))}"]
+    for (state, to), events in _arrows(table).items():
+        lines.append(f"    {state} --> {to} : {', '.join(events)}")
+    final = sorted({to for row in table.values() for to in row.values()} - table.keys())
+    lines += [f"    {state} --> [*]" for state in final]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+
+
+def _arrows(table: Table) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for state, row in table.items():
+        for event, to in row.items():
+            found.setdefault((state, to), []).append(event.replace(":", " "))
+    return found
+
+
+def _allowed(name: str) -> str:
+    return "\n".join(["| state | operations |", "|---|---|", *_rows(name)])
+
+
+def _rows(name: str) -> Iterator[str]:
+    for state, ops in ALLOWED[name].items():
+        yield f"| `{state}` | {' '.join(f'`{op}`' for op in ops) or '–'} |"
