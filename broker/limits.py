@@ -158,6 +158,10 @@ PORTAL_TEXT: Final = 500  # characters of one text of a portal's page: a paragra
 PORTAL_TEXTS_BYTES: Final = 16 * KIB  # all of a portal's texts, in all languages
 MAX_LANGUAGE_BYTES: Final = 35  # of a language tag, as RFC 5646 recommends to allow
 CLOSING: Final = 15 * MINUTES  # before a portal's hours end it is closing: a chat takes about as long
+RETENTION_DAYS: Final = (
+    90  # after its end, days that a case with its transcript is kept, unless its portal says otherwise
+)
+MAX_RETENTION_DAYS: Final = 3650  # and at most: ten years, the longest that bookkeeping asks for
 MAX_ORIGINS: Final = 32  # of a portal: an organisation's sites
 MAX_ORIGIN_BYTES: Final = 261  # https://, the longest name of a host
 MAX_WEEKLY_SPANS: Final = 64  # of a portal's hours: nine a day, where people need two or three

@@ -110,6 +110,7 @@ class PortalPut:
     functions: tuple[tuple[str, bool], ...] = ()
     web_chat: str = "none"
     """none, chat_only or upgradable."""
+    retention_days: int = 90
 
 
 @attrs.define

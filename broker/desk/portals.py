@@ -88,6 +88,7 @@ def _event(command: ops.PortalPut, said: Said, opened: Hours | None, context: Co
         tuple(dict.fromkeys(command.origins or ())),
         functions=functions.switched(command.functions),
         web_chat=command.web_chat or "none",
+        retention_days=command.retention_days or limits.RETENTION_DAYS,
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     return event
@@ -180,6 +181,7 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "origins": list(portal.origins),
         "functions": dict(portal.functions),
         "web_chat": portal.web_chat,
+        "retention_days": portal.retention_days,
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -235,6 +237,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     portal.closing_ms, portal.origins = event.closing_ms, event.origins
     state.deadlines.set("hours", event.portal, event.wake)
     portal.functions, portal.web_chat = event.functions, event.web_chat
+    portal.retention_days = event.retention_days
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
         subportal = state.subportals[name] = kept.get(name) or Subportal(

@@ -96,6 +96,8 @@ class Portal:
     functions: Functions = ()
     web_chat: str = "none"
     """Whether its customers write in the page from their first step on: none, chat_only, upgradable (to a share)."""
+    retention_days: int = limits.RETENTION_DAYS
+    """How long its cases, with their transcripts, are kept after their end."""
     hours: Hours | None = None
 
 

@@ -358,6 +358,7 @@ class PortalPut:
     origins: Sequence[str] | None = None
     functions: Map | None = None
     web_chat: str | None = None
+    retention_days: int | None = None
 
 
 @attrs.define

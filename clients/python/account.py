@@ -181,6 +181,8 @@ class PortalSetup:
     """None: always."""
     functions: Functions
     web_chat: WebChat
+    retention_days: int = 90
+    """How long its cases are kept after their end."""
 
 
 @attrs.frozen(kw_only=True)

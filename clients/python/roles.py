@@ -291,6 +291,7 @@ class Manager(_Overseer, People):
         origins: Sequence[str] | None = None,
         functions: Functions | None = None,
         web_chat: WebChat | None = None,
+        retention_days: int | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -299,7 +300,7 @@ class Manager(_Overseer, People):
         ``form``: what customers must fill in. ``texts``: what the page says; languages that are missing there read as
         ``language`` does (en). ``closing_ms``: how long before its hours end it is closing. ``origins``: pages whose
         customers may connect. ``web_chat``: whether customers write in the page from their first step on, and whether a
-        screen share may follow."""
+        screen share may follow. ``retention_days``: how long its cases are kept after their end."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -321,6 +322,7 @@ class Manager(_Overseer, People):
             None if origins is None else list(origins),
             a_map(functions),
             web_chat,
+            retention_days,
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

@@ -16,8 +16,9 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.portals import KINDS
-from broker.protocol import ops
+from broker.protocol import check, ops
 from broker.units import HOURS, SECONDS
+from tests.support.agreement import reloaded
 from tests.support.builders import (
     ACCOUNT,
     START,
@@ -190,6 +191,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "origins": [],
                 "functions": {},
                 "web_chat": "none",
+                "retention_days": limits.RETENTION_DAYS,
                 "hours": None,
             }
         ],
@@ -612,3 +614,29 @@ def test_A1_what_a_portal_put_changed_is_told_field_by_field_and_of_a_title_only
     scene.ok(ops.PortalPut("help", "ask", "queue", ["help", "more"]), MIA)
     _, data = scene.told("account")[-1]
     assert data["changes"] == [{"field": "offer_ms", "from": 5000, "to": limits.OFFER_TIMEOUT}]
+
+
+def test_a_portal_keeps_its_cases_as_long_as_it_says() -> None:
+    scene = office()
+    portals = scene.desk.state.portals
+    assert portals["help"].retention_days == limits.RETENTION_DAYS == 90
+    command = ops.PortalPut("help", "ask", "queue", ["help"], retention_days=7)
+    (event,) = of(scene.ok(command, MIA))
+    assert isinstance(event, e.PortalPut)
+    assert event.changes == (("retention_days", 90, 7),)
+    assert portals["help"].retention_days == 7
+    assert reloaded(scene.desk).state.portals["help"].retention_days == 7, "a snapshot keeps it"
+    assert scene.ok(command, MIA).value == {"portal": "help", "changed": False}
+    older = e.unpack_body(event.TYPE, event.VERSION, e.pack_body(event)[:-1])
+    assert isinstance(older, e.PortalPut)
+    assert older.retention_days == limits.RETENTION_DAYS, "what portals had before they could say it"
+
+
+@pytest.mark.parametrize(("days", "fits"), [(0, False), (1, True), (limits.MAX_RETENTION_DAYS, True), (3651, False)])
+def test_the_schema_bounds_the_days(days: int, fits: bool) -> None:  # noqa: FBT001 (a table)
+    args = {"portal": "p", "kind": "ask", "mode": "web", "subportals": ["p"], "retention_days": days}
+    if fits:
+        assert cast("ops.PortalPut", check.parse("portal.put", args)).retention_days == days
+    else:
+        with pytest.raises(check.BadArgs, match="retention_days"):
+            check.parse("portal.put", args)

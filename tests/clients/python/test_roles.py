@@ -108,6 +108,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             language="de",
             closing_ms=0,
             origins=("https://x.example",),
+            retention_days=7,
         ),
         {
             "portal": "p",
@@ -120,6 +121,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "language": "de",
             "closing_ms": 0,
             "origins": ["https://x.example"],
+            "retention_days": 7,
         },
     ),
     (
