@@ -55,6 +55,16 @@ class Secrets:
         """Digests customers' addresses, so that a stolen journal tells none of them."""
         return derive(self.root, "huntgroup source v1")
 
+    @property
+    def transcript_key(self) -> bytes:
+        """Makes the key that signs transcripts, whose public half anybody may know."""
+        return derive(self.root, "huntgroup transcript v1")
+
+    @property
+    def page_key(self) -> bytes:
+        """Seals where a transcript's page ended, so that nobody has a made-up beginning signed."""
+        return derive(self.root, "huntgroup transcript page v1")
+
     @classmethod
     def fresh(cls) -> Secrets:
         """New random ones, kept nowhere."""

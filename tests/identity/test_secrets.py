@@ -88,11 +88,13 @@ def test_each_purpose_has_a_key_of_its_own() -> None:
             secrets.token_key,
             secrets.pin_key,
             secrets.fingerprint_key,
+            secrets.transcript_key,
+            secrets.page_key,
             secrets.api_key_key,
             secrets.source_key,
         )
     ]
-    assert len(set(keys)) == 10
+    assert len(set(keys)) == 14
     assert {len(key) for key in keys} == {32}
 
 

@@ -1,0 +1,1 @@
+"""Views: what the journal holds, told for somebody to read. Folds over published events; they decide nothing."""

@@ -1,0 +1,167 @@
+"""A transcript as text: columns that line up, whatever was typed."""
+
+# covers: broker/views/words.py
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.views import words
+from tests.views.talk import ENDED, FILE, JOINED, TALK, Told, document, said, zoned
+
+
+def lines(*talk: Told) -> list[str]:
+    """The lines between its head and its end."""
+    text = document("text", talk)
+    return text.split("\n\n", 1)[1].rpartition("\n\n")[0].split("\n")
+
+
+def test_the_examples_hold() -> None:
+    failed, tried = doctest.testmod(words)
+    assert (failed, tried > 3) == (0, True)
+
+
+def test_a_conversation_reads_in_columns() -> None:
+    assert document("text").startswith(
+        "Transcript of s_1 (acme/help)\n"
+        "Times are in UTC.\n"
+        "\n"
+        "2023-11-14 22:13:20Z  *                     Kim asked for help\n"
+        "                                            Where is my order?\n"
+        "2023-11-14 22:13:21Z  Kim                   Hello?\n"
+        "2023-11-14 22:13:22Z  *                     Ann joined\n"
+        "2023-11-14 22:13:23Z  Ann                   Let me look.\n"
+        "2023-11-14 22:13:24Z  Kim                   sent a file: bill.pdf (1.5 KiB, application/pdf, SHA-256 "
+        + "ab"
+        * 32
+        + ")\n"
+        "2023-11-14 22:13:25Z  *                     The representative asked for the customer's screen\n"
+        "2023-11-14 22:13:26Z  *                     The connection was lost: Kim\n"
+        "2023-11-14 22:13:27Z  *                     Connected again: Kim\n"
+        "2023-11-14 22:13:28Z  *                     Bo took over from ann\n"
+        "2023-11-14 22:13:29Z  Bo                    It is on its way.\n"
+        "                                            Tomorrow.\n"
+        "2023-11-14 22:13:30Z  *                     The conversation ended (by the customer)\n"
+        "\n"
+        "11 entries; the chain ends at "
+    )
+
+
+def test_a_portals_time_zone_is_told_beside() -> None:
+    text = document("text", [said(1, "x")], zoned("Europe/Berlin"))
+    assert "Times are in UTC; in brackets, Europe/Berlin." in text
+    assert "2023-11-14 22:13:20Z [23:13:20+01:00]  The customer          x\n" in text
+    assert "[" not in document("text", [said(1, "x")], zoned("Nowhere/Atall"))
+
+
+def test_a_long_name_has_a_line_of_its_own_and_a_long_line_is_broken_between_words() -> None:
+    opened = ("session.opened", {"name": "A name of more than twenty letters"})
+    found = lines(opened, said(1, "word " * 20 + "\n\n" + "x" * 100))
+    margin = " " * 44
+    assert found[1:] == [
+        "2023-11-14 22:13:21Z  A name of more than twenty letters",
+        margin + " ".join(["word"] * 14),
+        margin + " ".join(["word"] * 6),
+        "",
+        margin + "x" * 100,
+    ]
+
+
+def test_wide_letters_and_marks_keep_the_columns() -> None:
+    for name in ("李雷", "Jose\u0301", "Zoë"):
+        opened = ("session.opened", {"name": name})
+        line = lines(opened, said(1, "x"))[1]
+        assert words.width(line.rpartition("x")[0]) == 44
+
+
+def test_text_from_right_to_left_turns_nothing_else_around() -> None:
+    opened = ("session.opened", {"name": "דנה", "text": "שלמה 12 abc"})
+    found = lines(opened, said(1, "מה נשמע"))
+    assert found[0].endswith("*                     \u2068דנה\u2069 asked for help")
+    assert found[1].strip() == "\u2068שלמה 12 abc\u2069"
+    assert "\u2068דנה\u2069" in found[2]
+    assert found[2].endswith("\u2068מה נשמע\u2069")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+def test_nobody_writes_a_line_of_somebody_else(text: str) -> None:
+    found = lines(said(1, text), ENDED)
+    at_margin = [line for line in found if line[:1].strip()]
+    assert len(at_margin) == 2, "one for each entry"
+    inner = "".join(found).replace("\u2068", "").replace("\u2069", "")
+    assert not any(
+        ord(sign) < 0x20 or 0x7F <= ord(sign) < 0xA0 or 0x202A <= ord(sign) <= 0x202E or 0x2066 <= ord(sign) <= 0x2069
+        for sign in inner
+    )
+
+
+ERASED = {"erased": True}
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (("session.opened", {}), "The customer asked for help"),
+        (
+            ("session.joined", {"representative": "cy", "name": "Cy", "role": "guest", "view_only": True}),
+            "Cy joined as a guest, to watch",
+        ),
+        (("session.left", {"representative": "cy", "role": "guest"}), "cy left"),
+        (
+            ("session.released", {"representative": "ann", "reason": "representative_lost"}),
+            "ann left: the customer is in line again (the connection was lost)",
+        ),
+        (("session.released", {"representative": "ann", "reason": "went_home"}), "(went home)"),
+        (("share.changed", {"share": "h_1", "state": "new_state", "by": "broker"}), "The broker new state"),
+        (("outcome.set", {"by": "ann", "outcome": "resolved"}), "ann noted the outcome: resolved"),
+        (("session.rated", {"score": 4}), "The customer rated the conversation 4 of 5"),
+        (("session.ended", {}), "The conversation ended"),
+        ((FILE[0], {"role": "customer", "name": ERASED}), "sent a file: (erased) ()"),
+    ],
+)
+def test_everything_has_its_words(told: Told, line: str) -> None:
+    assert line in lines(told)[0]
+
+
+def test_what_was_typed_beside_stands_beneath() -> None:
+    assert [line.strip() for line in lines(("session.rated", {"score": 1, "comment": "No!\nNever."}))[1:]] == [
+        "No!",
+        "Never.",
+    ]
+    fields = {"order": "A 1", "agreed": True, "pieces": 2, "gift": False}
+    opened = ("session.opened", {"text": ERASED, "fields": fields, "page": "https://x.example"})
+    assert [line.strip() for line in lines(opened)[1:]] == [
+        "(erased)",
+        "order: A 1",
+        "agreed: yes",
+        "pieces: 2",
+        "gift: no",
+        "page: https://x.example",
+    ]
+    assert lines(("session.opened", {"fields": ERASED}))[1].strip() == "form: (erased)"
+
+
+def test_notes_are_marked() -> None:
+    note = ("note.added", {"session": "s_1", "by": "ann", "text": "careful"})
+    assert lines(JOINED, note)[1] == "2023-11-14 22:13:21Z  Ann (note)            careful"
+    assert "staff alone" not in document("text")
+
+
+def test_sizes_are_told_as_people_read_them() -> None:
+    assert [words.size_of(size) for size in (0, 1023, 1024, 5 * 2**20)] == [
+        "0 bytes",
+        "1023 bytes",
+        "1.0 KiB",
+        "5.0 MiB",
+    ]
+
+
+def test_it_ends_with_what_the_json_form_ends_with() -> None:
+    end = document("text", TALK[:1]).splitlines()[-2:]
+    assert end[0].startswith("1 entry; the chain ends at ")
+    assert end[0].split()[-1] in document("json", TALK[:1])
+    assert end[1].split()[-1] in document("json")
