@@ -18,7 +18,7 @@ MAX_MESSAGE_FRAMES: Final = 64  # a batch of this size gives 4.4 times the frame
 MAX_SERVICE_BYTES: Final = 1 * MIB  # frame and message from a service, which may provision in bulk
 MAX_BROKER_BYTES: Final = 8 * MIB  # frame and message from the broker: the largest account's configuration
 MAX_BROKER_VALUES: Final = 1_000_000  # of such a frame
-MAX_BROKER_STR_BYTES: Final = 256 * KIB  # the schema, as meta.schema answers it: 70 KiB now, and it grows
+MAX_BROKER_STR_BYTES: Final = 512 * KIB  # a page of a transcript; the schema, as meta.schema answers it
 MAX_STR_BYTES: Final = 16 * KIB  # one string
 MAX_BIN_BYTES: Final = 64 * KIB  # one bin; the frame's own bound is reached first
 MAX_INT: Final = 2**53 - 1  # what a double, and so JavaScript, holds exactly
@@ -158,6 +158,9 @@ PORTAL_TEXT: Final = 500  # characters of one text of a portal's page: a paragra
 PORTAL_TEXTS_BYTES: Final = 16 * KIB  # all of a portal's texts, in all languages
 MAX_LANGUAGE_BYTES: Final = 35  # of a language tag, as RFC 5646 recommends to allow
 CLOSING: Final = 15 * MINUTES  # before a portal's hours end it is closing: a chat takes about as long
+TRANSCRIPT_PAGE_BYTES: Final = (
+    256 * KIB
+)  # after which a page of a transcript ends; with its last entry, under twice that
 RETENTION_DAYS: Final = (
     90  # after its end, days that a case with its transcript is kept, unless its portal says otherwise
 )

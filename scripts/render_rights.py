@@ -31,6 +31,7 @@ GRANTED: Final[dict[str, str]] = {
     "sign_ins": "See where its representatives are signed in, and sign them out.",
     "block": "Block visitors and addresses for an open request of a sub-portal that its teams serve, and end such "
     "blocks. A block holds for the whole account.",
+    "transcripts": "Read what was said in sessions of the sub-portals that its teams serve, private notes included.",
     "portals": "Create and change portals and sub-portals.",
     "api_managers": "Create and change API managers, and choose what they come in by: passwords, addresses, keys.",
 }

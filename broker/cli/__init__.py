@@ -23,6 +23,7 @@ from broker.cli import (
     simulate,
     status,
     token,
+    transcript,
     version,
     why,
 )
@@ -42,6 +43,7 @@ COMMANDS = (
     representatives,
     journal,
     audit,
+    transcript,
     why,
     simulate,
     status,

@@ -47,6 +47,8 @@ def auth_of(args: argparse.Namespace) -> Auth:
     """What these options and the environment say. Raises ``UsageError``."""
     from clients.python.settings import Auth, Login
 
+    if getattr(args, "portal", None):
+        return Auth(portal=args.portal, visitor=args.visitor)
     if args.login:
         if not args.account:
             raise UsageError("--login needs --account: whose password it is")

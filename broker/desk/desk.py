@@ -30,6 +30,7 @@ from broker.desk.outcome import Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
 from broker.desk.rules import DUE, EVOLVE, RULES
 from broker.desk.state import NORMAL, Context, State, Times
+from broker.desk.transcripts import Conversation
 from broker.routing import estimate
 from broker.routing.matching import next_match
 from broker.routing.model import Statistics as RoutingStatistics
@@ -191,6 +192,10 @@ class Desk:
     def refuse(self, identity: Identity, command: object) -> Refusal | None:
         """The gate alone: why this person may not ask for this, or None."""
         return rights.refuse(self.state, identity, command)
+
+    def conversation(self, identity: Identity, session: str) -> Conversation | None:
+        """The conversation whose transcript this person may have; None: there is none for it. (``refuse`` first.)"""
+        return rights.conversation(self.state, identity, session)
 
     def has_open_request(self, visitor: str) -> bool:
         """Whether this visitor waits or talks now: then its token is renewed, else it keeps its expiry, so that a

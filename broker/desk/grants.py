@@ -78,7 +78,7 @@ KINDS: Final = (
 )
 """The kinds of people, the table's columns. The operator, who has everything that a manager has, is none."""
 
-TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins", "block")
+TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins", "block", "transcripts")
 GRANTABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("api_managers",),
     "team": TEAM_RIGHTS,
@@ -162,6 +162,9 @@ RIGHTS: Final[dict[str, Row]] = {
     "case.list": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS),
     "case.assign": _row(account_manager=_ACCOUNT, team_manager=_teams("assign")),
     "request.classify": _row(account_manager=_ACCOUNT, team_manager=_teams("assign"), service=_service("classify")),
+    "transcript.get": _row(
+        customer=_PARTY, representative=_PARTY, account_manager=_ACCOUNT, team_manager=_teams("transcripts")
+    ),
     "request.why": _row(account_manager=_ACCOUNT, service=_service("why")),
     "account.get": _row(account_manager=_ACCOUNT, team_manager=_TEAMS, api_manager=_ACCOUNT, self_managing=_SELF),
     "account.export": _row(api_manager=_ACCOUNT),

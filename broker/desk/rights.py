@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from broker.codes import Code
-from broker.desk import culprits, functions, names
+from broker.desk import culprits, functions, names, transcripts
 from broker.desk.chat import serves
 from broker.desk.grants import GRANTABLE, NOTHING, RIGHTS, SCOPES, TEAM_RIGHTS, Actor, Scope, Target, may
 from broker.desk.identity import Identity, Role
@@ -177,6 +177,11 @@ def _key_create(state: State, command: ops.KeyCreate) -> Target:
     return Target(person=command.person, rights=_speaks_for(state, command.person))
 
 
+def _transcript(state: State, command: ops.TranscriptGet) -> Target:
+    found = transcripts.find(state, command.session)
+    return Target(subportals=frozenset({"" if found is None else found.subportal}))
+
+
 def _block(state: State, command: ops.VisitorBlock) -> Target:
     """An open request is of a sub-portal; somebody who has none is nobody's but the account's."""
     found = culprits.find(state, command)
@@ -206,6 +211,7 @@ TOUCHES: Final[dict[type, Touches]] = {
     ops.CaseAssign: _assign,
     ops.VisitorBlock: _block,
     ops.BlockEnd: _block_end,
+    ops.TranscriptGet: _transcript,
     ops.RequestClassify: lambda state, command: _request(state, command.request),
 }
 """What an operation of managers or services touches; those that are missing touch the account, or the asker."""
@@ -288,6 +294,15 @@ def may_read(state: State, identity: Identity, stream: str) -> bool:
             return name in state.subportals and (who.kind == "account_manager" or name in who.subportals)
         case _:
             return False
+
+
+def conversation(state: State, identity: Identity, name: str) -> transcripts.Conversation | None:
+    """The conversation of this name for somebody who may ask for transcripts: customers and representatives have those
+    that they may follow."""
+    found = transcripts.find(state, name)
+    if identity.role in (Role.CUSTOMER, Role.REPRESENTATIVE) and not may_read(state, identity, f"session:{name}"):
+        return None
+    return found
 
 
 def _oversees(who: Actor, scope: str) -> bool:

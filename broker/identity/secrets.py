@@ -62,7 +62,8 @@ class Secrets:
 
     @property
     def page_key(self) -> bytes:
-        """Seals where a transcript's page ended, so that nobody has a made-up beginning signed."""
+        """Seals where a transcript's page ended, so that nobody has a made-up beginning signed. Another way to say
+        where gets another label."""
         return derive(self.root, "huntgroup transcript page v1")
 
     @classmethod

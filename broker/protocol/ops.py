@@ -64,6 +64,17 @@ class RequestClassify:
 
 
 @attrs.define
+class TranscriptGet:
+    """What was said and done in a session, as a document, a page at a time."""
+
+    OP: ClassVar[str] = "transcript.get"
+    session: str
+    format: str
+    after: str | None = None
+    notes: bool | None = None
+
+
+@attrs.define
 class RequestWhy:
     """How each offer of a request came about, and what else was decided for it: the last 100 decisions that the journal
     still has. Takes a while in a long journal."""
@@ -618,6 +629,7 @@ Command = (
     | RequestPick
     | RequestClassify
     | RequestWhy
+    | TranscriptGet
     | CaseList
     | CaseTake
     | CaseAssign
@@ -684,6 +696,7 @@ OPS: Final[dict[str, type[Command]]] = {
         RequestPick,
         RequestClassify,
         RequestWhy,
+        TranscriptGet,
         CaseList,
         CaseTake,
         CaseAssign,

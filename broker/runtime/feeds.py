@@ -193,7 +193,7 @@ class Feeds:
             if connection.closing:
                 return
             if type(reply.value) is int:
-                self._tell_former(account, reply.value)
+                self.tell_former(account, reply.value)
             elif not cursor.closed and left == len(account.former):
                 self._turn(cursor, position, reply)
             if connection not in self._stuck:
@@ -204,7 +204,7 @@ class Feeds:
         told_since = self._clock.now() - KEY_MEMORY
         self._asks.ask("page", account.name, stream.name, stream.wire, position, most, left, told_since, then=turned)
 
-    def _tell_former(self, account: Account, known: int) -> None:
+    def tell_former(self, account: Account, known: int) -> None:
         """The reader knows of so many people who left: tell it of the others, in order."""
         if account in self._telling:
             return

@@ -24,6 +24,7 @@ from broker.limits import SNAPSHOT_RECORDS
 from broker.protocol import frames
 from broker.protocol.codec import pack, pack_event, pack_value, unpack_values
 from broker.routing.pins import PinSpace
+from broker.runtime import transcript_pages
 from broker.runtime.texts import refs
 from broker.runtime.why import decisions, event_of
 
@@ -75,6 +76,7 @@ class Follower:
             "place": _place,
             "page": self._page,
             "former": self._left,
+            "transcript": self._transcript,
             "why": _why,
             "snapshot": self._snapshot,
             "save": self._save,
@@ -231,6 +233,10 @@ class Follower:
             return find if left else None
 
         return _paged(store, account, stream, wire, after, limit, called)
+
+    def _transcript(self, store: Store, account: str, *asked: object) -> Chunks:
+        """See ``transcript_pages.page``."""
+        return transcript_pages.page(store, self._former.get(account, {}), account, *asked)  # type: ignore[arg-type]
 
 
 def _go_on(folded: _Folded) -> bool:

@@ -28,15 +28,14 @@ from broker.runtime import (
     hub_statistics,
     notices,
     outbox,
-    own,
     portal_notices,
     presence,
     publisher,
+    reading,
     recovery,
     refusals,
     requests,
     signals,
-    subscriptions,
     talk,
     timers,
     watch,
@@ -176,19 +175,19 @@ class Hub:
             options=options,
             entropy=entropy,
         )
-        self.subscriptions = subscriptions.Subscriptions(
-            feeds=self.feeds, outbox=self.outbox, answers=self.answers, asks=self.asks, options=options
-        )
-        own.Own(
+        self.subscriptions = reading.Reading(
             requests=self.requests,
             answers=self.answers,
-            subscriptions=self.subscriptions,
-            credentials=self.entrance.credentials,
-            conductor=self.conductor,
-            watch=self.watch,
             asks=self.asks,
+            outbox=self.outbox,
+            feeds=self.feeds,
+            conductor=self.conductor,
+            credentials=self.entrance.credentials,
+            watch=self.watch,
+            clock=clock,
+            secrets=secrets,
             options=options,
-        )
+        ).subscriptions
         self._build_notices()
 
     def _build_notices(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from broker.identity.apikeys import ApiKeys
+from broker.identity.signatures import Signatures
 from broker.identity.sources import Sources
 from broker.identity.tokens import Signer
 from broker.routing.pins import PinSpace
@@ -18,4 +19,6 @@ class Secrets:
     pinspace: PinSpace
     fingerprint_key: bytes = attrs.field(repr=False)
     api_keys: ApiKeys = attrs.field(factory=lambda: ApiKeys(bytes(32)), repr=False)
+    signatures: Signatures = attrs.field(factory=lambda: Signatures(bytes(32)), repr=False)
+    page_key: bytes = attrs.field(default=bytes(32), repr=False)
     sources: Sources = attrs.field(factory=lambda: Sources(bytes(32)), repr=False)

@@ -41,6 +41,7 @@ RANKS: Final[dict[str, Rank]] = {
     "block.list": Rank.REPORT,
     "pin.list": Rank.REPORT,
     "request.why": Rank.REPORT,
+    "transcript.get": Rank.REPORT,
     "pin.create": Rank.NEW,
     "pin.redeem": Rank.NEW,
     "portal.open": Rank.NEW,

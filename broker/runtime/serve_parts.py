@@ -17,6 +17,7 @@ from broker.desk.state import Times
 from broker.identity import secrets as keys
 from broker.identity.apikeys import ApiKeys
 from broker.identity.mail import Mailer
+from broker.identity.signatures import Signatures
 from broker.identity.sources import Sources
 from broker.identity.tokens import Signer
 from broker.journal.base import Journal, Store
@@ -123,6 +124,8 @@ def secrets(config: Config) -> Secrets:
         fingerprint_key=found.fingerprint_key,
         api_keys=ApiKeys(found.api_key_key),
         sources=Sources(found.source_key),
+        signatures=Signatures(found.transcript_key),
+        page_key=found.page_key,
     )
 
 

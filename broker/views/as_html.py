@@ -129,7 +129,7 @@ def _said(entry: Entry) -> str:
     text = words.said(entry)
     if text is None:
         return ""
-    erased = not isinstance(entry.get("text", entry.get("comment")), str)
+    erased = text == words.ERASED
     shade = ' class="erased"' if erased else ""
     return f'<p dir="auto"{shade}>{escape(words.text_of(text, plain=False))}</p>'
 

@@ -15,7 +15,7 @@ import attrs
 
 from broker.views.chain import Entry
 
-MOST_NAMES: Final = 16  # people whose names are kept in mind, the last who came: twice as many as can be in a session
+MOST_NAMES: Final = 8  # people whose names are kept in mind, the last who came: as many as can be in a session
 CUSTOMER: Final = "customer"
 
 Data = Mapping[str, object]
@@ -47,7 +47,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "chat.message": Kind("message", ("message_seq", "text")),
     "file.shared": Kind("file", ("message_seq",)),
     "note.added": Kind("note", ("text",), role="lead"),
-    "outcome.set": Kind("outcome", ("outcome",)),
+    "session.outcome": Kind("outcome", ("outcome", "note"), by="representative", role="lead"),
     "session.rated": Kind("rated", ("score", "comment"), by=None, role=CUSTOMER),
 }
 """Wire type to how it is told."""
@@ -88,6 +88,8 @@ def entry_of(wire_type: str, data: Data, people: People) -> Entry | None:
     by = None if told.by is None or role == CUSTOMER else data.get(told.by)
     entry: Entry = {"kind": told.kind, "role": role, "by": by, "name": people.name(role, by)}
     entry.update((name, _plain(data.get(name))) for name in told.copied)
+    if wire_type == "session.opened" and data.get("web_chat", "none") != "none":
+        entry["text"] = None  # it is the first message, too
     if told.kind == "file":
         entry["file"] = {name: data[name] for name in _FILE if data.get(name) is not None}
     return {name: value for name, value in entry.items() if value is not None}

@@ -38,6 +38,16 @@ class About:
     """Whether what staff alone may see is in it."""
     made: int
 
+    def row(self) -> Row:
+        """As msgpack can carry it."""
+        return attrs.astuple(self)
+
+    @classmethod
+    def of(cls, row: Row) -> About:
+        """What ``row`` gave."""
+        names = (field.name for field in attrs.fields(cls))
+        return cls(**dict(zip(names, row, strict=True)))
+
 
 @attrs.define
 class Progress:

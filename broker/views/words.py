@@ -75,7 +75,7 @@ def speaker(entry: Entry) -> Typed:
 
 def said(entry: Entry) -> str | None:
     """What was typed, of several lines perhaps; None where nothing was."""
-    text = entry.get("text", entry.get("comment"))
+    text = entry.get("text", entry.get("comment", entry.get("note")))
     return None if text is None else typed(text).text
 
 

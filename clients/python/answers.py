@@ -12,6 +12,16 @@ from clients.python.commands import LIST, TEXT
 
 
 @attrs.frozen(kw_only=True)
+class TranscriptPage:
+    """A part of a transcript."""
+
+    format: str
+    data: str
+    next: str | None = None
+    """What the next page is asked for with; None: it was the last."""
+
+
+@attrs.frozen(kw_only=True)
 class Entrance:
     """A sub-portal, as its portal's page needs it."""
 

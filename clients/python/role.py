@@ -55,6 +55,32 @@ class Role:
         return text
 
 
+TranscriptFormat = Literal["text", "html", "json"]
+
+
+@attrs.frozen
+class Party(Role):
+    """What those can ask who take part in conversations, or oversee them."""
+
+    async def transcript_page(
+        self, session: str, format: TranscriptFormat, *, after: str | None = None, notes: bool | None = None
+    ) -> answers.TranscriptPage:
+        """A page of a session's transcript: the first, or the one after (``next`` of the one before). ``notes``: with
+        what staff alone may see."""
+        command = ops.TranscriptGet(session, format, after, notes)
+        return read(answers.TranscriptPage, (await self.request(command)).value)
+
+    async def transcript(self, session: str, format: TranscriptFormat = "text", *, notes: bool = False) -> str:
+        """What was said and done in a session, whole; ``json`` can be verified (``huntgroup transcript verify``).
+        ``NoSuch`` where there is none, or not for this person."""
+        page = await self.transcript_page(session, format, notes=notes or None)
+        pieces = [page.data]
+        while page.next is not None:
+            page = await self.transcript_page(session, format, after=page.next, notes=notes or None)
+            pieces.append(page.data)
+        return "".join(pieces)
+
+
 @attrs.frozen
 class Staff(Role):
     """What everybody can ask who isn't a customer. ``person``: somebody else, for managers; None: oneself."""

@@ -35,12 +35,12 @@ from clients.python.account import (
 )
 from clients.python.commands import a_map, document, maps, personal, read
 from clients.python.people import People
-from clients.python.role import Role, Staff
+from clients.python.role import Party, Role, Staff
 from clients.python.talk import Talker
 
 
 @attrs.frozen
-class Customer(Talker):
+class Customer(Talker, Party):
     """Somebody who asks for help. Events: its stream ``me``, and ``session:<id>`` once assigned."""
 
     async def open_portal(self, *, language: str | None = None) -> answers.Portal:
@@ -106,7 +106,7 @@ class Customer(Talker):
 
 
 @attrs.frozen
-class Representative(Staff, Talker):
+class Representative(Staff, Talker, Party):
     """Somebody who serves customers. Events: its stream ``me``, ``subportal:<id>`` of those it serves (broadcast
     offers), and ``session:<id>`` of its sessions."""
 
@@ -237,7 +237,7 @@ class _Overseer(Staff):
 
 
 @attrs.frozen
-class Manager(_Overseer, People):
+class Manager(_Overseer, People, Party):
     """Somebody who sets the account up. Events: ``account``, ``team:<id>``, ``subportal:<id>``."""
 
     async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:

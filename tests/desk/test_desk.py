@@ -26,6 +26,7 @@ def test_every_event_is_applied_and_every_operation_decided_by_somebody() -> Non
         ops.Unsubscribe,
         ops.MetaSchema,
         ops.RequestWhy,
+        ops.TranscriptGet,
         ops.ChatTyping,
         ops.ChatRead,
     }

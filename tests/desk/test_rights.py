@@ -70,6 +70,7 @@ case.take             r:party m:party
 case.list             r:party m:party A:account T:teams
 case.assign           A:account T:teams/assign
 request.classify      A:account T:teams/assign S:account/classify
+transcript.get        c:party r:party m:party A:account T:teams/transcripts
 request.why           A:account S:account/why
 account.get           m:self A:account T:teams P:account
 account.export        P:account
@@ -347,7 +348,7 @@ def asked() -> Scene:
 
 def test_every_operation_of_team_managers_is_tried_within_and_beyond_its_scope() -> None:
     tried = {type(inside).OP for _, inside, _ in CASES}  # type: ignore[attr-defined]
-    hubs = {"auth.refresh", "subscribe", "unsubscribe", "meta.schema"}
+    hubs = {"auth.refresh", "subscribe", "unsubscribe", "meta.schema", "transcript.get"}
     assert tried == {op for op, row in RIGHTS.items() if "team_manager" in row} - hubs
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import attrs
+from attrs import evolve
 
 from broker.identity.signatures import Signatures
 from broker.views.chain import signed
@@ -78,4 +78,4 @@ def entries(*talk: Told) -> list[dict[str, Any]]:
 
 def zoned(zone: str | None) -> About:
     """At a portal in this time zone."""
-    return attrs.evolve(ABOUT, zone=zone)
+    return evolve(ABOUT, zone=zone)

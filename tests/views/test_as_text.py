@@ -117,7 +117,7 @@ ERASED = {"erased": True}
         ),
         (("session.released", {"representative": "ann", "reason": "went_home"}), "(went home)"),
         (("share.changed", {"share": "h_1", "state": "new_state", "by": "broker"}), "The broker new state"),
-        (("outcome.set", {"by": "ann", "outcome": "resolved"}), "ann noted the outcome: resolved"),
+        (("session.outcome", {"representative": "ann", "outcome": "resolved"}), "ann noted the outcome: resolved"),
         (("session.rated", {"score": 4}), "The customer rated the conversation 4 of 5"),
         (("session.ended", {}), "The conversation ended"),
         ((FILE[0], {"role": "customer", "name": ERASED}), "sent a file: (erased) ()"),
@@ -132,6 +132,8 @@ def test_what_was_typed_beside_stands_beneath() -> None:
         "No!",
         "Never.",
     ]
+    outcome = ("session.outcome", {"representative": "ann", "outcome": "resolved", "note": "by phone"})
+    assert lines(outcome)[1].strip() == "by phone"
     fields = {"order": "A 1", "agreed": True, "pieces": 2, "gift": False}
     opened = ("session.opened", {"text": ERASED, "fields": fields, "page": "https://x.example"})
     assert [line.strip() for line in lines(opened)[1:]] == [

@@ -69,6 +69,11 @@ def test_a_representative_that_was_there_at_the_start_is_told_by_name() -> None:
     assert entries(opened, said(1, "Hi", "ann"))[1]["name"] == "Ann"
 
 
+def test_a_web_chats_question_is_its_first_message_and_told_once() -> None:
+    opened = ("session.opened", {"session": "s_1", "name": "Kim", "text": "Why?", "web_chat": "chat_only"})
+    assert [one.get("text") for one in entries(opened, said(1, "Why?"))] == [None, "Why?"]
+
+
 def test_what_is_no_part_of_a_conversation_or_unknown_makes_no_entry() -> None:
     assert entries(("offer.made", {}), ("note.of_a_later_release", {"text": "secret"}), said(1, "x"))[0]["n"] == 1
 

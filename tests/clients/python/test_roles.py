@@ -136,6 +136,19 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         lambda kim: kim.ask(name="Kim", representative="bo"),
         {"name": "Kim", "representative": "bo"},
     ),
+    (C, "transcript.get", lambda kim: kim.transcript("s_1"), {"session": "s_1", "format": "text"}),
+    (
+        R,
+        "transcript.get",
+        lambda ann: ann.transcript("s_1", "json", notes=True),
+        {"session": "s_1", "format": "json", "notes": True},
+    ),
+    (
+        M,
+        "transcript.get",
+        lambda mia: mia.transcript_page("s_1", "html", after="x", notes=True),
+        {"session": "s_1", "format": "html", "after": "x", "notes": True},
+    ),
     (C, "request.pick", lambda kim: kim.pick("r_1", "bo"), {"request": "r_1", "representative": "bo"}),
     (C, "request.withdraw", lambda kim: kim.withdraw("r_1"), {"request": "r_1"}),
     (C, "pin.redeem", lambda kim: kim.redeem("123456789", name="Kim"), {"pin": "123456789", "name": "Kim"}),
@@ -405,6 +418,8 @@ VALUE = {
     "changed": True,
     "expires": 1,
     "toml": "",
+    "format": "text",
+    "data": "",
 }
 
 
@@ -420,6 +435,16 @@ async def test_a_method_asks_for_its_operation(
     assert (request.op, request.args) == (op, args)
     assert (request.key is not None) == (op in check.WRITES)
     check.parse(op, request.args)
+
+
+async def test_a_transcripts_pages_are_put_together(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    pages = iter([{"format": "json", "data": "a", "next": "x"}, {"data": "b", "next": "y"}, {"data": "c"}])
+    broker.handler = lambda peer, request: [Result(request.id, {"format": "json", **next(pages)})]
+    async with open_client(URL, TOKEN, Manager, settings=settings(broker)) as mia:
+        assert await mia.transcript("s_1", "json", notes=True) == "abc"
+    asked = [frame.args for frame in broker.seen if isinstance(frame, Request)]
+    same = {"session": "s_1", "format": "json", "notes": True}
+    assert asked == [same, {**same, "after": "x"}, {**same, "after": "y"}]
 
 
 def test_every_operation_has_a_method_for_each_role_that_may_ask_it() -> None:
