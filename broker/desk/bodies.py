@@ -133,7 +133,13 @@ _OPENED = _body(
     "request",
     "subportal",
     "representative",
-    personal={"name": "customer_name", "text": "text", "fields": "fields", "page": "page"},
+    personal={
+        "name": "customer_name",
+        "representative_name": "representative_name",
+        "text": "text",
+        "fields": "fields",
+        "page": "page",
+    },
     functions=_granted,
 )
 _CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields", "page": "page"}

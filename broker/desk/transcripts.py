@@ -9,7 +9,7 @@ from broker.desk.state import State
 
 @attrs.frozen
 class Conversation:
-    """A session that goes on."""
+    """A session that goes on, or that is over and still remembered."""
 
     session: str
     portal: str
@@ -20,9 +20,13 @@ class Conversation:
 
 def find(state: State, name: str) -> Conversation | None:
     """The conversation of this name."""
-    session = state.sessions.get(name)
-    if session is None:
-        return None
-    portal = state.requests[session.request].portal
-    hours = state.portals[portal].hours
-    return Conversation(name, portal, session.subportal, None if hours is None else hours.zone)
+    session, ended = state.sessions.get(name), state.ended_sessions.get(name)
+    if session is not None:
+        return _of(state, name, state.requests[session.request].portal, session.subportal)
+    return None if ended is None else _of(state, name, ended.portal, ended.subportal)
+
+
+def _of(state: State, name: str, portal: str, subportal: str) -> Conversation:
+    known = state.portals.get(portal)
+    hours = None if known is None else known.hours
+    return Conversation(name, portal, subportal, None if hours is None else hours.zone)

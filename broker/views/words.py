@@ -43,6 +43,8 @@ _REASONS: Final = {
     "transferred": "transferred",
     "blocked": "the customer was blocked",
     "function_off": "it was turned off",
+    "withdrawn": "the customer stopped waiting",
+    "converted": "it became a support request",
 }
 _SHARE: Final = {
     "requested": "asked for the customer's screen",

@@ -41,6 +41,18 @@ def test_the_portals_time_zone_goes_with_it() -> None:
     assert found.zone == "Europe/Berlin"
 
 
+def test_one_that_is_over_is_remembered_with_its_portal() -> None:
+    scene = office("ann", "bo")
+    session = scene.assign("carl", "ann")
+    before = got(scene, customer("carl"), session)
+    scene.end(session)
+    for who in (customer("carl"), representative("ann"), manager()):
+        assert got(scene, who, session) == before
+    assert [got(scene, who, session) for who in (customer("kim"), representative("bo"))] == [None] * 2
+    scene.ok(ops.PortalDelete("help"), MIA)
+    assert got(scene, manager(), session) == before
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_a_team_manager_needs_the_right_and_the_scope(right: bool) -> None:  # noqa: FBT001 (a table)
     scene = house()

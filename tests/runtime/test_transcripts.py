@@ -108,6 +108,64 @@ async def test_notes_are_for_staff(autojump_clock: MockClock) -> None:
         assert holds(await whole(joe, session, notes=False))["head"]["notes"] is False
 
 
+async def test_what_staff_alone_may_see_is_in_no_customers_transcript(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        joe, ann, session = await served(b)
+        await joe.write("chat.send", session=session, text="Hello?")
+        await ann.write("note.add", session=session, text="sounds angry")
+        await ann.write("chat.send", session=session, text="Let me look.")
+        await ann.write("session.outcome", session=session, outcome="resolved", note="by hand")
+        await ann.write("session.end", session=session)
+        await joe.write("session.rate", session=session, score=5, comment="thanks")
+        for format in ("json", "text", "html"):
+            text = await whole(joe, session, format)
+            for secret in ("angry", "by hand", "resolved", "thanks"):
+                assert secret not in text
+            assert text.count("Let me look.") == 1
+        told = holds(await whole(ann, session, notes=True))["entries"]
+        assert [one["kind"] for one in told] == ["opened", "message", "note", "message", "outcome", "ended", "rated"]
+        assert [one.get("name") for one in told] == ["Joe", "Joe", "Ms ann", "Ms ann", "Ms ann", None, "Joe"]
+        assert "angry" not in await whole(ann, session)
+
+
+async def test_after_the_end_it_is_still_there_for_those_who_were_in_it(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        joe, ann, session = await served(b)
+        boss = await b.staff("boss", "manager")
+        await joe.write("chat.send", session=session, text="Hello?")
+        await joe.write("session.end", session=session)
+        assert joe.welcome is not None
+        visitor = str(joe.welcome.identity["visitor"])
+        joe.cut()
+        again = await b.customer(visitor=visitor)
+        for client in (again, ann, boss):
+            head = holds(await whole(client, session))["head"]
+            assert (head["portal"], head["entries"], head["ended"] is None) == ("help", 3, False)
+        stranger, bob = await b.customer(address="192.0.2.7"), await b.staff("bob")
+        for client in (stranger, bob):
+            assert (await refused(client, session=session)).code == Code.NO_SUCH
+        await boss.write("portal.delete", portal="help")
+        assert holds(await whole(again, session))["head"]["portal"] == "help"
+
+
+async def test_a_web_chat_that_waits_is_told_with_its_question_once(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        boss = await b.staff("boss", "manager")
+        await boss.write("portal.put", portal="ask", kind="ask", mode="web", subportals=["ask-1"], web_chat="chat_only")
+        kim, ann, bob = await b.customer("acme/ask"), await b.staff("ann"), await b.staff("bob")
+        await ann.write("presence.set", presence="away")
+        asked = await kim.write("request.create", text="Where is it?", name="Kim")
+        session = asked["session"]
+        await kim.write("chat.send", session=session, text="Anybody?")
+        told = holds(await whole(kim, session))["entries"]
+        assert [one.get("text") for one in told] == [None, "Where is it?", "Anybody?"]
+        assert "Anybody?" in await whole(ann, session), "she could take it"
+        assert (await refused(bob, session=session)).code == Code.NO_SUCH, "he isn't signed in"
+        await kim.write("request.withdraw", request=asked["request"])
+        last = holds(await whole(kim, session))["entries"][-1]
+        assert (last["kind"], last["reason"]) == ("ended", "withdrawn")
+
+
 async def test_it_comes_in_pages_that_go_on_where_they_ended(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
