@@ -1,7 +1,7 @@
 """The installation's one secret: 32 random bytes in a file, and the keys that are derived from it.
 
 Whoever can read the file can sign in as anyone, so it is made readable by its owner alone and refused otherwise.
-Losing it makes every token and every live pin worthless, and nothing else.
+Losing it makes every token and every live pin worthless; later transcripts are signed by another key.
 """
 
 from __future__ import annotations

@@ -7,11 +7,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker import limits
 from broker.protocol.codec import pack_value, unpack_value
 from broker.views.chain import signed
+from broker.views.entries import MOST_NAMES
 from broker.views.transcripts import FORMATS, Progress, beginning, ending, head_of, write
 from tests.views.talk import ABOUT, ENDED, OPENED, SIGNATURES, START, TALK, Told, document, said
 
@@ -48,6 +51,17 @@ def test_the_head_says_when_it_began_and_ended() -> None:
     assert times(OPENED, ENDED) == (START, START + 1000)
     assert times(OPENED, ENDED, OPENED) == (START, None), "it was handed back and goes on"
     assert times(OPENED, ENDED, OPENED, ENDED) == (START, START + 3000)
+
+
+def test_where_a_page_ended_fits_into_an_argument() -> None:
+    """At its largest: as many names as are kept in mind, each of 200 letters that take 4 bytes."""
+    progress = Progress(upto=(2**40, 2**40), at=(2**40, 2**40), entries=2**40, opened=2**45, ended=2**45)
+    progress.people.customer = "😀" * 200
+    for number in range(MOST_NAMES):
+        progress.people.meet(f"{number:064}", "😀" * 200)
+    most = evolve(ABOUT, account="x" * 64, session="x" * 64, portal="x" * 64, zone="x" * 64)
+    packed = pack_value((("x" * 64,) * 4, most.row(), progress.row()))
+    assert (len(packed) + 16) * 4 / 3 < limits.MAX_STR_BYTES
 
 
 def test_it_is_over_where_it_was_to_end() -> None:
