@@ -180,6 +180,7 @@ def share(customer: Person, representative: Person, name: str) -> str:
     shared: str = representative.ask("share.request", {"session": session})["share"]
     customer.ask("share.accept", {"share": shared})
     customer.ask("share.confirm", {"share": shared})
+    customer.ask("share.started", {"share": shared})
     return shared
 
 

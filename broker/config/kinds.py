@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
 from broker.identity.secrecy import Secret
 
 T = TypeVar("T")
+_MISSING: Final[Any] = attrs.NOTHING
 
 
 class Unfit(ValueError):
@@ -39,6 +40,13 @@ class Kind(Generic[T]):
     def shown(self, value: str) -> str:
         """How what was given is told in a message about it."""
         return "something else" if self.secret else value
+
+
+def setting(kind: Kind[T], doc: str, *, default: T = _MISSING, example: object = None) -> T:
+    """A field of a section, with what its documentation is rendered from. Without a default it is required."""
+    metadata = {"kind": kind, "doc": doc, "example": default if example is None else example}
+    field: T = attrs.field(default=default, metadata=metadata)
+    return field
 
 
 def text(expected: str, pattern: str = r"[^\x00-\x1f]+") -> Kind[str]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from broker.config import secret_file
 from broker.config.load import ConfigError
 from broker.config.settings import Mail
-from broker.identity.secrecy import Secret
 from broker.identity.smtp import Courier, Settings
-
-_PASSWORD = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
 def courier(mail: Mail) -> Courier | None:
@@ -34,24 +30,9 @@ def smtp_settings(mail: Mail) -> Settings | None:
             security=mail.security,
             port=mail.port,
             user=mail.user,
-            password=mail.password or _read(mail),
+            password=mail.password or secret_file.read(mail.password_file, "mail.password_file"),
             timeout=mail.timeout_ms,
             authorities=mail.authorities,
         )
     except ValueError as error:
         raise ConfigError([f"mail.{error}"]) from None
-
-
-def _read(mail: Mail) -> Secret | None:
-    if mail.password_file is None:
-        return None
-    try:
-        with mail.password_file.open(encoding="ascii") as file:
-            line = file.readline(300).rstrip("\r\n")
-    except OSError as error:
-        raise ConfigError([f"mail.password_file: can't be read: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        line = ""
-    if _PASSWORD.fullmatch(line) is None:
-        raise ConfigError(["mail.password_file: expected 1 to 255 printable ASCII characters on its first line"])
-    return Secret(line)

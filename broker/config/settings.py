@@ -6,29 +6,20 @@ The reference page and ``huntgroup serve --print-config`` are rendered from thes
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import attrs
 
 from broker import limits
 from broker.config import kinds
-from broker.config.kinds import Kind
+from broker.config.kinds import setting
+from broker.config.media_settings import Ice, Media
 from broker.identity.addresses import is_address
 from broker.identity.secrecy import Secret
 from broker.ids import SLUG
 from broker.units import DAYS, HOURS, MINUTES, SECONDS
 
-T = TypeVar("T")
-_MISSING: Final[Any] = attrs.NOTHING
-
 MAX_RATE: Final = 1_000_000  # commands a second: above what any machine does, so "no limit"
-
-
-def setting(kind: Kind[T], doc: str, *, default: T = _MISSING, example: object = None) -> T:
-    """A field of a section, with what its documentation is rendered from. Without a default it is required."""
-    metadata = {"kind": kind, "doc": doc, "example": default if example is None else example}
-    field: T = attrs.field(default=default, metadata=metadata)
-    return field
 
 
 _slug = kinds.text("a slug: 1 to 64 of a-z 0-9 _ . -, beginning and ending with a letter or digit", SLUG.pattern)
@@ -383,6 +374,8 @@ class Config:
     pins: Pins = attrs.field(factory=Pins)
     sign_in: SignIn = attrs.field(factory=SignIn)
     mail: Mail = attrs.field(factory=Mail)
+    media: Media = attrs.field(factory=Media)
+    ice: Ice = attrs.field(factory=Ice)
 
 
 SECTIONS: Final[dict[str, type]] = {name: hint for name, hint in get_type_hints(Config).items() if name != "accounts"}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from broker import ids, limits
 from broker.codes import Code
-from broker.desk import culprits, pseudonyms, rights, sessions
+from broker.desk import culprits, pseudonyms, rights, sessions, share_ends
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Block, Context, Request, State
@@ -55,10 +55,11 @@ def block(state: State, command: ops.VisitorBlock, context: Context) -> Decision
         until=context.now + (command.life_ms or limits.BLOCK_LIFE),
         by=context.who,
     )
+    shared = share_ends.ends(state, _shared(state, visitor, source), "blocked")
     ended = sessions.end_all(
         state, _open(state, visitor, source), context.now, session_reason="blocked", request_state="refused"
     )
-    return Decision([event, *ended], {"block": event.block, "until": event.until, "existing": False})
+    return Decision([event, *shared, *ended], {"block": event.block, "until": event.until, "existing": False})
 
 
 def _open(state: State, visitor: str | None, source: str | None) -> Iterator[Request]:
@@ -66,6 +67,14 @@ def _open(state: State, visitor: str | None, source: str | None) -> Iterator[Req
     for request in state.requests.values():
         if request.visitor == visitor or (source is not None and request.source == source):
             yield request
+
+
+def _shared(state: State, visitor: str | None, source: str | None) -> Iterator[str]:
+    """Screen shares of either, those of sessions that are over included."""
+    for share in state.shares.values():
+        known = state.visitors[share.visitor].source
+        if share.visitor == visitor or (source is not None and known == source):
+            yield share.share
 
 
 def end(state: State, command: ops.BlockEnd, context: Context) -> Decision | Refusal:

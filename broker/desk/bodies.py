@@ -8,6 +8,7 @@ from operator import attrgetter
 import attrs
 
 from broker.desk import events as e
+from broker.desk import functions
 from broker.desk.changes import shown
 
 Read = Callable[..., object]  # type: ignore[explicit-any]  # each takes its own class
@@ -38,6 +39,8 @@ _Changed = (
     | e.Audited
 )
 """They say what is different now."""
+_Granting = e.ShareConfirmed | e.ShareControlled | e.ShareGrantChanged | e.ShareBack
+"""They say what a share may do now."""
 
 
 @attrs.frozen
@@ -71,6 +74,10 @@ def _constant(value: object) -> Read:
     return lambda event, stream: value
 
 
+def _none(event: object, stream: str) -> None:
+    """Nothing to say."""
+
+
 def _id_in_stream(event: object, stream: str) -> str:
     return stream.partition(":")[2]
 
@@ -79,8 +86,20 @@ def _assigned_reason(event: e.RequestAssigned, stream: str) -> str:
     return "rescinded" if event.kind == "broadcast" else "accepted"
 
 
-def _share_body(state: str | _Attr, by: str | _Attr, *more: str) -> Body:
-    return _body("share", "session", *more, state=state, by=by)
+def _share_body(state: str | _Attr, by: str | _Attr, *more: str, asks: object = _none, grant: object = _none) -> Body:
+    return _body("share", "session", *more, state=state, by=by, asks=asks, grant=grant)
+
+
+def _asks(event: e.ShareRequested, stream: str) -> list[str]:
+    return ["view", "control"] if event.control else ["view"]
+
+
+def _grant(event: _Granting, stream: str) -> dict[str, object]:
+    return functions.grant(event.functions, control=event.control)
+
+
+def _why(event: e.ShareConfirmed | e.ShareGrantChanged, stream: str) -> list[dict[str, object]]:
+    return functions.told(event.reasons, event.representative)
 
 
 def _granted(event: e.RequestAssigned | e.SessionTransferred, stream: str) -> list[str] | None:
@@ -127,6 +146,7 @@ def _who_moved(event: e.TeamDeleted, stream: str) -> list[str] | None:
     return None if stream.startswith("me:") else list(event.representatives)
 
 
+_GRANTED = _body("share", "session", grant=_grant, functions=_why)
 _LOAD = _body("representative", "load", "capacity")
 _OPENED = _body(
     "session",
@@ -261,8 +281,16 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.PinCreated, "pin.changed"): _body("expires", id=_Attr("pin"), state="live"),
     (e.PinEnded, "pin.changed"): _body("state", "expires", id=_Attr("pin")),
     (e.PinGuessed, "pin.guessing"): _body("portal", "source", "wrong"),
-    (e.ShareRequested, "share.changed"): _share_body("requested", "representative"),
-    (e.ShareAccepted, "share.changed"): _share_body("accepted", "customer"),
-    (e.ShareConfirmed, "share.changed"): _share_body("active", "customer"),
+    (e.ShareRequested, "share.changed"): _share_body("requested", "representative", "until", asks=_asks),
+    (e.ShareAccepted, "share.changed"): _share_body("accepted", "customer", "until"),
+    (e.ShareConfirmed, "share.changed"): _share_body("negotiating", "customer", "until", grant=_grant),
+    (e.ShareConfirmed, "share.granted"): _GRANTED,
+    (e.ShareStarted, "share.changed"): _share_body("active", _Attr("by")),
+    (e.ShareControlAsked, "share.changed"): _share_body(_Attr("state"), "representative", "until", asks=["control"]),
+    (e.ShareControlled, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason", grant=_grant),
+    (e.ShareGrantChanged, "share.changed"): _share_body(_Attr("state"), "broker", grant=_grant),
+    (e.ShareGrantChanged, "share.granted"): _GRANTED,
+    (e.ShareRebooting, "share.changed"): _share_body("rebooting", "representative", "until"),
+    (e.ShareBack, "share.changed"): _share_body("negotiating", "customer", "until", grant=_grant),
     (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason"),
 }

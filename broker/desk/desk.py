@@ -23,13 +23,15 @@ from broker.desk import (
     pins,
     portal_state,
     rights,
+    share_ends,
+    shares,
 )
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
 from broker.desk.rules import DUE, EVOLVE, RULES
-from broker.desk.state import NORMAL, Context, State, Times
+from broker.desk.state import NORMAL, Context, Share, State, Times
 from broker.desk.transcripts import Conversation
 from broker.routing import estimate
 from broker.routing.matching import next_match
@@ -198,10 +200,10 @@ class Desk:
         return rights.conversation(self.state, identity, session)
 
     def has_open_request(self, visitor: str) -> bool:
-        """Whether this visitor waits or talks now: then its token is renewed, else it keeps its expiry, so that a
-        visitor is never forgotten while its token is good."""
+        """Whether this visitor waits, talks or shares its screen now: then its token is renewed, else it keeps its
+        expiry, so that a visitor is never forgotten while its token is good."""
         found = self.state.visitors.get(visitor)
-        return found is not None and bool(found.requests)
+        return found is not None and found.busy
 
     def shuts_out(self, identity: Identity) -> bool:
         """Whether this customer is blocked, or comes from an address that is."""
@@ -244,11 +246,14 @@ class Desk:
         ]
 
     def shares(self) -> Iterator[tuple[str, str, str]]:
-        """(share, customer, representative) of the shares with full consent."""
+        """(share, customer, representative) of the shares between whose ends SIGNAL is relayed."""
         for share in self.state.shares.values():
-            if share.state == "active":
-                session = self.state.sessions[share.session]
-                yield share.share, session.visitor, session.lead
+            if share.state in share_ends.RELAYED:
+                yield share.share, share.visitor, share.representative
+
+    def share_to_join(self, identity: Identity, share: str) -> Share | Refusal:
+        """The share, if this is one of its ends and its media may be set up now."""
+        return shares.join(self.state, identity, share)
 
     def held_contents(self) -> set[str]:
         """Ids of the contents that live things refer to."""

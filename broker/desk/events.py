@@ -20,6 +20,9 @@ from broker.content import Ref
 from broker.desk.changes import Change
 from broker.routing.model import Need
 
+Chains = tuple[tuple[str, bool, tuple[tuple[str, str, bool | None, bool], ...]], ...]
+"""(function, whether it is on, ((level, name, value, whether it decides), …)), …: see ``functions.chains``."""
+
 
 @attrs.define
 class BrokerStarted:
@@ -34,7 +37,9 @@ class BrokerStarted:
     abandon_until: int
     """Until when customers may come back to what they have open."""
     consent_until: int
-    """Until when a screen share's consent may be given."""
+    """Until when a screen share's consent may be given, and until when its media may take to be set up."""
+    reboot_until: int = 0
+    """Until when machines that are restarting may take."""
 
 
 @attrs.define
@@ -967,6 +972,12 @@ class ShareRequested:
     share: str
     session: str
     until: int
+    visitor: str = ""
+    """Of older ones, the session's; as those below."""
+    representative: str = ""
+    portal: str = ""
+    control: bool = False
+    """Whether control is asked for as well."""
 
 
 @attrs.define
@@ -982,7 +993,7 @@ class ShareAccepted:
 
 @attrs.define
 class ShareConfirmed:
-    """The customer said yes: SIGNAL is relayed between these two from the commit of this on."""
+    """The customer said yes to being looked at: SIGNAL is relayed between these two from the commit of this on."""
 
     TYPE: ClassVar[str] = "share.confirmed"
     VERSION: ClassVar[int] = 1
@@ -990,6 +1001,94 @@ class ShareConfirmed:
     session: str
     customer: str
     representative: str
+    until: int | None = None
+    """Until when its media must run; None: for ever, as it was once."""
+    control: bool = False
+    """Whether the customer said yes to being controlled, too."""
+    functions: tuple[str, ...] = ()
+    """What is on for these two."""
+    reasons: Chains = ()
+
+
+@attrs.define
+class ShareStarted:
+    """One end says that the media runs."""
+
+    TYPE: ClassVar[str] = "share.started"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    by: str
+
+
+@attrs.define
+class ShareControlAsked:
+    """The representative asked for control; the customer has until ``until`` to allow it. Silence refuses."""
+
+    TYPE: ClassVar[str] = "share.control_asked"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    state: str
+    """Of the share, as before; as in those below."""
+    until: int
+
+
+@attrs.define
+class ShareControlled:
+    """Control was allowed, refused or taken back; looking on goes on."""
+
+    TYPE: ClassVar[str] = "share.controlled"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    state: str
+    control: bool
+    by: str
+    functions: tuple[str, ...]
+    reason: str | None = None
+    """no_answer, or nothing more to say than by whom."""
+
+
+@attrs.define
+class ShareGrantChanged:
+    """Other functions are on for these two than before; control ends with its function."""
+
+    TYPE: ClassVar[str] = "share.grant_changed"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    state: str
+    representative: str
+    control: bool
+    functions: tuple[str, ...]
+    reasons: Chains
+
+
+@attrs.define
+class ShareRebooting:
+    """The customer's machine is restarted: it has until ``until`` to come back."""
+
+    TYPE: ClassVar[str] = "share.rebooting"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    until: int
+
+
+@attrs.define
+class ShareBack:
+    """The customer is back from the restart: the media is set up anew, under the same grant."""
+
+    TYPE: ClassVar[str] = "share.back"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    customer: str
+    representative: str
+    until: int
+    control: bool
+    functions: tuple[str, ...]
 
 
 @attrs.define
@@ -1003,7 +1102,7 @@ class ShareEnded:
     state: str
     by: str
     reason: str | None = None
-    """function_off, or nothing more to say than by whom."""
+    """Why the broker ended it; nothing where there is no more to say than by whom."""
 
 
 Event = (
@@ -1074,6 +1173,12 @@ Event = (
     | ShareRequested
     | ShareAccepted
     | ShareConfirmed
+    | ShareStarted
+    | ShareControlAsked
+    | ShareControlled
+    | ShareGrantChanged
+    | ShareRebooting
+    | ShareBack
     | ShareEnded
 )
 

@@ -14,6 +14,7 @@ import attrs
 
 from broker.codes import Code
 from broker.desk import events as e
+from broker.desk import share_ends
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, Functions, Portal, Representative, State
 from broker.protocol import ops
@@ -103,7 +104,10 @@ def reasons(
 
     An entry without a value has nothing set. The first with one is what its side says; it decides if the answer is that
     too. So it takes both to decide that a function is on, and one, or both, that it is off."""
-    plan = Plan(state)
+    return _reasons(Plan(state), portal, person, function)
+
+
+def _reasons(plan: Plan, portal: Portal, person: Representative, function: str) -> tuple[bool, list[dict[str, object]]]:
     sides = (
         _side([("portal", portal.portal, plan.portal(portal))], function, otherwise=FUNCTIONS[function]),
         _side(list(plan.chain(person)), function, otherwise=True),
@@ -117,6 +121,37 @@ def reasons(
     ]
 
 
+def chains(plan: Plan, portal: Portal, person: Representative) -> e.Chains:
+    """The reasons of every function, as events keep them. The representative's own name isn't written down again."""
+    return tuple(
+        (name, is_on, tuple(_row(entry) for entry in found))
+        for name in FUNCTIONS
+        for is_on, found in (_reasons(plan, portal, person, name),)
+    )
+
+
+def _row(entry: Mapping[str, object]) -> tuple[str, str, bool | None, bool]:
+    level, value = str(entry["level"]), entry.get("value")
+    name = "" if level == "representative" else str(entry["name"])
+    return level, name, None if value is None else value is True, entry["decides"] is True
+
+
+def told(chains: e.Chains, representative: str) -> list[dict[str, object]]:
+    """The same as ``function.effective`` has them."""
+    return [
+        {"function": function, "on": is_on, "reasons": [_entry(row, representative) for row in rows]}
+        for function, is_on, rows in chains
+    ]
+
+
+def _entry(row: tuple[str, str, bool | None, bool], representative: str) -> dict[str, object]:
+    level, name, value, decides = row
+    entry: dict[str, object] = {"level": level, "name": name or representative}
+    if value is not None:
+        entry["value"] = value
+    return {**entry, "decides": decides}
+
+
 def _side(chain: list[tuple[str, str, Functions]], function: str, *, otherwise: bool) -> list[dict[str, object]]:
     side: list[dict[str, object]] = []
     for level, name, found in chain:
@@ -126,6 +161,12 @@ def _side(chain: list[tuple[str, str, Functions]], function: str, *, otherwise: 
     if not any("value" in entry for entry in side):
         side.append({"level": "default", "name": chain[0][0], "value": otherwise})
     return side
+
+
+def grant(on: tuple[str, ...], *, control: bool) -> dict[str, object]:
+    """What a share may do, as both ends are told: the consents, and the functions that are on. To view is what a share
+    is."""
+    return {"view": True, "control": control, "functions": list(on)}
 
 
 # --- decide ---------------------------------------------------------------------------------------------
@@ -161,12 +202,23 @@ def refuse(state: State, portal: Portal, person: Representative | None, function
 
 
 def act(plan: Plan) -> list[e.Event]:
-    """What ends in running sessions because a function will be off for them."""
+    """What ends in running shares, or changes, because other functions will be on for them."""
     state = plan.state
     happened: list[e.Event] = []
     for share in state.shares.values():
-        session = state.sessions[share.session]
-        portal = state.portals[state.requests[session.request].portal]
-        if "screen_share" not in plan.on(portal, state.representatives[session.lead]):
-            happened.append(e.ShareEnded(share.share, share.session, "ended", "broker", "function_off"))
+        portal, person = state.portals[share.portal], state.representatives[share.representative]
+        now = plan.on(portal, person)
+        if "screen_share" not in now:
+            happened.append(share_ends.end(share, "function_off"))
+        elif share.state in share_ends.AGREED and now != share.functions:
+            changed = e.ShareGrantChanged(
+                share=share.share,
+                session=share.session,
+                state=share.state,
+                representative=share.representative,
+                control=share.control and "control" in now,
+                functions=now,
+                reasons=chains(plan, portal, person),
+            )
+            happened.append(changed)
     return happened

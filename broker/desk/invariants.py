@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Collection
 
 from broker import limits
-from broker.desk import functions
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
+from broker.desk.share_invariants import shared
 from broker.desk.state import Representative, Request, State, Team
 from broker.routing.model import Key, make_key
 from broker.routing.policies import POLICIES
@@ -26,8 +26,8 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, H1, H2 and H12 for teams, H4
-        for managers, H8 for names and how people come in, L5 for blocks."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, F9 for consent (of the
+        features), H1, H2 and H12 for teams, H4 for managers, H8 for names and how people come in, L5 for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -39,7 +39,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
-    for part in (_pins, _deadlines, in_order, working):
+    for part in (shared, _pins, _deadlines, in_order, working):
         _raise(part(state))
 
 
@@ -85,20 +85,8 @@ def _owned(state: State) -> Broken:
             yield "F2", f"{session.session} is {session.representative}'s, who doesn't have it"
         if any(session.session not in state.representatives[guest].guest for guest in session.members):
             yield "F2", f"{session.session} has guests who don't know"
-        if session.representative is None:
-            if session.members or session.transfer or session.share:
-                yield "F2", f"{session.session} waits, and somebody is in it"
-            continue
-        share = state.shares.get(session.share or "")
-        if session.share is not None and (share is None or share.session != session.session):
-            yield "F2", f"{session.session} knows a share {session.share} that isn't there"
-        elif share is not None:
-            person, portal = (
-                state.representatives[session.representative],
-                state.portals[state.requests[session.request].portal],
-            )
-            if "screen_share" not in functions.on(state, portal, person):
-                yield "A11", f"{share.share} goes on, and screen_share is off"
+        if session.representative is None and (session.members or session.transfer or session.share):
+            yield "F2", f"{session.session} waits, and somebody is in it"
     guests = sum(len(session.members) for session in state.sessions.values())
     if guests != sum(len(person.guest) for person in state.representatives.values()):
         yield "F2", "somebody is a guest of a session that doesn't know"
@@ -160,7 +148,7 @@ def _visitors(state: State) -> Broken:
     if known:
         yield "F23", f"a visitor's request is over: {sorted(known.values())}"
     for visitor in state.visitors.values():
-        if (not visitor.requests) != (visitor.visitor in state.idle_visitors):
+        if visitor.busy == (visitor.visitor in state.idle_visitors):
             yield "F23", f"{visitor.visitor} is taken for idle, or isn't"
 
 
@@ -305,7 +293,8 @@ _OF_DEADLINE = {
     "hold": "F17",
     "abandon": "F17",
     "pin": "A8",
-    "consent": "F17",
+    "share": "F17",
+    "control": "F17",
     "relax": "F5",
     "sticky": "F5",
     "overflow": "F1",
@@ -323,15 +312,13 @@ def _deadlines(state: State) -> Broken:
     for offer in state.offers.values():
         due["offer", offer.offer] = offer.deadline
     for person in state.representatives.values():
-        idle = person.taken_over and not person.sessions and not person.wrap_ups
+        idle = person.taken_over and not (person.sessions or person.wrap_ups or person.shares)
         if idle != (state.deadlines.get("vacate", person.representative) is not None):
             yield "H12", f"{person.representative} was taken over, has nothing open and stays, or leaves too early"
         due["lease", person.representative] = person.lease_until
         due["hold", person.representative] = person.hold_until
     for visitor in state.visitors.values():
         due["abandon", visitor.visitor] = visitor.lost_until
-    for share in state.shares.values():
-        due["consent", share.share] = share.until
     for pin in state.pins.values():
         due["pin", pin.pin] = pin.expires if pin.state == "live" else None
     for sign_in in state.sign_ins.values():
@@ -343,6 +330,8 @@ def _deadlines(state: State) -> Broken:
     for person in state.representatives.values():
         for session, work in person.wrap_ups.items():
             due["wrap_up", session] = work.until
+    due |= {("share", share.share): share.until for share in state.shares.values()}
+    due |= {("control", share.share): share.asked for share in state.shares.values()}
     for request in state.requests.values():
         waits, name = request.state != "assigned", request.request
         step = request.ladder[request.step :] if waits else ()

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import functions, waits
+from broker.desk import functions, share_ends, waits
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.skills import fits
 from broker.desk.state import Context, Offer, Representative, Request, Session, State
@@ -253,7 +253,7 @@ def _transferred(state: State, session: Session, offer: Offer, person: Represent
     members, places = state.router.members, places_of(state, state.requests[session.request])
     happened: list[e.Event] = []
     if session.share is not None:  # its consent was given to the former one
-        happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
+        happened.append(share_ends.end(state.shares[session.share], "transferred"))
     happened.append(
         e.SessionTransferred(
             offer=offer.offer,

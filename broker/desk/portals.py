@@ -9,7 +9,7 @@ from typing import Final, cast
 from broker import limits
 from broker.codes import Code
 from broker.content import Ref
-from broker.desk import account, forms, functions, overflow, portal_state, settings, teams, texts
+from broker.desk import account, forms, functions, overflow, portal_state, settings, share_ends, teams, texts
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, parse, restore
@@ -106,7 +106,9 @@ def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> 
             {"state": "in_use", "requests": count, "allowed": ["portal.delete without open requests"]},
         )
     gone = changes(words(portal), {})
-    return Decision([e.PortalDeleted(portal.portal, portal.subportals, context.who, gone)], {"portal": portal.portal})
+    shared = [share.share for share in state.shares.values() if share.portal == portal.portal]
+    deleted = e.PortalDeleted(portal.portal, portal.subportals, context.who, gone)
+    return Decision([*share_ends.ends(state, shared, "portal_deleted"), deleted], {"portal": portal.portal})
 
 
 def _of(portal: Portal, request: Request) -> bool:

@@ -6,9 +6,22 @@ hold; a customer that vanishes loses what it has open after a grace.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from broker import limits
 from broker.desk import events as e
-from broker.desk import offers, overflow, portal_state, seats, sessions, wrap_up
+from broker.desk import (
+    offers,
+    overflow,
+    portal_state,
+    seats,
+    sessions,
+    share_ends,
+    share_state,
+    shares,
+    visitors,
+    wrap_up,
+)
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.outcome import Decision, Refusal, wrong_state
 from broker.desk.state import Context, Representative, State, Visitor
@@ -52,9 +65,9 @@ def connection_lost(state: State, command: ConnectionLost, context: Context) -> 
     if person is not None:
         return Decision(_lose(state, person, context.now) if person.connected else ())
     visitor = state.visitors.get(command.person)
-    if visitor is None or not visitor.requests or visitor.lost_until is not None:
+    if visitor is None or not visitor.busy or visitor.lost_until is not None:
         return Decision()
-    until = context.now + state.times.abandon
+    until = max(context.now + state.times.abandon, share_ends.rebooting_until(state, visitor.visitor))
     return Decision([e.CustomerLost(visitor.visitor, until, _sessions_of(state, visitor))])
 
 
@@ -64,19 +77,26 @@ def connection_back(state: State, command: ConnectionBack, context: Context) -> 
     if person is not None:
         if person.chosen == "offline" or person.connected:
             return Decision()
-        held = tuple(person.sessions) if person.hold_until is not None else ()
+        held = _sessions_at(state, person) if person.hold_until is not None else ()
         return Decision([e.RepresentativeBack(person.representative, person.team, person.chosen, held)])
     visitor = state.visitors.get(command.person)
     if visitor is None or visitor.lost_until is None:
         return Decision()
-    return Decision([e.CustomerBack(visitor.visitor, _sessions_of(state, visitor))])
+    back = e.CustomerBack(visitor.visitor, _sessions_of(state, visitor))
+    return Decision([back, *shares.back(state, visitor, context.now)])
 
 
 def broker_start(state: State, command: BrokerStart, context: Context) -> Decision:
     """Everyone who waits for a person gets the full period anew."""
     now, times = context.now, state.times
     happened: list[e.Event] = [
-        e.BrokerStarted(now + times.lease, now + times.hold, now + times.abandon, now + limits.CONSENT_TIMEOUT)
+        e.BrokerStarted(
+            now + times.lease,
+            now + times.hold,
+            now + times.abandon,
+            now + limits.CONSENT_TIMEOUT,
+            now + limits.REBOOT_GRACE,
+        )
     ]
     for offer in state.offers.values():
         if offer.representative is not None:
@@ -107,8 +127,10 @@ def hold_over(state: State, name: str, now: int) -> list[e.Event]:
 
 def abandon(state: State, name: str, now: int) -> list[e.Event]:
     """A lost customer did not come back."""
-    requests = [state.requests[request] for request in state.visitors[name].requests.values()]
-    return sessions.end_all(state, requests, now, session_reason="abandoned", request_state="abandoned")
+    visitor = state.visitors[name]
+    requests = [state.requests[request] for request in visitor.requests.values()]
+    over = share_ends.given_up(state, visitor.shares)
+    return [*over, *sessions.end_all(state, requests, now, session_reason="abandoned", request_state="abandoned")]
 
 
 def forget_visitors(state: State, name: str, now: int) -> list[e.Event]:
@@ -117,13 +139,24 @@ def forget_visitors(state: State, name: str, now: int) -> list[e.Event]:
 
 
 def _lose(state: State, person: Representative, now: int) -> list[e.Event]:
-    lost = e.RepresentativeLost(person.representative, person.team, now + state.times.hold, tuple(person.sessions))
+    held = _sessions_at(state, person)
+    lost = e.RepresentativeLost(person.representative, person.team, now + state.times.hold, held)
     return [lost, *offers.withdraw_all(state, person)]
 
 
 def _sessions_of(state: State, visitor: Visitor) -> tuple[str, ...]:
     found = (state.requests[request] for request in visitor.requests.values())
-    return tuple(request.session for request in found if request.state == "assigned")
+    talks = (request.session for request in found if request.state == "assigned")
+    return _with_shared(state, talks, visitor.shares)
+
+
+def _sessions_at(state: State, person: Representative) -> tuple[str, ...]:
+    return _with_shared(state, person.sessions, person.shares)
+
+
+def _with_shared(state: State, talks: Iterable[str], shared: Iterable[str]) -> tuple[str, ...]:
+    """The sessions, and those that are over but for a share."""
+    return tuple(dict.fromkeys([*talks, *(state.shares[name].session for name in shared)]))
 
 
 # --- evolve ----------------------------------------------------------------------------------------
@@ -175,6 +208,7 @@ def customer_back(state: State, event: e.CustomerBack, t: int) -> None:
 def broker_started(state: State, event: e.BrokerStarted, t: int) -> None:
     """Apply ``BrokerStarted``: nobody is connected yet, and everybody has time to come back."""
     state.flow = state.flow.anew(t)
+    share_state.renew(state, event)
     for person in state.representatives.values():
         if person.chosen == "offline":
             continue
@@ -185,13 +219,9 @@ def broker_started(state: State, event: e.BrokerStarted, t: int) -> None:
             _set_waits(state, person, lease=None, hold=event.hold_until)
         state.router.set_available(person.representative, t, available=False, rested=False)
     for visitor in state.visitors.values():
-        if visitor.requests:
-            visitor.lost_until = event.abandon_until
+        if visitor.busy:
+            visitor.lost_until = max(event.abandon_until, share_ends.rebooting_until(state, visitor.visitor))
             state.deadlines.set("abandon", visitor.visitor, visitor.lost_until)
-    for share in state.shares.values():
-        if share.until is not None:
-            share.until = event.consent_until
-            state.deadlines.set("consent", share.share, share.until)
 
 
 def visitors_forgotten(state: State, event: e.VisitorsForgotten, t: int) -> None:
@@ -202,16 +232,7 @@ def visitors_forgotten(state: State, event: e.VisitorsForgotten, t: int) -> None
             break
         del state.idle_visitors[name], state.visitors[name]
         state.streams.pop(f"me:{name}", None)
-    wake_for_visitors(state)
-
-
-def wake_for_visitors(state: State) -> None:
-    """Wake once the oldest idle visitor's time is over, at full hours only: one event for many."""
-    if not state.idle_visitors:
-        state.deadlines.set("visitors", "", None)
-        return
-    due = state.visitors[next(iter(state.idle_visitors))].ended + limits.VISITOR_MEMORY
-    state.deadlines.set("visitors", "", due - due % limits.FORGET_PERIOD + limits.FORGET_PERIOD)
+    visitors.wake_for_visitors(state)
 
 
 def _set_waits(state: State, person: Representative, *, lease: int | None, hold: int | None) -> None:

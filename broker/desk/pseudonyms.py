@@ -70,7 +70,10 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.WrapUpEnded: ("representative",),
     e.PinCreated: ("representative",),
     e.PinEnded: ("representative",),
+    e.ShareRequested: ("representative",),
     e.ShareConfirmed: ("representative",),
+    e.ShareGrantChanged: ("representative",),
+    e.ShareBack: ("representative",),
 }
 """The fields of events that hold the name of a representative, manager or service. (``Audited`` and
 ``RefusalsCounted`` hold some too, and are told in the audit alone.)"""

@@ -20,6 +20,17 @@ from broker.desk.texts import InLanguage
 Audience = list[tuple[str, str]]
 """(stream, wire type), in the order of publication."""
 
+_OfShare = (
+    e.ShareRequested
+    | e.ShareAccepted
+    | e.ShareStarted
+    | e.ShareControlAsked
+    | e.ShareControlled
+    | e.ShareRebooting
+    | e.ShareBack
+    | e.ShareEnded
+)
+
 Decide = Callable[..., Audience]  # type: ignore[explicit-any]  # each takes its own class
 """(event) to where it is published."""
 
@@ -197,8 +208,13 @@ def _account(wire_type: str) -> Decide:
     return lambda event: [("account", wire_type)]
 
 
-def _share(event: e.ShareRequested | e.ShareAccepted | e.ShareConfirmed | e.ShareEnded) -> Audience:
+def _share(event: _OfShare) -> Audience:
     return [(f"session:{event.session}", "share.changed")]
+
+
+def _granted(event: e.ShareConfirmed | e.ShareGrantChanged) -> Audience:
+    """Who may use it is told why, too."""
+    return [(f"session:{event.session}", "share.changed"), (f"me:{event.representative}", "share.granted")]
 
 
 def _pin(event: e.PinCreated | e.PinEnded) -> Audience:
@@ -299,6 +315,12 @@ _AUDIENCES: dict[type, Decide] = {
     e.PinGuessed: lambda event: [("account", "pin.guessing")],
     e.ShareRequested: _share,
     e.ShareAccepted: _share,
-    e.ShareConfirmed: _share,
+    e.ShareConfirmed: _granted,
+    e.ShareStarted: _share,
+    e.ShareControlAsked: _share,
+    e.ShareControlled: _share,
+    e.ShareGrantChanged: _granted,
+    e.ShareRebooting: _share,
+    e.ShareBack: _share,
     e.ShareEnded: _share,
 }

@@ -14,9 +14,9 @@ from broker.desk import events as e
 from broker.desk.identity import Entry
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.portal_state import is_open, opening
-from broker.desk.presence import wake_for_visitors
 from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal, Visitor
 from broker.desk.transitions import REQUEST, move
+from broker.desk.visitors import rest, wake_for_visitors
 from broker.protocol import ops
 from broker.routing import estimate
 from broker.routing.model import Ticket, make_key
@@ -370,11 +370,4 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
         state.forget_streams(request.session)
     visitor = state.visitors[request.visitor]
     del visitor.requests[request.portal]
-    if visitor.requests:
-        return
-    visitor.ended = t
-    visitor.lost_until = None
-    state.deadlines.set("abandon", visitor.visitor, None)
-    state.idle_visitors[visitor.visitor] = None
-    if len(state.idle_visitors) == 1:
-        wake_for_visitors(state)
+    rest(state, visitor, t)

@@ -26,6 +26,7 @@ from broker.desk import (
     requests,
     seats,
     sessions,
+    share_state,
     shares,
     teams,
     waits,
@@ -107,6 +108,10 @@ RULES: dict[type, Rule] = {
     ops.ShareConfirm: shares.confirm,
     ops.ShareDecline: shares.decline,
     ops.ShareStop: shares.stop,
+    ops.ShareStarted: shares.started,
+    ops.ShareAskControl: shares.ask_control,
+    ops.ShareControl: shares.control,
+    ops.ShareReboot: shares.reboot,
 }
 """What decides each command. Operations that are missing here (subscribe and the like) are the hub's."""
 
@@ -175,10 +180,16 @@ EVOLVE: dict[type, Apply] = {
     e.PinCreated: pins.pin_created,
     e.PinEnded: pins.pin_ended,
     e.PinGuessed: pins.pin_guessed,
-    e.ShareRequested: shares.share_requested,
-    e.ShareAccepted: shares.share_accepted,
-    e.ShareConfirmed: shares.share_confirmed,
-    e.ShareEnded: shares.share_ended,
+    e.ShareRequested: share_state.share_requested,
+    e.ShareAccepted: share_state.share_accepted,
+    e.ShareConfirmed: share_state.share_confirmed,
+    e.ShareStarted: share_state.share_started,
+    e.ShareControlAsked: share_state.share_control_asked,
+    e.ShareControlled: share_state.share_controlled,
+    e.ShareGrantChanged: share_state.share_grant_changed,
+    e.ShareRebooting: share_state.share_rebooting,
+    e.ShareBack: share_state.share_back,
+    e.ShareEnded: share_state.share_ended,
 }
 """What each event changes."""
 
@@ -196,7 +207,8 @@ DUE: dict[str, Due] = {
     "vacate": seats.vacate,
     "abandon": presence.abandon,
     "pin": pins.expire,
-    "consent": shares.silence,
+    "share": shares.over,
+    "control": shares.no_control,
     "visitors": presence.forget_visitors,
     "sign_in": credentials.sign_in_over,
     "key": credentials.key_over,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from broker.desk import events as e
-from broker.desk import members, offers, seats, waits, wrap_up
+from broker.desk import members, offers, seats, share_ends, waits, wrap_up
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, Session, State
@@ -69,9 +69,16 @@ def own(state: State, name: str, context: Context) -> Session | None:
     return session if party == context.identity.person else None
 
 
-def finish(state: State, session: Session, reason: str, now: int, load: int | None = None) -> list[e.Event]:
-    """End a session and its request for good; the work after it may take its time. ``load``: the representative's
-    before it, if not as now (several end at once)."""
+def finish(state: State, session: Session, reason: str, now: int) -> list[e.Event]:
+    """End a session and its request for good; the work after it may take its time, and a share goes on. One that isn't
+    agreed to yet ends too: nobody is asked by somebody who has left."""
+    share = state.shares.get(session.share or "")
+    asked = [] if share is None or share.state in share_ends.AGREED else [share_ends.end(share, "session_ended")]
+    return [*asked, *_finish(state, session, reason, now, None)]
+
+
+def _finish(state: State, session: Session, reason: str, now: int, load: int | None) -> list[e.Event]:
+    """``load``: the representative's before it, if not as now (several end at once)."""
     portal = state.portals[state.requests[session.request].portal]
     until = now + portal.wrap_up_ms if portal.wrap_up_ms else None
     over = _over(state, session, reason, load, until)
@@ -81,7 +88,8 @@ def finish(state: State, session: Session, reason: str, now: int, load: int | No
 def end_all(
     state: State, requests: Iterable[Request], now: int, *, session_reason: str, request_state: str
 ) -> list[e.Event]:
-    """End what customers have open: their sessions for this reason, what still waits in this state."""
+    """End what customers have open: their sessions for this reason, what still waits in this state. Their shares are
+    the caller's to end."""
     happened: list[e.Event] = []
     loads: dict[str, int] = {}
     for request in requests:
@@ -90,7 +98,7 @@ def end_all(
             who = session.lead
             load = loads.get(who, state.router.members[who].load)
             portal = state.portals[request.portal]
-            happened += finish(state, session, session_reason, now, load)
+            happened += _finish(state, session, session_reason, now, load)
             loads[who] = load if portal.wrap_up_ms else load - portal.places
         else:
             happened += offers.revoke(state, request)
@@ -102,12 +110,14 @@ def give_back(state: State, session: Session, reason: str, load: int | None = No
     """Nobody has a session any more, and its request goes back to waiting; one that nobody else may have (a pin's) is
     over."""
     request = state.requests[session.request]
+    happened = share_ends.ends(state, [] if session.share is None else [session.share], reason)
     if request.discipline == "pin":
-        return [*_over(state, session, reason, load, None), e.RequestEnded(session.request, session.visitor, "closed")]
+        happened += _over(state, session, reason, load, None)
+        return [*happened, e.RequestEnded(session.request, session.visitor, "closed")]
     person = state.representatives[session.lead]
     if load is None:
         load = state.router.members[person.representative].load
-    happened = _loose_ends(state, session)
+    happened += _loose_ends(state, session)
     happened += members.all_leave(session, "released")
     happened.append(
         e.SessionReleased(
@@ -129,8 +139,10 @@ def give_back(state: State, session: Session, reason: str, load: int | None = No
 
 
 def give_back_all(state: State, person: Representative, reason: str) -> list[e.Event]:
-    """A representative lets go of all that it has, and leaves where it is a guest."""
-    happened: list[e.Event] = members.leave_all(state, person, reason)
+    """A representative lets go of all that it has, shares that have outlived their sessions included, and leaves where
+    it is a guest."""
+    alone = (name for name in person.shares if state.shares[name].session not in person.sessions)
+    happened = [*share_ends.ends(state, alone, reason), *members.leave_all(state, person, reason)]
     load = state.router.members[person.representative].load
     for name in person.sessions:
         session = state.sessions[name]
@@ -164,12 +176,7 @@ def _over(state: State, session: Session, reason: str, load: int | None, until: 
 
 def _loose_ends(state: State, session: Session) -> list[e.Event]:
     """What can't go on when whoever has the session goes."""
-    happened: list[e.Event] = []
-    if session.share is not None:
-        happened.append(e.ShareEnded(session.share, session.session, "ended", "broker"))
-    if session.transfer is not None:
-        happened += offers.end(state, state.offers[session.transfer], "revoked")
-    return happened
+    return [] if session.transfer is None else offers.end(state, state.offers[session.transfer], "revoked")
 
 
 # --- evolve ----------------------------------------------------------------------------------------

@@ -1,133 +1,237 @@
-"""Screen shares: asked for, accepted, confirmed; silence is refusal. Media never passes the broker.
+"""Screen shares: asked for, accepted, confirmed, set up, under way. Media never passes the broker.
 
-Only from the commit of ``ShareConfirmed`` on does the hub relay SIGNAL between the two.
+Theory of operation. Consent takes two steps of the customer's and is to be looked at by one person; control is a second
+consent, which is asked for with the first or later, given by itself, and taken back at any time. Saying nothing always
+means no. What a share may do is its *grant*: view, control where it was consented to, and the functions that are on for
+its portal and its representative, told with their reasons. From the commit of ``ShareConfirmed`` on the hub relays
+SIGNAL between the two, and hands out what media needs (``share.join``). Either end says that the media runs; if nobody
+does in time, the share ends. A restart of the customer's machine (``share.reboot``) keeps share and grant: once the
+customer's connection is back, the media is set up anew.
+
+The states are a table (``transitions.SHARE``), and so is what may be asked for in each (``ALLOWED``). What changes the
+state is in ``share_state``.
 """
 
 from __future__ import annotations
 
 from broker import limits
 from broker.desk import events as e
-from broker.desk import functions, sessions
-from broker.desk.identity import Role
+from broker.desk import functions, sessions, share_ends
+from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
-from broker.desk.state import Context, Share, State
-from broker.desk.transitions import ALLOWED, SHARE, move
+from broker.desk.state import Context, Share, State, Visitor
+from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 
-# --- decide ----------------------------------------------------------------------------------------
+_ALLOWED = ALLOWED["share"]
+_CUSTOMER = "customer"
+
+# --- consent ---------------------------------------------------------------------------------------
 
 
 def request(state: State, command: ops.ShareRequest, context: Context) -> Decision | Refusal:
-    """The representative asks for the customer's screen."""
+    """The representative asks for the customer's screen, and perhaps for control with it."""
     session = sessions.own(state, command.session, context)
     if session is None:
         return no_such("session")
     if session.share is not None:
         return wrong_state(state.shares[session.share].state, "share.stop")
-    portal = state.portals[state.requests[session.request].portal]
+    of = state.requests[session.request]
+    portal = state.portals[of.portal]
     if session.representative is None or session.web_chat == "chat_only":
         state_of = "waiting" if session.representative is None else "chat_only"
         return wrong_state(state_of, *ALLOWED["session"][session.state])
     person = state.representatives[session.representative]
-    if (refusal := functions.refuse(state, portal, person, "screen_share")) is not None:
-        return refusal
-    number = state.requests[session.request].shares + 1
-    share = f"h_{session.session[2:]}.{number}"
-    event = e.ShareRequested(share, session.session, context.now + limits.CONSENT_TIMEOUT)
+    for function in ("screen_share", "control") if command.control else ("screen_share",):
+        if (refusal := functions.refuse(state, portal, person, function)) is not None:
+            return refusal
+    share = f"h_{session.session[2:]}.{of.shares + 1}"
+    event = e.ShareRequested(
+        share,
+        session.session,
+        context.now + limits.CONSENT_TIMEOUT,
+        session.visitor,
+        person.representative,
+        portal.portal,
+        command.control is True,
+    )
     return Decision([event], {"share": share})
 
 
 def accept(state: State, command: ops.ShareAccept, context: Context) -> Decision | Refusal:
     """First step of consent."""
-    share = _own(state, command.share, context)
-    if share is None:
-        return no_such("share")
-    if share.state != "requested":
-        return wrong_state(share.state, *_ALLOWED[share.state])
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
     event = e.ShareAccepted(share.share, share.session, context.now + limits.CONSENT_TIMEOUT)
     return Decision([event], {"share": share.share})
 
 
 def confirm(state: State, command: ops.ShareConfirm, context: Context) -> Decision | Refusal:
-    """Second step of consent: yes."""
-    share = _own(state, command.share, context)
-    if share is None:
-        return no_such("share")
-    if share.state != "accepted":
-        return wrong_state(share.state, *_ALLOWED[share.state])
-    session = state.sessions[share.session]
-    event = e.ShareConfirmed(share.share, share.session, session.visitor, session.lead)
-    return Decision([event], {"share": share.share})
+    """Second step of consent: yes to being looked at, and to control if that is said as well, was asked for, and is on
+    now."""
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
+    portal, person = state.portals[share.portal], state.representatives[share.representative]
+    on = functions.on(state, portal, person)
+    event = e.ShareConfirmed(
+        share=share.share,
+        session=share.session,
+        customer=share.visitor,
+        representative=share.representative,
+        until=context.now + limits.NEGOTIATION_TIMEOUT,
+        control=command.control is True and share.wanted and "control" in on,
+        functions=on,
+        reasons=functions.chains(functions.Plan(state), portal, person),
+    )
+    return Decision([event], {"share": share.share, "control": event.control})
 
 
 def decline(state: State, command: ops.ShareDecline, context: Context) -> Decision | Refusal:
     """No."""
-    share = _own(state, command.share, context)
-    if share is None:
-        return no_such("share")
-    if share.state not in ("requested", "accepted"):
-        return wrong_state(share.state, *_ALLOWED[share.state])
-    return Decision([e.ShareEnded(share.share, share.session, "refused", "customer")], {"share": share.share})
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
+    event = e.ShareEnded(share.share, share.session, "refused", _CUSTOMER)
+    return Decision([event], {"share": share.share})
+
+
+def ask_control(state: State, command: ops.ShareAskControl, context: Context) -> Decision | Refusal:
+    """The representative asks for control of a share that goes on."""
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
+    if share.control or share.asked is not None:
+        now = "control_granted" if share.control else "control_asked"
+        return wrong_state(now, *(op for op in _ALLOWED[share.state] if op != command.OP))
+    if (refusal := _off(state, share, "control")) is not None:
+        return refusal
+    until = context.now + limits.CONSENT_TIMEOUT
+    return Decision([e.ShareControlAsked(share.share, share.session, share.state, until)], {"share": share.share})
+
+
+def control(state: State, command: ops.ShareControl, context: Context) -> Decision | Refusal:
+    """The customer answers the question for control, or takes control back. Nobody is given what wasn't asked for."""
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
+    value = {"share": share.share, "control": command.allow}
+    if command.allow == share.control and share.asked is None:
+        return Decision(value=value)
+    if command.allow and share.asked is None:
+        return wrong_state("control_not_asked", *_ALLOWED[share.state])
+    return Decision([_controlled(share, control=command.allow, by=_CUSTOMER)], value)
+
+
+# --- on its way -------------------------------------------------------------------------------------
+
+
+def started(state: State, command: ops.ShareStarted, context: Context) -> Decision | Refusal:
+    """Either end says that the media runs; the second one says nothing new."""
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
+    value = {"share": share.share}
+    if share.state == "active":
+        return Decision(value=value)
+    return Decision([e.ShareStarted(share.share, share.session, _side(context))], value)
+
+
+def reboot(state: State, command: ops.ShareReboot, context: Context) -> Decision | Refusal:
+    """The representative lets the customer's machine restart: only with control, and where that is on."""
+    share = _in_its_state(state, command.share, command.OP, context)
+    if isinstance(share, Refusal):
+        return share
+    if (refusal := _off(state, share, "reboot")) is not None:
+        return refusal
+    if not share.control:
+        return wrong_state("view_only", *(op for op in _ALLOWED[share.state] if op != command.OP))
+    until = context.now + limits.REBOOT_GRACE
+    return Decision([e.ShareRebooting(share.share, share.session, until)], {"share": share.share, "until": until})
 
 
 def stop(state: State, command: ops.ShareStop, context: Context) -> Decision | Refusal:
     """Either side ends it, in whatever state it is."""
-    share = _own(state, command.share, context)
+    share = _own(state, command.share, context.identity)
     if share is None:
         return no_such("share")
+    return Decision([share_ends.end(share, None, _side(context))], {"share": share.share})
+
+
+def join(state: State, identity: Identity, name: str) -> Share | Refusal:
+    """The share, if this is one of its ends and its media may be set up now. The hub knows the media."""
+    return _at(state, name, ops.ShareJoin.OP, identity)
+
+
+def back(state: State, visitor: Visitor, now: int) -> list[e.Event]:
+    """This customer's connection is back: what was restarting is set up anew."""
+    return [
+        e.ShareBack(
+            share=share.share,
+            session=share.session,
+            customer=share.visitor,
+            representative=share.representative,
+            until=now + limits.NEGOTIATION_TIMEOUT,
+            control=share.control,
+            functions=share.functions,
+        )
+        for share in (state.shares[name] for name in visitor.shares)
+        if share.state == "rebooting"
+    ]
+
+
+# --- due --------------------------------------------------------------------------------------------
+
+_LATE = {"negotiating": "not_started", "rebooting": "not_back"}
+
+
+def over(state: State, name: str, now: int) -> list[e.Event]:
+    """Its state's time is over. No click means no."""
+    share = state.shares[name]
+    if share.state in _LATE:
+        return [share_ends.end(share, _LATE[share.state])]
+    return [e.ShareEnded(share.share, share.session, "refused", "broker", "no_answer")]
+
+
+def no_control(state: State, name: str, now: int) -> list[e.Event]:
+    """Nobody answered the question for control: no."""
+    return [_controlled(state.shares[name], control=False, by="broker", reason="no_answer")]
+
+
+# --- parts ------------------------------------------------------------------------------------------
+
+
+def _controlled(share: Share, *, control: bool, by: str, reason: str | None = None) -> e.ShareControlled:
+    return e.ShareControlled(share.share, share.session, share.state, control, by, share.functions, reason)
+
+
+def _side(context: Context) -> str:
     assert context.identity is not None
-    by = "customer" if context.identity.role is Role.CUSTOMER else "representative"
-    return Decision([e.ShareEnded(share.share, share.session, "ended", by)], {"share": share.share})
+    return _CUSTOMER if context.identity.role is Role.CUSTOMER else "representative"
 
 
-def silence(state: State, name: str, now: int) -> list[e.Event]:
-    """No click within the time: refused."""
-    return [e.ShareEnded(name, state.shares[name].session, "refused", "broker")]
+def _off(state: State, share: Share, function: str) -> Refusal | None:
+    return functions.refuse(state, state.portals[share.portal], state.representatives[share.representative], function)
 
 
-_ALLOWED = {
-    "requested": ("share.accept", "share.decline", "share.stop"),
-    "accepted": ("share.confirm", "share.decline", "share.stop"),
-    "active": ("share.stop",),
-}
+def _in_its_state(state: State, name: str, op: str, context: Context) -> Share | Refusal:
+    return _at(state, name, op, context.identity)
 
 
-def _own(state: State, name: str, context: Context) -> Share | None:
+def _at(state: State, name: str, op: str, identity: Identity | None) -> Share | Refusal:
+    """The asker's share, if this may be asked for in its state."""
+    share = _own(state, name, identity)
+    if share is None:
+        return no_such("share")
+    allowed = _ALLOWED[share.state]
+    return share if op in allowed else wrong_state(share.state, *allowed)
+
+
+def _own(state: State, name: str, identity: Identity | None) -> Share | None:
+    assert identity is not None
     share = state.shares.get(name)
-    if share is None or sessions.own(state, share.session, context) is None:
+    if share is None:
         return None
-    return share
-
-
-# --- evolve ----------------------------------------------------------------------------------------
-
-
-def share_requested(state: State, event: e.ShareRequested, t: int) -> None:
-    """Apply ``ShareRequested``."""
-    state.shares[event.share] = Share(event.share, event.session, "requested", event.until)
-    session = state.sessions[event.session]
-    session.share = event.share
-    state.requests[session.request].shares += 1
-    state.deadlines.set("consent", event.share, event.until)
-
-
-def share_accepted(state: State, event: e.ShareAccepted, t: int) -> None:
-    """Apply ``ShareAccepted``."""
-    share = state.shares[event.share]
-    share.state, share.until = move(SHARE, share.state, event.TYPE), event.until
-    state.deadlines.set("consent", event.share, event.until)
-
-
-def share_confirmed(state: State, event: e.ShareConfirmed, t: int) -> None:
-    """Apply ``ShareConfirmed``."""
-    share = state.shares[event.share]
-    share.state, share.until = move(SHARE, share.state, event.TYPE), None
-    state.deadlines.set("consent", event.share, None)
-
-
-def share_ended(state: State, event: e.ShareEnded, t: int) -> None:
-    """Apply ``ShareEnded``."""
-    share = state.shares.pop(event.share)
-    move(SHARE, share.state, event.TYPE, event.state)
-    state.sessions[event.session].share = None
-    state.deadlines.set("consent", event.share, None)
+    party = share.visitor if identity.role is Role.CUSTOMER else share.representative
+    return share if party == identity.person else None

@@ -221,7 +221,7 @@ _SESSION: Final = _row_of(Session, "members")
 _REQUEST: Final = _row_of(Request)
 _MANAGER, _SERVICE, _SIGN_IN, _KEY = map(_row_of, (Manager, Service, SignIn, ApiKey))
 _BLOCK: Final = _row_of(Block)
-_VISITOR: Final = _row_of(Visitor, "requests")
+_VISITOR: Final = _row_of(Visitor, "requests", "shares")
 _ACCESS: Final = _row_of(Access, "sign_ins", "keys")
 
 

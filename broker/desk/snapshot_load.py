@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from broker.desk import account as account_settings
-from broker.desk import waits
+from broker.desk import share_state, waits
 from broker.desk.desk import Desk
 from broker.desk.flow import Flow
 from broker.desk.hours import restore
-from broker.desk.presence import wake_for_visitors
 from broker.desk.snapshot import Dump, Row
 from broker.desk.state import (
     Access,
@@ -35,6 +34,7 @@ from broker.desk.state import (
     Visitor,
     WrapUp,
 )
+from broker.desk.visitors import wake_for_visitors
 from broker.routing.model import Ticket, make_key
 from broker.routing.pins import PinSpace
 
@@ -189,9 +189,7 @@ def _load_open(state: State, data: Dump) -> None:
         places = state.portals[state.requests[session.request].portal].places
         state.router.add_load(session.representative, places, member.idle_since)
     for row in _rows(data["shares"]):
-        share = Share(*row)
-        state.shares[share.share] = share
-        state.deadlines.set("consent", share.share, share.until)
+        share_state.keep(state, Share(*row))
 
 
 def _load_ticket(state: State, request: Request, ticket: Ticket, *, paused: bool) -> None:

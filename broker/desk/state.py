@@ -174,6 +174,8 @@ class Representative:
     email: Ref | None = None
     management: bool = False
     """Whether it may read its own data on the management side."""
+    shares: dict[str, None] = attrs.field(factory=dict)
+    """Its screen shares, of which some may have outlived their sessions."""
 
     @property
     def presence(self) -> str:
@@ -304,6 +306,13 @@ class Visitor:
     network: str | None = None
     source: str | None = None
     """Where its last request came from."""
+    shares: dict[str, None] = attrs.field(factory=dict)
+    """Its screen shares, of which some may have outlived their sessions."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has anything open: then it is waited for when it is lost, and never forgotten."""
+        return bool(self.requests or self.shares)
 
 
 @attrs.define(eq=False)
@@ -436,6 +445,18 @@ class Share:
     session: str
     state: str
     until: int | None
+    """When this state ends by itself, if it does."""
+    visitor: str
+    representative: str
+    portal: str
+    wanted: bool = False
+    """Whether control is asked for with the share."""
+    control: bool = False
+    """Whether the customer has allowed control."""
+    asked: int | None = None
+    """Until when the customer may answer the question for control that came later."""
+    functions: tuple[str, ...] = ()
+    """What was on for these two when they were last told."""
 
 
 @attrs.define(eq=False)
@@ -512,6 +533,8 @@ class State:
     offers: dict[str, Offer] = attrs.field(factory=dict)
     sessions: dict[str, Session] = attrs.field(factory=dict)
     shares: dict[str, Share] = attrs.field(factory=dict)
+    sharing: dict[str, str] = attrs.field(factory=dict)
+    """Session, open or over, to its share."""
     wrapping: dict[str, str] = attrs.field(factory=dict)
     """Ended session to whoever is wrapping it up."""
     pins: dict[str, Pin] = attrs.field(factory=dict)
@@ -553,9 +576,12 @@ class State:
         self.ended_sessions[session.session] = EndedSession(
             session.request, portal, session.subportal, session.visitor, session.representative, session.rated
         )
-        while len(self.ended_sessions) > limits.RECENT_SESSIONS:
-            oldest, _ = self.ended_sessions.popitem(last=False)
-            self.forget_streams(oldest)
+        while len(self.ended_sessions) > limits.RECENT_SESSIONS + len(self.sharing):
+            oldest, kept = self.ended_sessions.popitem(last=False)
+            if oldest in self.sharing:  # its stream goes on as long as its share
+                self.ended_sessions[oldest] = kept
+            else:
+                self.forget_streams(oldest)
 
     def forget_streams(self, session: str) -> None:
         """Nobody writes to a session's streams any more: only the journal knows their heads from now on."""

@@ -64,15 +64,6 @@ SESSION: Final[Table] = {
     },
 }
 
-ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "session": {
-        "waiting": ("chat.send", "request.withdraw"),
-        "active": ("chat.send", "session.end"),
-        "ended": ("session.rate", "session.outcome", "note.add"),
-    },
-}
-"""What may be asked for in each state, by the kind of thing: what a refusal (2410) names."""
-
 SHARE: Final[Table] = {
     "requested": {
         e.ShareAccepted.TYPE: "accepted",
@@ -80,14 +71,62 @@ SHARE: Final[Table] = {
         f"{e.ShareEnded.TYPE}:ended": "ended",
     },
     "accepted": {
-        e.ShareConfirmed.TYPE: "active",
+        e.ShareConfirmed.TYPE: "negotiating",
         f"{e.ShareEnded.TYPE}:refused": "refused",
         f"{e.ShareEnded.TYPE}:ended": "ended",
     },
+    "negotiating": {
+        e.ShareStarted.TYPE: "active",
+        e.ShareControlAsked.TYPE: "negotiating",
+        e.ShareControlled.TYPE: "negotiating",
+        e.ShareGrantChanged.TYPE: "negotiating",
+        e.ShareRebooting.TYPE: "rebooting",
+        f"{e.ShareEnded.TYPE}:ended": "ended",
+    },
     "active": {
+        e.ShareControlAsked.TYPE: "active",
+        e.ShareControlled.TYPE: "active",
+        e.ShareGrantChanged.TYPE: "active",
+        e.ShareRebooting.TYPE: "rebooting",
+        f"{e.ShareEnded.TYPE}:ended": "ended",
+    },
+    "rebooting": {
+        e.ShareControlled.TYPE: "rebooting",
+        e.ShareGrantChanged.TYPE: "rebooting",
+        e.ShareBack.TYPE: "negotiating",
         f"{e.ShareEnded.TYPE}:ended": "ended",
     },
 }
+
+ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "session": {
+        "waiting": ("chat.send", "request.withdraw"),
+        "active": ("chat.send", "session.end"),
+        "ended": ("session.rate", "session.outcome", "note.add"),
+    },
+    "share": {
+        "requested": ("share.accept", "share.decline", "share.stop"),
+        "accepted": ("share.confirm", "share.decline", "share.stop"),
+        "negotiating": (
+            "share.started",
+            "share.join",
+            "share.ask_control",
+            "share.control",
+            "share.reboot",
+            "share.stop",
+        ),
+        "active": (
+            "share.started",  # the other end says it too
+            "share.join",
+            "share.ask_control",
+            "share.control",
+            "share.reboot",
+            "share.stop",
+        ),
+        "rebooting": ("share.control", "share.stop"),
+    },
+}
+"""What may be asked for in each state, by the kind of thing: what a refusal (2410) names."""
 
 
 TABLES: Final[Mapping[str, Table]] = {"request": REQUEST, "offer": OFFER, "session": SESSION, "share": SHARE}
@@ -102,7 +141,7 @@ def move(table: Table, state: str, event_type: str, how: str | None = None) -> s
     """The state after this event. ``how``: the event's own word for the way it ended.
 
     >>> move(SHARE, "accepted", "share.confirmed")
-    'active'
+    'negotiating'
     """
     name = event_type if how is None else f"{event_type}:{how}"
     try:

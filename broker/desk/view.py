@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from broker.desk import functions
+from broker.desk import functions, share_ends
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
-from broker.desk.state import Offer, Representative, Session, State, Subportal
+from broker.desk.state import Offer, Representative, Session, Share, State, Subportal
 from broker.routing import estimate
 
 Part = dict[str, object]
@@ -29,12 +29,18 @@ def view(desk: Desk, stream: str, identity: Identity) -> list[Part]:
         case "me" if identity.role is Role.REPRESENTATIVE:
             return _parts(*_representative(state, name))
         case "me":
-            return _parts(("requests", _requests_of(state, name)))
+            visitor = state.visitors.get(name)
+            shares = _alone(state, visitor.shares if visitor is not None else ())
+            return _parts(("requests", _requests_of(state, name)), ("shares", shares))
         case "subportal":
             return _parts(("offers", _broadcasts(state, name)), ("subportals", _subportal(state, name)))
         case "session":
             name, _, part = name.partition(":")
-            return _parts(("sessions", _session(state, name)), ("members", _members(state, name, masked=bool(part))))
+            return _parts(
+                ("sessions", _session(state, name)),
+                ("members", _members(state, name, masked=bool(part))),
+                ("shares", _share_of(state, name)),
+            )
         case "team":
             return _parts(("representatives", _team(state, name)))
         case "account":
@@ -70,6 +76,7 @@ def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]
         ("presence", [presence]),
         ("offers", [_offer(state, state.offers[offer]) for offer in person.offers]),
         ("sessions", [_granted(state, person, state.sessions[session]) for session in person.sessions]),
+        ("shares", _alone(state, person.shares)),
         ("wrap_ups", [{"session": name, "until": work.until} for name, work in person.wrap_ups.items()]),
     ]
 
@@ -93,7 +100,7 @@ def _offer(state: State, offer: Offer) -> Part:
 
 def _session_part(state: State, session: Session) -> Part:
     request = state.requests[session.request]
-    share, holder = state.shares.get(session.share or ""), session.representative
+    holder = session.representative
     return {
         "session": session.session,
         "request": session.request,
@@ -108,8 +115,29 @@ def _session_part(state: State, session: Session) -> Part:
         "page": request.page,
         "text": request.text,
         "since": session.since,
-        "share": None if share is None else {"share": share.share, "state": share.state},
+        "share": None if session.share is None else _share(state.shares[session.share]),
     }
+
+
+def _share(share: Share) -> Part:
+    """What its next step is, for whom."""
+    part: Part = {"share": share.share, "session": share.session, "state": share.state}
+    if share.state in share_ends.AGREED:
+        part["grant"] = functions.grant(share.functions, control=share.control)
+    elif share.wanted:
+        part["asks"] = ["view", "control"]
+    else:
+        part["asks"] = ["view"]
+    if share.asked is not None:
+        return {**part, "asks": ["control"], "until": share.asked}
+    return part if share.until is None else {**part, "until": share.until}
+
+
+def _alone(state: State, shares: Iterable[str]) -> Iterator[Part]:
+    """Shares that have outlived their sessions."""
+    for share in (state.shares[name] for name in shares):
+        if share.session not in state.sessions:
+            yield _share(share)
 
 
 def _granted(state: State, person: Representative, session: Session) -> Part:
@@ -168,6 +196,12 @@ def _members(state: State, name: str, *, masked: bool) -> Iterator[Part]:
         if not member.masked or masked:
             part: Part = {"representative": who, "name": state.representatives[who].name, "since": member.since}
             yield {**part, "view_only": member.view_only, **({"masked": True} if member.masked else {})}
+
+
+def _share_of(state: State, session: str) -> Iterator[Part]:
+    """The share that has outlived this session."""
+    share = state.sharing.get(session)
+    return _alone(state, () if share is None else (share,))
 
 
 def _team(state: State, name: str) -> Iterator[Part]:

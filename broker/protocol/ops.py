@@ -274,10 +274,11 @@ class SessionTransfer:
 
 @attrs.define
 class ShareRequest:
-    """Ask the customer to share the screen."""
+    """Ask the customer to share the screen; with control, to be controlled as well."""
 
     OP: ClassVar[str] = "share.request"
     session: str
+    control: bool | None = None
 
 
 @attrs.define
@@ -290,10 +291,12 @@ class ShareAccept:
 
 @attrs.define
 class ShareConfirm:
-    """Second step of consent: yes. From now on SIGNAL frames of this share are relayed."""
+    """Second step of consent: yes; with control, to being controlled as well, if that was asked for. From now on SIGNAL
+    frames of this share are relayed. The media must run within 60 s."""
 
     OP: ClassVar[str] = "share.confirm"
     share: str
+    control: bool | None = None
 
 
 @attrs.define
@@ -306,9 +309,52 @@ class ShareDecline:
 
 @attrs.define
 class ShareStop:
-    """End the screen share; the session goes on."""
+    """End the screen share; the session goes on. A share goes on when its session ends, and is stopped by this."""
 
     OP: ClassVar[str] = "share.stop"
+    share: str
+
+
+@attrs.define
+class ShareJoin:
+    """What this end needs to set the media up: ICE servers with credentials until then, or another back-end's address.
+    Ask again for each set-up."""
+
+    OP: ClassVar[str] = "share.join"
+    share: str
+
+
+@attrs.define
+class ShareStarted:
+    """The media runs. Either end says it, or both."""
+
+    OP: ClassVar[str] = "share.started"
+    share: str
+
+
+@attrs.define
+class ShareAskControl:
+    """Ask the customer for control of a share that goes on. Saying nothing for 60 s refuses."""
+
+    OP: ClassVar[str] = "share.ask_control"
+    share: str
+
+
+@attrs.define
+class ShareControl:
+    """Allow the control that was asked for, or refuse it; or take it back, at any time."""
+
+    OP: ClassVar[str] = "share.control"
+    share: str
+    allow: bool
+
+
+@attrs.define
+class ShareReboot:
+    """The customer's machine restarts: the share waits 10 minutes for its connection, then media is set up anew. Needs
+    control, and the function reboot."""
+
+    OP: ClassVar[str] = "share.reboot"
     share: str
 
 
@@ -656,6 +702,11 @@ Command = (
     | ShareConfirm
     | ShareDecline
     | ShareStop
+    | ShareJoin
+    | ShareStarted
+    | ShareAskControl
+    | ShareControl
+    | ShareReboot
     | AccountGet
     | FunctionEffective
     | AccountPut
@@ -723,6 +774,11 @@ OPS: Final[dict[str, type[Command]]] = {
         ShareConfirm,
         ShareDecline,
         ShareStop,
+        ShareJoin,
+        ShareStarted,
+        ShareAskControl,
+        ShareControl,
+        ShareReboot,
         AccountGet,
         FunctionEffective,
         AccountPut,

@@ -65,8 +65,9 @@ class Account:
     """Those that somebody follows, by internal name."""
     routes: dict[str, Route] = attrs.field(factory=dict)
     """Shares whose consent is committed."""
-    ended_shares: set[str] = attrs.field(factory=set)
-    """Shares whose end is decided and not committed: their consent must not come alive on its commit."""
+    stopped: dict[str, int] = attrs.field(factory=dict)
+    """Shares whose end, or restart, is decided and not committed, and how many such events: consent from before them
+    must not come alive on its commit."""
     parts: deque[Part] = attrs.field(factory=deque)
     """Its uncommitted parts of batches, oldest first."""
     told: dict[str, Known] = attrs.field(factory=dict)

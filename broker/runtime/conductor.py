@@ -7,7 +7,7 @@ from typing import Final
 
 from broker.content import Personal
 from broker.desk.commands import Internal
-from broker.desk.events import ShareEnded
+from broker.desk.events import ShareEnded, ShareRebooting
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
 from broker.ids import ENTROPY_BYTES
@@ -109,17 +109,18 @@ class Conductor:
             part.contents.append(Content(one.ref[0], one.salt, one.text.encode()))
         for recorded in records:
             ledger.record(part, recorded)
-            if type(recorded.event) is ShareEnded:
-                self._end_share(account, recorded.event.share)
+            event = recorded.event
+            if type(event) is ShareEnded or type(event) is ShareRebooting:
+                self._stop_share(account, event.share)
         part.released.extend(account.desk.drain_released())
         part.erased.extend(account.desk.drain_erased())
         if turned := account.desk.drain_turned():
             self.turned(account, turned)
         self.decided(part, records)
 
-    def _end_share(self, account: Account, share: str) -> None:
-        """Consent ends at once, not at the commit: whoever is in doubt relays nothing."""
-        account.ended_shares.add(share)
+    def _stop_share(self, account: Account, share: str) -> None:
+        """Relaying ends at once, not at the commit: whoever is in doubt relays nothing."""
+        account.stopped[share] = account.stopped.get(share, 0) + 1
         route = account.routes.pop(share, None)
         if route is not None:
             route.active = False

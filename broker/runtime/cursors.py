@@ -40,7 +40,7 @@ class Stream:
     """The last offset published (committed)."""
     most_events: int
     most_bytes: int
-    ring: dict[int, Recent] = attrs.field(factory=dict)
+    ring: dict[int, Recent] = attrs.field(factory=dict, repr=False)
     """Recent events by offset, dense up to ``head``."""
     ring_first: int = 0
     ring_bytes: int = 0
@@ -85,9 +85,9 @@ class Cursor:
     mode: Mode = Mode.BEHIND
     told: int = 0
     """The last offset that the client knows it has passed."""
-    page: list[tuple[int, str, bytes]] = attrs.field(factory=list)
+    page: list[tuple[int, str, bytes]] = attrs.field(factory=list, repr=False)
     """(offset, wire type, packed EVENT) read from the journal and not sent yet, the next one last."""
-    parts: list[bytes] = attrs.field(factory=list)
+    parts: list[bytes] = attrs.field(factory=list, repr=False)
     """Packed SNAPSHOT frames not sent yet, the next one last. (A list: an empty deque takes ten times as much.)"""
     closed: bool = False
 

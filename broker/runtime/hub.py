@@ -88,7 +88,7 @@ class Hub:
         self._post = post
         self.ticks = 0
         self._build(secrets, times, entropy or Randomness())
-        self.peers = self._build_peers(serve_http)
+        self._build_peers(serve_http)
 
     def _build(self, secrets: Secrets, times: Times | None, entropy: Callable[[int], bytes]) -> None:
         """Put the parts together; each is given what it needs and nothing more."""
@@ -225,8 +225,8 @@ class Hub:
         self.faults.distrust = self.recovery.distrust
         self.outbox.slow = self.watch.slow
 
-    def _build_peers(self, serve_http: Serve | None) -> Peers:
-        peers = Peers(
+    def _build_peers(self, serve_http: Serve | None) -> None:
+        self.peers = Peers(
             transport=self._transport,
             outbox=self.outbox,
             watch=self.watch,
@@ -240,8 +240,7 @@ class Hub:
             options=self.options,
             serve_http=serve_http,
         )
-        self.outbox.ended = peers.ended
-        return peers
+        self.outbox.ended = self.peers.ended
 
     # --- running -------------------------------------------------------------------------------------
 
@@ -290,14 +289,13 @@ class Hub:
             self._transport.wake()
 
     def _take(self, happenings: Iterator[Happening], now: int) -> None:
-        peers = self.peers
         for happening in happenings:
             if type(happening) is Messages:
                 connection = happening.link.owner
                 if type(connection) is Connection:
-                    peers.messages(connection, happening.messages, now)
+                    self.peers.messages(connection, happening.messages, now)
             else:
-                peers.happened(happening, now)
+                self.peers.happened(happening, now)
 
     def _go_on(self, now: int) -> None:
         again, self.outbox.again = self.outbox.again, {}

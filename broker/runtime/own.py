@@ -16,6 +16,7 @@ from broker.runtime.asks import Asks
 from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
 from broker.runtime.credentials import Credentials, Refused
+from broker.runtime.media import Hand
 from broker.runtime.options import Options
 from broker.runtime.requests import Requests
 from broker.runtime.subscriptions import Subscriptions
@@ -23,7 +24,7 @@ from broker.runtime.watch import Watch
 
 
 class Own:
-    """``subscribe``, ``unsubscribe``, ``auth.refresh``, ``meta.schema``, ``request.why``."""
+    """``subscribe``, ``unsubscribe``, ``auth.refresh``, ``meta.schema``, ``request.why``, ``share.join``."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Own:
         conductor: Conductor,
         watch: Watch,
         asks: Asks,
+        media: Hand,
         options: Options,
     ) -> None:
         self._answers = answers
@@ -51,6 +53,7 @@ class Own:
                 ops.AuthRefresh: self._refresh,
                 ops.MetaSchema: self._schema,
                 ops.RequestWhy: self._why,
+                ops.ShareJoin: media.join,
             }
         )
 

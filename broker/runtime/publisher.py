@@ -82,10 +82,10 @@ class Publisher:
         account = part.account
         for recorded in part.events:
             event = recorded.event
-            if type(event) is e.ShareConfirmed:
+            if type(event) is e.ShareConfirmed or type(event) is e.ShareBack:
                 self._signals.committed(account, event.share, event.customer, event.representative)
-            elif type(event) is e.ShareEnded:
-                self._signals.ended(account, event.share)
+            elif type(event) is e.ShareEnded or type(event) is e.ShareRebooting:
+                self._signals.stopped(account, event.share)
         for person, _, entry in part.keys:
             person.keys.settle(entry)
         for waiting in part.waiting:

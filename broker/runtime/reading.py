@@ -9,6 +9,7 @@ from broker.runtime.conductor import Conductor
 from broker.runtime.credentials import Credentials
 from broker.runtime.feeds import Feeds
 from broker.runtime.keyring import Secrets
+from broker.runtime.media import Hand
 from broker.runtime.options import Options
 from broker.runtime.outbox import Outbox
 from broker.runtime.own import Own
@@ -41,6 +42,7 @@ class Reading:
             requests=requests,
             answers=answers,
             subscriptions=self.subscriptions,
+            media=Hand(secrets.media, clock, answers),
             credentials=credentials,
             conductor=conductor,
             watch=watch,

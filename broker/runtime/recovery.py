@@ -148,7 +148,7 @@ class Recovery:
     def _drop(self, account: Account) -> None:
         account.standing = Standing.LOADING
         account.seat(None)
-        account.ended_shares.clear()
+        account.stopped.clear()
         self._timers.forget(account)
         self._dropped[account] = None
 

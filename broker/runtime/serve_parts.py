@@ -12,6 +12,7 @@ from broker import __version__
 from broker.config import Config
 from broker.config.load import ConfigError
 from broker.config.mail import courier
+from broker.config.media import media
 from broker.desk.identity import Role
 from broker.desk.state import Times
 from broker.identity import secrets as keys
@@ -126,6 +127,7 @@ def secrets(config: Config) -> Secrets:
         sources=Sources(found.source_key),
         signatures=Signatures(found.transcript_key),
         page_key=found.page_key,
+        media=media(config),
     )
 
 

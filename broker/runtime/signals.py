@@ -144,12 +144,14 @@ class Signals:
 
     def committed(self, account: Account, share: str, customer: str, representative: str) -> None:
         """Consent is on disk: from now on this share's frames are relayed."""
-        if share not in account.ended_shares:
+        if share not in account.stopped:
             account.routes[share] = Route(share, customer, representative)
 
-    def ended(self, account: Account, share: str) -> None:
-        """A share's end is on disk. (It stopped being relayed when it was decided.)"""
-        account.ended_shares.discard(share)
+    def stopped(self, account: Account, share: str) -> None:
+        """A share's end, or its restart, is on disk. (It stopped being relayed when that was decided.)"""
+        left = account.stopped.pop(share, 0) - 1
+        if left > 0:
+            account.stopped[share] = left
 
     def forget(self, connection: Connection) -> None:
         """This connection is gone: its person's other connections may take its place."""

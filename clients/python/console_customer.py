@@ -52,8 +52,8 @@ class CustomerConsole(Console):
     share: str | None = None
     skills: Sequence[str] = ()
     """What whoever helps must have."""
-    sure: bool = False
-    """The share's first step is done: the next yes is the second."""
+    question: str = ""
+    """What the next yes is to: the share's first step (requested), its second (accepted), or control."""
     form: Form | None = None
     """Being filled in: the next line is an answer."""
     fields: dict[str, str] = attrs.field(factory=dict, repr=False)
@@ -211,10 +211,13 @@ class CustomerConsole(Console):
         reason = data.get("reason")
         return self.place if reason is None else f"{place}: {_ROSE.get(reason, _ROSE['sent_back'])}.{wait}"
 
-    def _shared(self, data: Mapping[str, object]) -> str:
+    def _shared(self, data: Mapping[str, Any]) -> str:
         state = str(data["state"])
-        self.share = str(data["share"]) if state in ("requested", "accepted", "active") else None
-        self.sure = state == "accepted"
+        self.share = None if state in ("refused", "ended") else str(data["share"])
+        self.question = state if state in ("requested", "accepted") else ""
+        if data.get("asks") == ["control"]:
+            self.question = "control"
+            return "The representative asks to control your machine: yes or no? no refuses that alone."
         if state == "requested":
             return "The representative asks to see your screen: yes or no?"
         if state == "accepted":
@@ -346,16 +349,22 @@ class CustomerConsole(Console):
         return None
 
     async def _yes(self, rest: str) -> object:
-        if self.share is None:
+        if self.share is None or not self.question:
             raise InputError("nobody asks to see your screen")
-        if self.sure:
-            await self.does.confirm_share(self.share)
-        else:
+        if self.question == "requested":
             await self.does.accept_share(self.share)
+        elif self.question == "control":
+            await self.does.allow_control(self.share, allow=True)
+        else:
+            await self.does.confirm_share(self.share)
+            await self.does.share_started(self.share)  # there is no picture here that could take its time
         return None
 
     async def _no(self, rest: str) -> object:
         if self.share is None:
             raise InputError("there is no screen share")
-        await self.does.stop_share(self.share)
+        if self.question == "control":
+            await self.does.allow_control(self.share, allow=False)
+        else:
+            await self.does.stop_share(self.share)
         return None

@@ -157,8 +157,7 @@ class RepresentativeConsole(Console):
             case "session.resumed" if data["who"] == "customer":
                 return f"session {self.sessions.add(str(data['session']))}: the customer is back"
             case "share.changed":
-                number = self.sessions.add(str(data["session"]))
-                return f"session {number}: the screen share is {data['state']} (by {data['by']})"
+                return self._shared(data)
             case "presence.changed" if "taken_by" in data:
                 return f"{data['taken_by']} took over your login: your sessions stay, and nothing new comes."
             case "presence.changed" if data.get("reason") == "missed_offers":
@@ -173,6 +172,14 @@ class RepresentativeConsole(Console):
                 return f"pin {self.pins.add(str(data['id']))} is {data['state']}"
             case _:
                 return None
+
+    def _shared(self, data: Mapping[str, Any]) -> str:
+        number = self.sessions.add(str(data["session"]))
+        if data.get("asks") == ["control"]:
+            return f"session {number}: the customer is asked for control"
+        grant = data.get("grant")
+        control = "" if grant is None else ", with control" if grant["control"] else ", to view only"
+        return f"session {number}: the screen share is {data['state']}{control} (by {data['by']})"
 
     def _session_ended(self, data: Mapping[str, Any]) -> str:
         number, until = self.sessions.drop(str(data["session"])), data.get("wrap_up")

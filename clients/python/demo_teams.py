@@ -72,6 +72,7 @@ async def function_off(stage: Stage) -> None:
         await kim.eyes.event("share.changed", share=share, state="requested")
         await kim.does.accept_share(share)
         await kim.does.confirm_share(share)
+        await kim.does.share_started(share)
         await kim.eyes.event("share.changed", share=share, state="active")
         stage.tell("kim", "shows kit her screen")
         await mia.does.put_representative(person, "Kit", TEAM, 2, functions={"screen_share": False})

@@ -36,11 +36,12 @@ from clients.python.account import (
 from clients.python.commands import a_map, document, maps, personal, read
 from clients.python.people import People
 from clients.python.role import Party, Role, Staff
+from clients.python.screens import Shown, Viewer
 from clients.python.talk import Talker
 
 
 @attrs.frozen
-class Customer(Talker, Party):
+class Customer(Shown, Talker, Party):
     """Somebody who asks for help. Events: its stream ``me``, and ``session:<id>`` once assigned."""
 
     async def open_portal(self, *, language: str | None = None) -> answers.Portal:
@@ -88,25 +89,9 @@ class Customer(Talker, Party):
         """Say how it was, from 1 (bad) to 5; once, also after the end. ``WrongState`` the second time."""
         await self.request(ops.SessionRate(session, score, personal(comment)))
 
-    async def accept_share(self, share: str) -> None:
-        """First step of consent to a screen share."""
-        await self.request(ops.ShareAccept(share))
-
-    async def confirm_share(self, share: str) -> None:
-        """Second step: yes."""
-        await self.request(ops.ShareConfirm(share))
-
-    async def decline_share(self, share: str) -> None:
-        """No."""
-        await self.request(ops.ShareDecline(share))
-
-    async def stop_share(self, share: str) -> None:
-        """Enough."""
-        await self.request(ops.ShareStop(share))
-
 
 @attrs.frozen
-class Representative(Staff, Talker, Party):
+class Representative(Viewer, Talker, Party):
     """Somebody who serves customers. Events: its stream ``me``, ``subportal:<id>`` of those it serves (broadcast
     offers), and ``session:<id>`` of its sessions."""
 
@@ -188,15 +173,6 @@ class Representative(Staff, Talker, Party):
         """Offer a session to another representative; the id of that offer. It stays here until the other accepts."""
         offer: str = (await self.request(ops.SessionTransfer(session, representative)))["offer"]
         return offer
-
-    async def request_share(self, session: str) -> str:
-        """Ask the customer for the screen; the share's id."""
-        share: str = (await self.request(ops.ShareRequest(session)))["share"]
-        return share
-
-    async def stop_share(self, share: str) -> None:
-        """End a screen share."""
-        await self.request(ops.ShareStop(share))
 
     async def functions(self, portal: str, function: Function | None = None) -> list[answers.EffectiveFunction]:
         """What this representative may do in sessions of a portal (all, or one function), and who decides it."""

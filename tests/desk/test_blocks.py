@@ -366,7 +366,7 @@ def test_L5_a_blocked_customer_never_has_an_open_request_and_others_are_never_to
 
 def test_the_lives_above_have_blocks_and_customers_who_are_kept_out_in_them() -> None:
     found = []
-    for seed in range(24):
+    for seed in range(40):
         scene = Rough(chance=Random(seed))
         for _ in walk(scene, seed, 40):
             pass

@@ -29,6 +29,7 @@ def test_every_event_is_applied_and_every_operation_decided_by_somebody() -> Non
         ops.TranscriptGet,
         ops.ChatTyping,
         ops.ChatRead,
+        ops.ShareJoin,
     }
     assert set(ops.OPS.values()) - set(module.RULES) == hubs
 

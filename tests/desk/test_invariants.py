@@ -3,6 +3,7 @@
 Faults planted in the rules are in ``test_planted_faults``.
 """
 # covers: broker/desk/line_invariants.py
+# covers: broker/desk/share_invariants.py
 
 from __future__ import annotations
 
@@ -55,6 +56,14 @@ def _anything() -> Scene:
     return scene
 
 
+def _hand_on(state: State) -> None:
+    """A share goes on with another representative than its session has."""
+    share = next(iter(state.shares.values()))
+    del state.representatives[share.representative].shares[share.share]
+    share.representative = "bo"
+    state.representatives["bo"].shares[share.share] = None
+
+
 def _set(thing: object, name: str, value: object) -> None:
     setattr(thing, name, value)
 
@@ -76,6 +85,18 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a session nobody holds": ("F2", lambda s: s.representatives["ann"].sessions.clear()),
     "a session held after its end": ("F2", lambda s: s.representatives["bo"].sessions.update({"s_over": None})),
     "a share that isn't there": ("F2", lambda s: s.shares.clear()),
+    "a share its session doesn't know": ("F2", lambda s: _set(s.sessions[session_id("talks")], "share", None)),
+    "a share nobody finds": ("F2", lambda s: s.sharing.clear()),
+    "a share its customer doesn't know": ("F2", lambda s: s.visitors["v_talks"].shares.clear()),
+    "a share somebody else knows": ("F2", lambda s: s.representatives["bo"].shares.update(dict.fromkeys(s.shares))),
+    "a share with somebody else": ("F2", lambda s: _hand_on(s)),
+    "a share of nobody": ("F2", lambda s: _set(next(iter(s.shares.values())), "visitor", "v_none")),
+    "a share of no portal": ("F2", lambda s: _set(next(iter(s.shares.values())), "portal", "none")),
+    "a share of whoever is blocked": ("L5", lambda s: s.blocked.update({"v_talks": "b_none"})),
+    "control without consent": ("F9", lambda s: _set(next(iter(s.shares.values())), "control", True)),
+    "asked for control before consent": ("F9", lambda s: _set(next(iter(s.shares.values())), "asked", 5)),
+    "a grant of what is off": ("A11", lambda s: _set(next(iter(s.shares.values())), "state", "active")),
+    "a share without an end": ("F17", lambda s: _set(next(iter(s.shares.values())), "until", None)),
     "a waiting request with an owner": (
         "F2",
         lambda s: _set(s.requests[request_id("again")], "representative", "bo"),
@@ -105,7 +126,7 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a pin without a serial": ("A8", lambda s: s.serials.clear()),
     "an offer without a deadline": ("F16", lambda s: s.deadlines.set("offer", offer_id("offered"), None)),
     "a lost customer for ever": ("F17", lambda s: s.deadlines.set("abandon", "v_picked", None)),
-    "a consent for ever": ("F17", lambda s: s.deadlines.set("consent", next(iter(s.shares)), None)),
+    "a consent for ever": ("F17", lambda s: s.deadlines.set("share", next(iter(s.shares)), None)),
     "a pin for ever": ("A8", lambda s: s.deadlines.set("pin", next(iter(s.pins)), None)),
     "forgetting without anybody idle": ("F23", lambda s: s.deadlines.set("visitors", "", 5)),
     "a deadline of nothing": ("F16", lambda s: s.deadlines.set("offer", "o_none", 5)),

@@ -270,7 +270,9 @@ def test_after_a_start_everyone_who_waits_for_a_person_gets_the_full_period_anew
     same_desk(desk, scene.desk)
     events = of(scene.restart())
     now, state = scene.now, scene.desk.state
-    started = e.BrokerStarted(now + 10 * SECONDS, now + 60 * SECONDS, now + 120 * SECONDS, now + 60 * SECONDS)
+    started = e.BrokerStarted(
+        now + 10 * SECONDS, now + 60 * SECONDS, now + 120 * SECONDS, now + 60 * SECONDS, now + 600 * SECONDS
+    )
     assert events == [started, e.OfferRenewed(offer_id("offered"), "bo", now + 20 * SECONDS)]
     assert scene.told("me:bo")[-1] == (
         "offer.renewed",
@@ -280,8 +282,8 @@ def test_after_a_start_everyone_who_waits_for_a_person_gets_the_full_period_anew
         (now + 10 * SECONDS, "lease", "ann"),
         (now + 10 * SECONDS, "lease", "bo"),
         (now + 20 * SECONDS, "offer", offer_id("offered")),
-        (now + 60 * SECONDS, "consent", next(iter(state.shares))),
         (now + 60 * SECONDS, "hold", "cy"),
+        (now + 60 * SECONDS, "share", next(iter(state.shares))),
         (now + 120 * SECONDS, "abandon", "v_offered"),
         (now + 120 * SECONDS, "abandon", "v_x"),
         (pin, "pin", next(iter(state.pins))),  # a pin's life is absolute
@@ -295,12 +297,13 @@ def test_nobody_waits_for_a_visitor_who_has_nothing_open() -> None:
     assert {kind for _, kind, _ in scene.desk.state.deadlines} == {"lease", "visitors"}
 
 
-def test_a_share_with_full_consent_waits_for_nobody_after_a_start() -> None:
+def test_a_share_whose_media_runs_waits_for_nobody_after_a_start() -> None:
     scene = office("ann")
     scene.ok(ops.ShareRequest(scene.assign("carl", "ann")), representative("ann"))
     share = next(iter(scene.desk.state.shares))
     scene.ok(ops.ShareAccept(share), customer("carl"))
     scene.ok(ops.ShareConfirm(share), customer("carl"))
+    scene.ok(ops.ShareStarted(share), customer("carl"))
     scene.restart()
     assert {kind for _, kind, _ in scene.desk.state.deadlines} == {"lease", "abandon"}
 

@@ -31,6 +31,8 @@ fewer = settings(max_examples=settings().max_examples // 4)
 NO_PERSON: Mapping[type, tuple[str, ...]] = {
     e.PresenceChanged: ("by",),  # which side: representative, manager, broker
     e.ShareEnded: ("by",),
+    e.ShareStarted: ("by",),
+    e.ShareControlled: ("by",),
     e.RequestMoved: ("former",),  # a sub-portal
     e.RepresentativePut: ("former",),  # a team
     e.RepresentativeDeleted: ("former",),  # a pseudonym
@@ -39,14 +41,13 @@ NO_PERSON: Mapping[type, tuple[str, ...]] = {
 }
 """Fields called like one that holds a name, which hold something else."""
 THINGS = frozenset({
-    "asked", "comment", "note", "outcome", "web_chat",
-    "block", "changes", "class_", "classes", "code", "customer", "customer_name", "digest", "email", "fields", "form",
-    "functions", "hours", "how", "into", "key", "kind", "labels", "ladder", "language", "languages", "mode", "modes",
-    "name", "need", "network", "object", "offer", "op", "origins", "overflow", "page", "parent", "password",
-    "pick_fallback", "pin", "policy", "portal", "presence", "reason", "relax", "representative_name", "request",
-    "require", "rights", "role", "rows", "rule", "scopes", "session", "sessions", "share", "sign_in", "sign_ins",
-    "skills", "source", "state", "states", "subportal", "subportals", "take", "team", "teams", "text", "texts",
-    "title", "upto", "visitor",
+    "asked", "block", "changes", "class_", "classes", "code", "comment", "customer", "customer_name", "digest", "email",
+    "fields", "form", "functions", "hours", "how", "into", "key", "kind", "labels", "ladder", "language",
+    "languages", "mode", "modes", "name", "need", "network", "note", "object", "offer", "op", "origins", "outcome",
+    "overflow", "page", "parent", "password", "pick_fallback", "pin", "policy", "portal", "presence", "reason",
+    "reasons", "relax", "representative_name", "request", "require", "rights", "role", "rows", "rule", "scopes",
+    "session", "sessions", "share", "sign_in", "sign_ins", "skills", "source", "state", "states", "subportal",
+    "subportals", "take", "team", "teams", "text", "texts", "title", "upto", "visitor", "web_chat",
 })  # fmt: skip
 """Fields that hold no name of a representative, manager or service."""
 ONLY_AUDIT = (e.Audited, e.RefusalsCounted)

@@ -44,6 +44,11 @@ WORDS: dict[tuple[str, str], list[str]] = {
     ("PinEnded", "state"): ["expired", "revoked"],
     ("ShareEnded", "state"): ["refused", "ended"],
     ("ShareEnded", "by"): ["customer", "representative", "broker"],
+    ("ShareStarted", "by"): ["customer", "representative"],
+    ("ShareControlAsked", "state"): ["negotiating", "active"],
+    ("ShareControlled", "state"): ["negotiating", "active", "rebooting"],
+    ("ShareControlled", "by"): ["customer", "broker"],
+    ("ShareGrantChanged", "state"): ["negotiating", "active", "rebooting"],
 }
 SCHEMA = cast("dict[str, dict[str, list[str]]]", schema.load()["events"])
 DOCUMENTS = ("fields", "labels", "texts")

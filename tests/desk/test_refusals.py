@@ -63,6 +63,10 @@ def assert_said_why(refusal: Refusal) -> None:
                 assert allowed.split()[0] in OPS, f"{allowed} begins with no operation"
         case Code.OFFER_GONE:
             assert detail["reason"] in ("taken", "expired", "revoked", "declined", "gone")
+        case Code.NOT_ALLOWED if detail:
+            assert detail["function"]
+            assert isinstance(detail["reasons"], list)
+            assert any(reason["decides"] for reason in detail["reasons"])
         case _:
             assert not detail
 

@@ -49,6 +49,9 @@ share.accept          c:party
 share.confirm         c:party
 share.decline         c:party
 share.stop            c:party r:party m:party
+share.join            c:party r:party m:party
+share.started         c:party r:party m:party
+share.control         c:party
 session.end           c:party r:party m:party
 presence.set          r:party m:party
 offer.accept          r:party m:party
@@ -65,6 +68,8 @@ session.outcome       r:party m:party
 session.rate          c:party
 session.transfer      r:party m:party
 share.request         r:party m:party
+share.ask_control     r:party m:party
+share.reboot          r:party m:party
 wrap_up.end           r:party m:party
 case.take             r:party m:party
 case.list             r:party m:party A:account T:teams

@@ -73,7 +73,13 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                     "page": None,
                     "text": "C_WHY",
                     "since": START,
-                    "share": {"share": share_id("carl"), "state": "requested"},
+                    "share": {
+                        "share": share_id("carl"),
+                        "session": session_id("carl"),
+                        "state": "requested",
+                        "asks": ["view"],
+                        "until": scene.now + 60_000,
+                    },
                     "functions": ["chat", "web_chat", "screen_share", "collaboration"],
                 }
             ]

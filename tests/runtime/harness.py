@@ -16,6 +16,7 @@ import trio
 
 from broker.identity.hashers import InlineHashers
 from broker.identity.letters import Mail
+from broker.identity.media import Media, WebRtc
 from broker.identity.passwords import Cost
 from broker.identity.tokens import Signer
 from broker.journal.base import Store
@@ -302,6 +303,7 @@ async def broker(
     faults: int = 0,
     up: bool = True,
     entropy: Callable[[int], bytes] | None = None,
+    media: Media | None = None,
 ) -> AsyncIterator[Broker]:
     """A running broker. ``faults``: how many bugs it is to meet; ``up``: whether it is to get so far."""
     clock = TrioClock()
@@ -318,7 +320,7 @@ async def broker(
         transport=transport,
         journal=journal,
         clock=clock,
-        secrets=Secrets(signer=SIGNER, pinspace=PINS, fingerprint_key=KEY),
+        secrets=Secrets(signer=SIGNER, pinspace=PINS, fingerprint_key=KEY, media=media or WebRtc()),
         accounts=accounts,
         options=options,
         entropy=entropy,

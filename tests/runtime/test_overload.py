@@ -38,6 +38,7 @@ def test_every_operation_has_its_rank() -> None:
         "share.confirm",
         "share.decline",
         "share.stop",
+        "share.control",
     ],
 )
 def test_accept_decline_end_and_consent_are_never_shed(op: str) -> None:

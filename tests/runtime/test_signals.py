@@ -112,7 +112,7 @@ async def test_nothing_is_relayed_before_consent_is_on_disk_or_after_its_end_is_
         await b.settle()
         assert signals(ann) == []
         assert b.hub.accounts["acme"].routes == {}
-        assert b.hub.accounts["acme"].ended_shares == set()
+        assert b.hub.accounts["acme"].stopped == {}
 
 
 async def test_consent_that_ends_before_it_is_on_disk_never_lives(autojump_clock: MockClock) -> None:
@@ -134,6 +134,63 @@ async def test_consent_that_ends_before_it_is_on_disk_never_lives(autojump_clock
         await b.settle()
         assert b.hub.accounts["acme"].routes == {}
         b.journal.release()
+
+
+async def rebooting(b: Broker) -> tuple[Client, Client, str]:
+    """Ann and joe have a share with control, at a portal that allows everything."""
+    boss = await b.staff("boss", "manager")
+    functions = {"control": True, "reboot": True}
+    await boss.write("portal.put", portal="ask", kind="ask", mode="web", subportals=["ask-1"], functions=functions)
+    ann, joe, share = await sharing(b)
+    await ann.write("share.ask_control", share=share)
+    await joe.write("share.control", share=share, allow=True)
+    return ann, joe, share
+
+
+async def test_nothing_is_relayed_while_a_machine_restarts_and_then_again(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, share = await rebooting(b)
+        one = frames.Signal(share, "ice", b"1")
+        b.journal.hold()
+        ann.ask_nowait("share.reboot", "k1", share=share)
+        await b.settle()
+        joe.send(one)
+        await b.settle()
+        b.journal.release()
+        await b.settle()
+        joe.send(one)
+        await b.settle()
+        assert signals(ann) == []
+        assert b.hub.accounts["acme"].routes == {}
+        assert joe.welcome is not None
+        visitor = str(joe.welcome.identity["visitor"])
+        joe.cut()
+        await b.settle()
+        again = await b.customer("acme/ask", visitor)
+        await b.settle()
+        again.send(one)
+        await b.settle()
+        assert signals(ann) == [one]
+        assert b.hub.accounts["acme"].stopped == {}
+
+
+async def test_an_end_that_is_decided_after_a_restart_outweighs_the_return(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, _, share = await rebooting(b)
+        b.journal.hold()
+        ann.ask_nowait("share.reboot", "k1", share=share)
+        await b.settle()
+        ann.ask_nowait("share.stop", "k2", share=share)
+        await b.settle()
+        account = b.hub.accounts["acme"]
+        assert account.stopped == {share: 2}
+        b.journal.release(1)
+        await b.settle()
+        b.hub.signals.committed(account, share, "v", "ann")  # a return that was decided in between
+        assert account.routes == {}
+        b.journal.release()
+        await b.settle()
+        assert account.stopped == {}
 
 
 async def test_strangers_to_a_share_are_refused(autojump_clock: MockClock) -> None:

@@ -15,6 +15,7 @@ from trio.testing import MockClock
 
 from broker.cli import main
 from broker.desk.desk import Desk
+from broker.identity.media import WebRtc
 from broker.identity.secrecy import Secret
 from broker.journal.sqlite import SqliteStore
 from broker.journal.sqlite_reader import SqliteReader
@@ -23,7 +24,9 @@ from broker.protocol.codec import pack_value
 from tests.runtime.harness import Broker, Client, Ended, Refused, broker
 
 PASSWORD, OTHER, WRONG = "Mark-Pass-Zebra-11", "Mark-Pass-Okapi-22", "Mark-Pass-Wrong-33"
-SECRETS = (PASSWORD, OTHER, WRONG)
+RELAY = "Mark-Relay-Eland-44"
+SECRETS = (PASSWORD, OTHER, WRONG, RELAY)
+MEDIA = WebRtc(turn=("turn:relay.example",), secret=Secret(RELAY))
 NAME, EMAIL, TEXT, FORM = "Markname Quagga", "markmail@quagga.example", "marktext of a gnu", "markform of an eland"
 PERSONAL = (NAME, EMAIL, TEXT, FORM)
 
@@ -55,6 +58,22 @@ async def knock(kept: Kept, b: Broker, auth: dict[str, object]) -> Client | None
     except Ended as ended:
         kept.said.append(repr(ended.goodbye))
         return None
+
+
+async def share(kept: Kept, ann: Client, joe: Client) -> None:
+    """A screen share, as far as the credentials for its media."""
+    await ann.ask("subscribe", stream="me", from_="snapshot")
+    while "offers" not in (part := await ann.expect(frames.Snapshot)).data:
+        pass
+    session = (await attempt(kept, ann, "offer.accept", offer=part.data["offers"][0]["offer"]))["session"]
+    asked = (await attempt(kept, ann, "share.request", session=session))["share"]
+    await attempt(kept, joe, "share.join", share=asked)
+    await attempt(kept, joe, "share.accept", share=asked)
+    await attempt(kept, joe, "share.confirm", share=asked)
+    for one in (ann, joe):
+        kept.made += [
+            str(server["credential"]) for server in (await attempt(kept, one, "share.join", share=asked))["ice"]
+        ]
 
 
 def login(password: str, person: str = "boss") -> dict[str, object]:
@@ -95,6 +114,7 @@ async def life(kept: Kept, b: Broker) -> None:
     kept.made.append(str(joe.welcome.identity["visitor"]))
     await attempt(kept, joe, "request.create", text=TEXT, name=NAME, fields={"order": FORM})
     await attempt(kept, joe, "request.create", text=TEXT, name=NAME)
+    await share(kept, ann, joe)
     await attempt(kept, joe, "request.create", text=[TEXT], name={"a": NAME})
     await attempt(kept, joe, "pin.redeem", pin=WRONG)
     await attempt(kept, boss, "password.set", person=f"no body {WRONG}", new={"x": WRONG})
@@ -154,7 +174,7 @@ async def test_H22_no_secret_and_no_text_leaves_by_a_way_that_is_not_its_own(
     (tmp_path / "data").mkdir()
     path, kept = tmp_path / "data" / "journal.sqlite", Kept()
     with closing(SqliteStore(path)) as store:
-        async with broker(store=store, faults=1) as b:
+        async with broker(store=store, faults=1, media=MEDIA) as b:
             await life(kept, b)
             lines = repr(b.lines)
             hub, desk = b.hub, b.hub.accounts["acme"].desk

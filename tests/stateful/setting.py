@@ -91,6 +91,7 @@ def portal_put(name: str, door: Door) -> ops.PortalPut:
         wrap_up_ms=door.wrap_up or None,
         classes=[{"class": class_, "boost_ms": boost} for class_, boost in door.classes] or None,
         take=None if door.take == "off" else door.take,
+        functions={"control": True, "reboot": True},
     )
 
 

@@ -13,18 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from broker.codes import Code
-from broker.desk.identity import Identity
 from broker.protocol import ops
 from broker.units import HOURS
-from tests.stateful.by_hand import ByHand
 from tests.stateful.counter import number
+from tests.stateful.screens import Screens
 from tests.stateful.setting import QUEUES, rarely, staff
 from tests.support.agreement import agree, reloaded
-from tests.support.builders import customer, representative
-from tests.support.model_things import CONSENT, Wish
+from tests.support.builders import representative
+from tests.support.model_things import Wish
 
 
-class DeskMachine(ByHand):
+class DeskMachine(Screens):
     """Offers, representatives, sessions and time on top of what the others have."""
 
     # --- offers ----------------------------------------------------------------------------------
@@ -92,11 +91,12 @@ class DeskMachine(ByHand):
         """A cable is cut."""
         self.lose(name)
 
-    @precondition(lambda self: self.model.wishes)
+    @precondition(lambda self: self.model.wishes or self.model.shares)
     @rule(which=number)
     def lose_customer(self, which: int) -> None:
         """A phone has no signal."""
-        self.lose(self.model.wishes[which % len(self.model.wishes)].visitor)
+        busy = self.model.busy()
+        self.lose(busy[which % len(busy)])
 
     def lose(self, name: str) -> None:
         """To the desk and to the model."""
@@ -169,28 +169,6 @@ class DeskMachine(ByHand):
             return
         self.carried_out(command, representative(owner))
         self.model.transfer(wish.name, to)
-
-    @precondition(lambda self: any(wish.owner for wish in self.model.wishes))
-    @rule(which=number)
-    def share(self, which: int) -> None:
-        """The next step of a screen share: asked, accepted, confirmed, stopped."""
-        talking = [wish for wish in self.model.wishes if wish.owner is not None]
-        wish = talking[which % len(talking)]
-        who = Identity("acme", wish.visitor, customer("x").role, wish.portal)
-        state = self.scene.desk.state.shares[wish.share].state if wish.share else None
-        if state is None:
-            handled = self.carried_out(ops.ShareRequest("s_" + wish.name[2:]), representative(wish.owner or ""))
-            wish.share, wish.share_until = str(handled.value["share"]), self.scene.now + CONSENT
-        elif state == "requested":
-            self.carried_out(ops.ShareAccept(wish.share or ""), who)
-            wish.share_until = self.scene.now + CONSENT
-        elif state == "accepted":
-            self.carried_out(ops.ShareConfirm(wish.share or ""), who)
-            wish.share_until = None
-        else:
-            self.carried_out(ops.ShareStop(wish.share or ""), who)
-            wish.share = None
-        self.compare()
 
     # --- time ------------------------------------------------------------------------------------
 

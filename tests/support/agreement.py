@@ -52,6 +52,8 @@ def agree(desk: Desk, model: Model) -> None:
     assert offers == {(o.name, o.wish, o.kind, o.to, o.deadline) for o in model.proposals}
     for wish in model.wishes:
         _agree_on_place(desk, wish)
+    shares = [(s.share, s.session, s.state, s.visitor, s.representative, s.control) for s in state.shares.values()]
+    assert shares == [(s.name, f"s_{s.wish[2:]}", s.state, s.visitor, s.owner, s.control) for s in model.shares]
     for visitor in state.visitors.values():
         assert visitor.served_by == model.served_by.get(visitor.visitor), f"{visitor.visitor}: {visitor.served_by}"
     _agree_on_people(desk, model)

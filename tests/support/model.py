@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 import attrs
 
 from tests.support.model_matching import Matching
+from tests.support.model_shares import Shares
 from tests.support.model_things import (
     ABANDON,
     BATCH,
-    CONSENT,
     HOLD,
     LEASE,
     NOWHERE,
@@ -28,7 +28,7 @@ from tests.support.model_things import (
 
 
 @attrs.define
-class Model(Matching):
+class Model(Matching, Shares):
     """A desk, naively."""
 
     # --- configuration ---------------------------------------------------------------------------
@@ -109,6 +109,7 @@ class Model(Matching):
                 self.leave(wish.name)
             for wrap_up in person.wrap_ups[:]:
                 self.end_wrap_up(wrap_up.session)
+            self.end_shares(lambda share: share.owner == name)
             self._look_who_serves(self.teams[person.team].serves)
 
     def lose(self, who: str) -> None:
@@ -118,12 +119,13 @@ class Model(Matching):
             if person.connected:
                 person.connected, person.lease, person.hold = False, None, self.now + HOLD
                 self._withdraw(person)
-        elif any(wish.visitor == who for wish in self.wishes):
-            self.lost.setdefault(who, self.now + ABANDON)
+        elif self.is_busy(who):
+            self.lost.setdefault(who, max(self.now + ABANDON, self.restart_until(who)))
 
     def back(self, who: str) -> None:
         """And there again."""
-        self.lost.pop(who, None)
+        if self.lost.pop(who, None) is not None:
+            self.machine_back(who)
         for person in self.people:
             if person.name == who and person.chosen != "offline" and not person.connected:
                 person.connected, person.lease, person.hold = True, None, None
@@ -140,10 +142,8 @@ class Model(Matching):
                 held = person.hold is not None
                 person.connected = False
                 person.lease, person.hold = (None, self.now + HOLD) if held else (self.now + LEASE, None)
-        self.lost = {wish.visitor: self.now + ABANDON for wish in self.wishes}
-        for wish in self.wishes:
-            if wish.share_until is not None:
-                wish.share_until = self.now + CONSENT
+        self.renew_shares()
+        self.lost = {visitor: max(self.now + ABANDON, self.restart_until(visitor)) for visitor in self.busy()}
 
     def _withdraw(self, person: Person) -> None:
         for offer in self.proposed(person.name):
@@ -221,8 +221,7 @@ class Model(Matching):
             if offer.wish == name:
                 self.undo(offer, refused=False)
         self.wishes.remove(wish)
-        if not any(other.visitor == wish.visitor for other in self.wishes):
-            self.lost.pop(wish.visitor, None)
+        self.rest(wish.visitor)
 
     def accept(self, offer_name: str, who: str) -> None:
         """An offer is accepted."""
@@ -280,7 +279,8 @@ class Model(Matching):
         if wish.owner is None:
             return
         person, door = self.person(wish.owner), self.doors[wish.portal]
-        wish.owner, wish.share, wish.share_until = None, None, None
+        wish.owner = None
+        self.end_shares(lambda share: share.wish == wish.name and not (for_good and share.agreed))
         if for_good and door.wrap_up:
             person.wrap_ups.append(WrapUp("s_" + wish.name[2:], door.places, self.now + door.wrap_up))
         else:
@@ -315,7 +315,8 @@ class Model(Matching):
             "hold": lambda name: self.choose(name, "offline"),
             "abandon": self._abandon,
             "pin": self.forget_pin,
-            "consent": self.end_share,
+            "share": lambda name: self.step(name, "over"),
+            "control": self.no_control,
         }
         if kind == "lease":  # it was never seen again since the restart
             self.person(name).connected = True
@@ -324,11 +325,6 @@ class Model(Matching):
     def forget_pin(self, name: str) -> None:
         """A pin was used, revoked, or expired."""
         self.pins = [pin for pin in self.pins if pin[0] != name]
-
-    def end_share(self, name: str) -> None:
-        """A screen share is refused or over."""
-        wish = next(wish for wish in self.wishes if wish.share == name)
-        wish.share = wish.share_until = None
 
     def _expire(self, name: str) -> None:
         """Who misses too many in a row is set away."""
@@ -381,5 +377,6 @@ class Model(Matching):
         return next((rule for rule in rules if self.leads_on(rule, wish.been)), None)
 
     def _abandon(self, visitor: str) -> None:
+        self.end_shares(lambda share: share.visitor == visitor)
         for wish in [wish for wish in self.wishes if wish.visitor == visitor]:
             self.close(wish.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import attrs
 
-from tests.support.model_things import Crew, Door, Key, Person, Place, Proposal, Row, Turns, Wish
+from tests.support.model_things import Crew, Door, Key, Person, Place, Proposal, Row, Sharing, Turns, Wish
 
 
 @attrs.define
@@ -18,6 +18,7 @@ class Facts:
     people: list[Person] = attrs.field(factory=list)
     wishes: list[Wish] = attrs.field(factory=list)  # in order of arrival
     proposals: list[Proposal] = attrs.field(factory=list)
+    shares: list[Sharing] = attrs.field(factory=list)
     lost: dict[str, int] = attrs.field(factory=dict)
     pins: list[tuple[str, str, int]] = attrs.field(factory=list)
     """Live ones: id, representative, when it expires."""
@@ -120,7 +121,8 @@ class Facts:
         found += [(wish.relax_at, "relax", wish.name) for wish in self.wishes]
         found += [(wish.kept_until, "sticky", wish.name) for wish in self.wishes]
         found += [(wish.overflow_at, "overflow", wish.name) for wish in self.wishes]
-        found += [(wish.share_until, "consent", wish.share or "") for wish in self.wishes]
+        found += [(share.until, "share", share.name) for share in self.shares]
+        found += [(share.asked, "control", share.name) for share in self.shares]
         for person in self.people:
             found += [(person.lease, "lease", person.name), (person.hold, "hold", person.name)]
             found += [(wrap_up.until, "wrap_up", wrap_up.session) for wrap_up in person.wrap_ups]

@@ -10,12 +10,14 @@ import attrs
 
 from broker.units import HOURS, SECONDS
 
-LEASE, HOLD, ABANDON, PAUSE, CONSENT, PIN_LIFE = (
+LEASE, HOLD, ABANDON, PAUSE, CONSENT, SET_UP, REBOOT, PIN_LIFE = (
     10 * SECONDS,
     60 * SECONDS,
     120 * SECONDS,
     10 * SECONDS,
     60 * SECONDS,
+    60 * SECONDS,
+    600 * SECONDS,
     4 * HOURS,
 )
 BATCH = 64
@@ -159,8 +161,6 @@ class Wish:
     """The lines in which it stood or stands."""
     waits: list[Elsewhere] = attrs.field(factory=list)
     """The rules by which it will leave its line if it waits too long: each is tried once."""
-    share: str | None = None
-    share_until: int | None = None
 
     @property
     def place(self) -> Place:
@@ -206,3 +206,28 @@ class Turns:
     last: Fraction = Fraction(0)
     pace: Fraction = Fraction(0)
     """Where whoever was served last, of those people, stood then."""
+
+
+@attrs.define(eq=False)
+class Sharing:
+    """A screen share."""
+
+    name: str
+    wish: str
+    visitor: str
+    owner: str
+    wanted: bool
+    """Whether control is asked for with it."""
+    state: str = "requested"
+    until: int | None = None
+    control: bool = False
+    asked: int | None = None
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the customer has said yes twice."""
+        return self.state not in ("requested", "accepted")
+
+    def restarts(self, visitor: str) -> bool:
+        """Whether it waits for this customer's machine."""
+        return self.visitor == visitor and self.state == "rebooting"

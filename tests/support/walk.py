@@ -83,9 +83,15 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
             ),
             manager(),
         ),
+        (ops.PortalPut("open", "button", "web", ["z"], functions=_switches(chance)), manager()),
         (ops.AccountGet(), manager()),
     ]
     return chance.choice(commands)
+
+
+def _switches(chance: Random) -> dict[str, object]:
+    """What matters to a screen share, on or off."""
+    return {name: chance.random() < 0.8 for name in ("screen_share", "control", "reboot")}
 
 
 def _of_customer(scene: Scene, chance: Random, nonsense: float) -> tuple[object, Identity | None]:
@@ -100,6 +106,8 @@ def _of_customer(scene: Scene, chance: Random, nonsense: float) -> tuple[object,
     ask = ops.RequestCreate(chance.choice(subportals), personal("?"), representative=target if kind == "pick" else None)
     shares = list(state.shares) or [NOBODY]
     share = some(chance, shares, nonsense)
+    if share in state.shares and chance.random() < 0.5:
+        who = Identity(who.account, state.shares[share].visitor, who.role, portal)
     digits = [state.pinspace.pin(state.slot, serial) for serial in range(state.next_serial)]
     commands: list[object] = [
         ask,
@@ -112,7 +120,10 @@ def _of_customer(scene: Scene, chance: Random, nonsense: float) -> tuple[object,
         ops.ChatSend("s_" + name[2:], personal("!")),
         ops.SessionRate("s_" + name[2:], chance.randint(1, 5)),
         ops.ShareAccept(share),
-        ops.ShareConfirm(share),
+        ops.ShareConfirm(share, control=chance.choice([None, True])),
+        ops.ShareStarted(share),
+        ops.ShareControl(share, chance.choice([True, False])),
+        ops.ShareStop(share),
         ops.ShareDecline(share),
         ops.PinRedeem(some(chance, digits, nonsense)),
         ops.PortalOpen(),
@@ -129,6 +140,8 @@ def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[o
         name = state.offers[offer].representative or name
     session = some(chance, list(state.sessions), nonsense)
     owner = (state.sessions[session].representative if session in state.sessions else None) or name
+    share = some(chance, list(state.shares), nonsense)
+    other = state.shares[share].representative if share in state.shares else name
     presence = chance.choice(["available", "available", "away", "offline"])
     commands: list[tuple[object, str]] = [
         (ops.OfferAccept(offer), name),
@@ -143,8 +156,11 @@ def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[o
         (ops.ChatSend(session, personal("!")), owner),
         (ops.NoteAdd(session, personal("!")), owner),
         (ops.SessionOutcome(session, chance.choice(["resolved", "unknown", "strange"])), owner),
-        (ops.ShareRequest(session), owner),
-        (ops.ShareStop(some(chance, list(state.shares), nonsense)), owner),
+        (ops.ShareRequest(session, control=chance.choice([None, True])), owner),
+        (ops.ShareAskControl(share), other),
+        (ops.ShareReboot(share), other),
+        (ops.ShareStarted(share), other),
+        (ops.ShareStop(share), other),
         (ops.PinCreate(), name),
         (ops.PinList(), name),
         (ops.PinRevoke(some(chance, list(state.pins), nonsense)), name),

@@ -55,6 +55,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "offer.accept": {"request": "r_1", "session": "s_1"},
     "session.transfer": {"session": "s_1", "offer": "o_1"},
     "share.request": {"share": "h_1"},
+    "share.confirm": {"share": "h_1", "control": False},
 }
 
 
@@ -384,6 +385,21 @@ async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, represen
     assert any(line.strip().startswith("accept") for line in await say.type("help"))
 
 
+async def test_a_representative_sees_what_a_share_may_do(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    await say.settle()
+    await say.happens("me", "session.opened", session="s_1", request="r_1", subportal="help", representative="ann")
+    share: dict[str, object] = {"share": "h_1", "session": "s_1", "state": "negotiating", "by": "customer"}
+    for grant, said in (({"control": False}, ", to view only"), ({"control": True}, ", with control"), (None, "")):
+        told = share if grant is None else {**share, "grant": grant}
+        assert await say.happens("session:s_1", "share.changed", **told) == [
+            f"session 1: the screen share is negotiating{said} (by customer)"
+        ]
+    assert await say.happens("session:s_1", "share.changed", **share, asks=["control"]) == [
+        "session 1: the customer is asked for control"
+    ]
+
+
 async def test_a_customer_asks_waits_is_served_and_shares(autojump_clock: MockClock, customer: Table) -> None:
     say = customer
     assert await say.settle() == ["Help. help lists the commands.", "  bo         Bo"]
@@ -408,12 +424,28 @@ async def test_a_customer_asks_waits_is_served_and_shares(autojump_clock: MockCl
     assert "Sure?" in (await say.happens("session:s_1", "share.changed", **share, state="accepted"))[0]
     await say.type("yes")
     await say.happens("session:s_1", "share.changed", **share, state="active")
+    assert await say.type("yes") == ["! nobody asks to see your screen"]
+    for answer in ("yes", "no"):
+        asks = await say.happens("session:s_1", "share.changed", **share, state="active", asks=["control"])
+        assert "control your machine" in asks[0]
+        await say.type(answer)
+    await say.happens("session:s_1", "share.changed", **share, state="active")
     await say.type("no")
     await say.type("end")
     assert await say.happens("me", "request.ended", request="r_1", state="closed") == ["It is over (closed)."]
     assert await say.over() == []
     asked = [op for op, _ in say.asked]
-    assert asked == ["portal.open", "request.create", "share.accept", "share.confirm", "share.stop", "session.end"]
+    assert asked == [
+        "portal.open",
+        "request.create",
+        "share.accept",
+        "share.confirm",
+        "share.started",
+        "share.control",
+        "share.control",
+        "share.stop",
+        "session.end",
+    ]
     assert say.asked[1][1] == {"text": "It hums", "name": "Kim"}
 
 

@@ -32,6 +32,7 @@ from clients.python.client import open_client
 from clients.python.commands import arguments, as_map, personal, read, text_of
 from clients.python.role import Role
 from clients.python.roles import Customer, Manager, Representative, Service
+from clients.python.screens import Grant, IceServer
 from clients.python.settings import Auth
 from tests.clients.python.fake_broker import FakeBroker
 from tests.clients.python.world import TOKEN, URL, settings
@@ -155,6 +156,10 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (C, "session.end", lambda kim: kim.end("s_1"), {"session": "s_1"}),
     (C, "share.accept", lambda kim: kim.accept_share("h_1"), {"share": "h_1"}),
     (C, "share.confirm", lambda kim: kim.confirm_share("h_1"), {"share": "h_1"}),
+    (C, "share.confirm", lambda kim: kim.confirm_share("h_1", control=True), {"share": "h_1", "control": True}),
+    (C, "share.control", lambda kim: kim.allow_control("h_1", allow=False), {"share": "h_1", "allow": False}),
+    (C, "share.join", lambda kim: kim.join_share("h_1"), {"share": "h_1"}),
+    (C, "share.started", lambda kim: kim.share_started("h_1"), {"share": "h_1"}),
     (C, "share.decline", lambda kim: kim.decline_share("h_1"), {"share": "h_1"}),
     (C, "share.stop", lambda kim: kim.stop_share("h_1"), {"share": "h_1"}),
     (R, "presence.set", lambda ann: ann.set_presence("away", reason="lunch"), {"presence": "away", "reason": "lunch"}),
@@ -197,6 +202,11 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (R, "session.leave", lambda ann: ann.leave("s_1"), {"session": "s_1"}),
     (R, "session.transfer", lambda ann: ann.transfer("s_1", "bo"), {"session": "s_1", "representative": "bo"}),
     (R, "share.request", lambda ann: ann.request_share("s_1"), {"session": "s_1"}),
+    (R, "share.request", lambda ann: ann.request_share("s_1", control=True), {"session": "s_1", "control": True}),
+    (R, "share.ask_control", lambda ann: ann.ask_control("h_1"), {"share": "h_1"}),
+    (R, "share.reboot", lambda ann: ann.reboot("h_1"), {"share": "h_1"}),
+    (R, "share.join", lambda ann: ann.join_share("h_1"), {"share": "h_1"}),
+    (R, "share.started", lambda ann: ann.share_started("h_1"), {"share": "h_1"}),
     (R, "share.stop", lambda ann: ann.stop_share("h_1"), {"share": "h_1"}),
     (M, "request.classify", lambda mia: mia.classify("r_1", "gold"), {"request": "r_1", "class": "gold"}),
     (M, "request.why", lambda mia: mia.why("r_1"), {"request": "r_1"}),
@@ -415,6 +425,10 @@ VALUE = {
     "offer": "o_1",
     "message_seq": 1,
     "share": "h_1",
+    "control": True,
+    "backend": "webrtc",
+    "ice": [{"urls": ["turn:t.example"], "username": "1:a", "credential": "cr3d"}],
+    "grant": {"view": True, "control": False, "functions": ["chat"]},
     "changed": True,
     "expires": 1,
     "toml": "",
@@ -526,6 +540,18 @@ async def test_what_opens_an_account_reads_as_it_was_told(autojump_clock: MockCl
     assert (renewed.expires, renewed.token, renewed.refresh) == (3, None, "next")
     assert "k_2.x" not in repr(made)
     assert "next" not in repr(renewed)
+
+
+async def test_what_media_needs_is_read_and_its_credential_is_not_printed(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    broker.handler = lambda peer, request: [Result(request.id, VALUE)]
+    async with open_client(URL, TOKEN, Customer, settings=settings(broker)) as kim:
+        media = await kim.join_share("h_1")
+    assert (media.backend, media.until, media.url) == ("webrtc", 2, None)
+    assert media.grant == Grant(view=True, control=False, functions=["chat"])
+    assert media.ice == (IceServer(urls=["turn:t.example"], username="1:a", credential="cr3d"),)
+    assert "cr3d" not in repr(media)
 
 
 def test_a_portal_says_when_it_opens_and_what_can_be_asked_for() -> None:

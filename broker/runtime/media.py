@@ -1,0 +1,41 @@
+"""``share.join``: what an end of a share needs for its media, made when it is asked for and kept nowhere."""
+
+from __future__ import annotations
+
+from broker.desk import functions
+from broker.desk.outcome import Refusal
+from broker.identity.media import End, Media
+from broker.protocol import ops
+from broker.runtime.answers import Answers
+from broker.runtime.clock import Clock
+from broker.runtime.connection import Connection
+
+
+class Hand:
+    """Hands it out."""
+
+    def __init__(self, media: Media, clock: Clock, answers: Answers) -> None:
+        self._media = media
+        self._clock = clock
+        self._answers = answers
+
+    def join(self, connection: Connection, number: int, command: ops.ShareJoin) -> None:
+        """Answer an end of a share, with consent alone. The answer waits for that to be on disk."""
+        account, identity = connection.account, connection.identity
+        assert account is not None
+        assert identity is not None
+        desk = account.desk
+        share = desk.refuse(identity, command) or desk.share_to_join(identity, command.share)
+        if isinstance(share, Refusal):
+            self._answers.fail(connection, number, share.code, share.text, detail=share.detail)
+            return
+        end = End(
+            account=account.name,
+            share=share.share,
+            side=identity.role.value,
+            control=share.control,
+            functions=share.functions,
+        )
+        grant = functions.grant(share.functions, control=share.control)
+        told = {**self._media.describe(end, self._clock.now()), "grant": grant}
+        self._answers.result(connection, number, told)
