@@ -438,3 +438,30 @@ async def _serve(staff: Sequence[Live], done: set[object], count: int) -> None:
 
 def _is(frame: frames.Frame, type_: str) -> TypeGuard[frames.Event]:
     return isinstance(frame, frames.Event) and frame.type == type_
+
+
+# --- 12: what takes time; the rest over real sockets in test_screen_share -----------------------------
+
+
+async def test_scenario_12_no_click_for_60_s_is_no(autojump_clock: MockClock) -> None:
+    async with stage() as b:
+        await _desk(b, [("ask", "ask", "queue")], {"t": ["a"]})
+        anne = await _on_duty(b, "a")
+        customer, _ = await _asking(b, "ask", text="Why?")
+        session = (await anne.write("offer.accept", offer=(await anne.event("offer.made")).data["offer"]))["session"]
+        for client in (anne, customer):
+            await client.ask("subscribe", stream=f"session:{session}", from_="now")
+        for steps in (("share.request",), ("share.request", "share.accept")):
+            share = (await anne.write("share.request", session=session))["share"]
+            if "share.accept" in steps:
+                await customer.write("share.accept", share=share)
+            asked = trio.current_time()
+            for client in (anne, customer):
+                while (told := (await client.event("share.changed")).data)["state"] != "refused":
+                    assert told["state"] in ("requested", "accepted")
+                assert (told["by"], told["reason"]) == ("broker", "no_answer")
+            assert trio.current_time() - asked == pytest.approx(60.0, abs=0.5)
+            customer.send(frames.Signal(share, "offer", b"x"))
+            refused = await customer.expect(frames.Fail, id=0)
+            assert refused.code == 2401
+        assert [frame for frame in anne.seen if isinstance(frame, frames.Signal)] == []

@@ -43,6 +43,7 @@ def machine(tmp_path: Path) -> Machine:
     """Has make; no Python yet."""
     made = Machine(tmp_path)
     made.program("make", "")
+    made.program("turnserver", "")
     made.program("id", "echo 1000")
     return made
 
@@ -75,16 +76,28 @@ def test_several_missing_packages_share_the_line(machine: Machine) -> None:
     assert machine.setup("--system").stderr.endswith(": make python3-venv\n")
 
 
+def test_what_only_tests_need_is_named_and_keeps_nobody_from_the_rest(machine: Machine) -> None:
+    machine.program("python3", "exit 0")
+    (machine.bin / "turnserver").unlink()
+    done = machine.setup("--system")
+    assert (done.returncode, done.stderr) == (0, "setup: some tests need these system packages: coturn\n")
+    (machine.bin / "make").unlink()
+    done = machine.setup("--system")
+    assert done.returncode == 1
+    assert done.stderr.endswith("run this again: make coturn\n")
+
+
 @pytest.mark.skipif(not DEBIAN, reason="only Debian has apt-get to call")
 def test_root_on_debian_gets_them_installed(machine: Machine) -> None:
-    (machine.bin / "make").unlink()
+    for one in ("make", "turnserver"):
+        (machine.bin / one).unlink()
     machine.program("id", "echo 0")
     machine.program("python3", "exit 0")
     machine.program("apt-get", "")
     assert machine.setup("--system").returncode == 0
     calls = machine.calls.read_text().splitlines()
     assert "apt-get update -qq" in calls
-    assert "apt-get install -y -qq --no-install-recommends make" in calls
+    assert "apt-get install -y -qq --no-install-recommends make coturn" in calls
 
 
 def test_a_python_that_is_still_too_old_is_named(machine: Machine) -> None:

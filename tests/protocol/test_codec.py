@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker.codes import Close
+from broker.limits import MAX_BROKER_STR_BYTES
 from broker.protocol import codec
 from broker.protocol.codec import (
     BROKER,
@@ -359,10 +360,10 @@ def test_a_service_may_send_more_at_once() -> None:
 
 
 def test_the_broker_may_send_longer_texts() -> None:
-    result = Result(1, {"toml": "x" * 524_288})
+    result = Result(1, {"toml": "x" * MAX_BROKER_STR_BYTES})
     assert decode(pack(result), BROKER) == [result]
     with pytest.raises(RemoteProtocolError, match="too long"):
-        decode(pack(Result(1, "x" * 524_289)), BROKER)
+        decode(pack(Result(1, "x" * (MAX_BROKER_STR_BYTES + 1))), BROKER)
 
 
 def test_the_broker_may_send_more_values() -> None:
