@@ -235,6 +235,10 @@ async def test_a_password_that_must_be_changed_is_flagged_until_it_is(
         assert not ann.identity.must_change
 
 
+WELCOMED = 1000
+"""Bytes after which a connection has had its WELCOME."""
+
+
 # --- any series of cuts -------------------------------------------------------------------------------
 
 
@@ -271,9 +275,18 @@ async def played(play: Play) -> tuple[SignIns, list[Tokens], list[str]]:
     return sign_ins, told, unknown
 
 
+def bearable(cuts: list[int]) -> bool:
+    """Two tries in a row may come to nothing while a refresh is in doubt: a dead one is noticed after 20 s, and the
+    broker takes the token once more for 60 s (``keeping.DOUBTFUL_PAUSE``)."""
+    return all(max(three) > WELCOMED for three in zip(cuts, cuts[1:], cuts[2:], strict=False))
+
+
+cuts_ = st.lists(st.integers(0, 1500), max_size=8).filter(bearable)
+
+
 @pytest.mark.slow
-@given(st.builds(Play, st.lists(st.integers(0, 1500), max_size=8), st.lists(st.integers(0, 30), max_size=6)))
-def test_no_series_of_cuts_ends_a_sign_in(play: Play) -> None:
+@given(st.builds(Play, cuts_, st.lists(st.integers(0, 30), max_size=6)))
+def test_no_bearable_series_of_cuts_ends_a_sign_in(play: Play) -> None:
     clock = trio.testing.MockClock(autojump_threshold=0)
     sign_ins, told, unknown = trio.run(played, play, clock=clock)
     assert sign_ins.why is None
