@@ -187,6 +187,8 @@ class Limits:
     )
     customer_rate: int = setting(_rate, "Commands a second of one customer.", default=limits.RATE_CUSTOMER[0])
     customer_burst: int = setting(_burst, "Commands a customer may send at once.", default=limits.RATE_CUSTOMER[1])
+    chat_rate: int = setting(_rate, "Messages a second that one customer may write.", default=limits.RATE_CHAT[0])
+    chat_burst: int = setting(_burst, "Messages that a customer may write at once.", default=limits.RATE_CHAT[1])
     representative_rate: int = setting(
         _rate, "Commands a second of one representative or manager.", default=limits.RATE_REPRESENTATIVE[0]
     )

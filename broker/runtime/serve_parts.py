@@ -66,6 +66,7 @@ def options(config: Config, url: str) -> Options:
         max_handshakes=rates.max_handshakes,
         addresses=addresses(config),
         account_rate=(rates.account_rate, rates.account_burst),
+        chat_rate=(rates.chat_rate, rates.chat_burst),
         account_customers=max(1, rates.max_connections * rates.account_share // 100),
         access_life=config.sign_in.access_ms,
         refresh_life=config.sign_in.refresh_ms,

@@ -68,6 +68,8 @@ level = "warning"
 [limits]
 customer_rate = 1000000
 customer_burst = 1000000
+chat_rate = 1000000
+chat_burst = 1000000
 representative_rate = 1000000
 representative_burst = 1000000
 
