@@ -20,8 +20,9 @@ from bench.peers.crossbar import Crossbar
 from bench.peers.plain import FLOOR, NODE_WS, PICOWS_UVLOOP, TRIO_WEBSOCKET, SocketIO
 from bench.peers.process import SERVER_CORE
 from bench.peers.pubsub import MOSQUITTO, NATS_SERVER
+from bench.peers.talk import BrokerTalk, FloorTalk, Keeper, RedisTalk
 from bench.report import Report, as_text
-from bench.scenarios import decisions, fanout, flood, memory, relay, routing
+from bench.scenarios import chat, decisions, fanout, flood, memory, relay, routing
 
 RELAY: Final[tuple[Contender, ...]] = (Broker(), NODE_WS, TRIO_WEBSOCKET, FLOOR)
 RELAY_ALL: Final[tuple[Contender, ...]] = (
@@ -32,6 +33,8 @@ RELAY_ALL: Final[tuple[Contender, ...]] = (
 )
 FANOUT: Final[tuple[Contender, ...]] = (Broker(), NODE_WS, TRIO_WEBSOCKET, FLOOR)
 FANOUT_ALL: Final[tuple[Contender, ...]] = (*FANOUT, PICOWS_UVLOOP, NATS_SERVER, MOSQUITTO, Crossbar())
+CHAT: Final[tuple[Keeper, ...]] = (BrokerTalk(), FloorTalk())
+CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk())
 MANY_FILES: Final = 8192
 STEADY: Final = 0.85
 
@@ -56,6 +59,12 @@ def _fanout(report: Report, choice: Choice) -> None:
     peers = FANOUT_ALL if choice.all_peers else FANOUT
     count, warm = (50, 0.1) if choice.quick else (1000, 0.5)
     fanout.run(report, peers, rounds=choice.rounds, seconds=choice.seconds, subscribers=count, warm=warm)
+
+
+def _chat(report: Report, choice: Choice) -> None:
+    peers = CHAT_ALL if choice.all_peers else CHAT
+    size = chat.Size(conversations=10, warm=0.1) if choice.quick else chat.Size()
+    chat.run(report, peers, rounds=choice.rounds, seconds=choice.seconds, size=size)
 
 
 def _routing(report: Report, choice: Choice) -> None:
@@ -83,6 +92,7 @@ def _flood(report: Report, choice: Choice) -> None:
 SCENARIOS: Final[dict[str, tuple[Callable[[Report, Choice], None], tuple[Any, ...]]]] = {
     "relay": (_relay, relay.TARGETS),
     "fanout": (_fanout, fanout.TARGETS),
+    "chat": (_chat, chat.TARGETS),
     "routing": (_routing, (*routing.TARGETS, *decisions.TARGETS)),
     "decisions": (_decisions, decisions.TARGETS),
     "memory": (_memory, memory.TARGETS),

@@ -3,14 +3,16 @@
  * One epoll loop, level-triggered; each tick reads once from every ready socket, handles all frames, writes once to
  * every socket that got something. By the path of the upgrade: /echo sends back to the sender, /pair/N to the other
  * link of pair N, /pub to every link that came by /sub. It checks only what it must to stay in step.
- * Bounded: 65,536 pairs, 70,000 descriptors, frames up to 1 MiB. Prints "listening PORT". */
+ * /talk/N is chat that survives: what both links of pair N say is appended to the file named on the command line, one
+ * fdatasync a tick for all of it, and then answered, and told to both.
+ * Bounded: 65,536 pairs, 70,000 descriptors, frames up to 1 MiB, 64 MiB said in a tick. Prints "listening PORT". */
 #include "wire.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-enum { HEAD, ECHO, PAIR, PUB, SUB };
+enum { HEAD, ECHO, PAIR, PUB, SUB, TALK };
 #define PAIRS 65536
 #define FDS 70000
 
@@ -63,7 +65,7 @@ static void close_member(member *m) {
             break;
         }
     if (m->other) m->other->other = NULL;
-    for (unsigned i = 0; m->role == PAIR && i < PAIRS; i++)
+    for (unsigned i = 0; (m->role == PAIR || m->role == TALK) && i < PAIRS; i++)
         if (waiting[i] == m) waiting[i] = NULL;
     by_fd[m->l.fd] = NULL;
     close(m->l.fd); /* the struct stays: this server lives for one benchmark, and a tick may still point at it */
@@ -81,6 +83,48 @@ static void send_frame(member *to, int opcode, const byte *p, size_t n) {
         for (int i = 0; i < 8; i++) *at++ = (byte)((uint64_t)n >> (56 - 8 * i));
     }
     memcpy(at, p, n);
+}
+
+/* ---- chat that survives ----------------------------------------------------------------------------- */
+
+#define SAID (64u << 20)
+static int book = -1;
+static byte said[SAID];
+static size_t said_n;
+static struct {
+    member *from;
+    size_t at, n;
+} words[65536];
+static unsigned words_n;
+
+static void write_down(member *m, const byte *p, size_t n) {
+    if (words_n == 65536 || said_n + n > SAID) fail("too much was said at once");
+    memcpy(said + said_n, p, n);
+    words[words_n].from = m, words[words_n].at = said_n, words[words_n].n = n;
+    words_n++, said_n += n;
+}
+/* REQUEST [16, id, op, args, key] as RESULT [17, id, {}] to who sent it, and EVENT with its args to both. */
+static void tell(member *m, const byte *p, const byte *end) {
+    byte out[4096], *at = out;
+    const byte *id = p + 2, *op = mp_skip(id, end), *args = op ? mp_skip(op, end) : NULL;
+    const byte *over = args ? mp_skip(args, end) : NULL;
+    if (!over || over - args > 3000) fail("not a request");
+    *at++ = 0x96, *at++ = 32;
+    at = put_text(at, "session", 7), *at++ = 0;
+    at = put_text(at, "chat.message", 12), *at++ = 0;
+    memcpy(at, args, (size_t)(over - args)), at += over - args;
+    send_frame(m, 2, out, (size_t)(at - out));
+    if (m->other) send_frame(m->other, 2, out, (size_t)(at - out));
+    at = out, *at++ = 0x93, *at++ = 17;
+    memcpy(at, id, (size_t)(op - id)), at += op - id;
+    *at++ = 0x80;
+    send_frame(m, 2, out, (size_t)(at - out));
+}
+static void commit(void) {
+    if (!words_n) return;
+    if (write(book, said, said_n) != (ssize_t)said_n || fdatasync(book)) fail("cannot write it down");
+    for (unsigned i = 0; i < words_n; i++) tell(words[i].from, said + words[i].at, said + words[i].at + words[i].n);
+    words_n = 0, said_n = 0;
 }
 
 static size_t upgrade(member *m, byte *p, size_t n) {
@@ -101,8 +145,10 @@ static size_t upgrade(member *m, byte *p, size_t n) {
     m->role = ECHO;
     if (!strncmp(text, "GET /pub", 8)) m->role = PUB;
     if (!strncmp(text, "GET /sub", 8)) m->role = SUB, m->next = subscribers, subscribers = m;
-    if (sscanf(text, "GET /pair/%u", &pair) == 1 && pair < PAIRS) {
-        m->role = PAIR, m->other = waiting[pair], waiting[pair] = m->other ? NULL : m;
+    if (sscanf(text, "GET /talk/%u", &pair) == 1 && book >= 0) m->role = TALK;
+    else if (sscanf(text, "GET /pair/%u", &pair) == 1) m->role = PAIR;
+    if ((m->role == PAIR || m->role == TALK) && pair < PAIRS) {
+        m->other = waiting[pair], waiting[pair] = m->other ? NULL : m;
         if (m->other) m->other->other = m;
     }
     return (size_t)(end - text) + 4;
@@ -128,6 +174,7 @@ static size_t frames(member *m, byte *p, size_t n) {
         else if (opcode == 9) send_frame(m, 10, body, len);
         else if (m->role == ECHO) send_frame(m, opcode, body, len);
         else if (m->role == PAIR && m->other) send_frame(m->other, opcode, body, len);
+        else if (m->role == TALK) write_down(m, body, len);
         else if (m->role == PUB)
             for (member *s = subscribers; s; s = s->next) send_frame(s, opcode, body, len);
         at += h + 4 + len;
@@ -155,10 +202,11 @@ static int listen_any(void) {
     return fd;
 }
 
-int main(void) {
+int main(int count, char **words_of) {
     struct epoll_event ready[512];
     int on = 1, listener = listen_any();
     link_t door = {.fd = listener};
+    if (count > 1 && (book = open(words_of[1], O_WRONLY | O_CREAT | O_APPEND, 0600)) < 0) fail("cannot open the file");
     poller = epoll_create1(0);
     dirty_links = calloc(2 * FDS, sizeof *dirty_links);
     if (!dirty_links) fail("no memory");
@@ -180,6 +228,7 @@ int main(void) {
             if (ready[i].events & EPOLLOUT && !m->l.dead) link_flush(&m->l);
             if (m->l.dead) close_member(m);
         }
+        commit();
         flush_dirty();
     }
 }

@@ -31,13 +31,6 @@ static uint64_t tick, total_sent, total_got, units, messages, kinds[256], max_un
 static hist latency;
 static str first_fail, first_goodbye;
 
-static void keep_first(str *s, const byte *p, size_t n) {
-    if (s->p) return;
-    s->p = malloc(n + 1), s->n = n;
-    if (!s->p) fail("no memory");
-    memcpy(s->p, p, n);
-}
-
 static void send_next(peer *p) {
     if (phase == DRAINING || p->l.dead) return;
     str *m = &p->canned[p->next++ % p->messages];
@@ -173,11 +166,6 @@ static void print_result(double seconds, double cpu, int stalled) {
     printf(",");
     print_hex("goodbye", first_goodbye.p, first_goodbye.n);
     printf("}\n");
-    fflush(stdout);
-}
-
-static void say(const char *word) {
-    puts(word);
     fflush(stdout);
 }
 

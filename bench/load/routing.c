@@ -32,7 +32,7 @@ static person *people;
 static unsigned mode, customers, representatives, active, hold_us, capacity, digits_at, phase;
 static unsigned warm_ms, measure_ms, drain_ms, stall_ms;
 static double rate;
-static uint64_t seed, tick, next_arrival, counter, open_requests;
+static uint64_t tick, next_arrival, counter, open_requests;
 static str create_args, key_prefix;
 static ending *endings;
 static unsigned end_first, end_n, idle_n, late_first, late_n;
@@ -42,18 +42,6 @@ static hist to_offer, to_assigned, lateness;
 static uint64_t asked, assigned, ended, all_busy, no_idle, fails, kinds[256];
 static str first_fail, first_goodbye;
 
-static void keep_first(str *s, const byte *p, size_t n) {
-    if (s->p) return;
-    s->p = malloc(n + 1), s->n = n;
-    if (!s->p) fail("no memory");
-    memcpy(s->p, p, n);
-}
-static byte *put_text(byte *p, const char *text, size_t n) {
-    if (n < 32) *p++ = (byte)(0xa0 | n);
-    else *p++ = 0xd9, *p++ = (byte)n;
-    memcpy(p, text, n);
-    return p + n;
-}
 /* REQUEST [16, id, op, args, key] with a fresh id and key. */
 static void request(person *who, const char *op, const byte *args, size_t n) {
     byte frame[2048], *p = frame;
@@ -151,11 +139,6 @@ static void take(link_t *l, int opcode, const byte *p, size_t n) {
     }
 }
 
-static double uniform(void) { /* (0, 1], splitmix64 */
-    uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull, z = (z ^ z >> 27) * 0x94d049bb133111ebull, z ^= z >> 31;
-    return (double)((z >> 11) + 1) / 9007199254740992.0;
-}
 static void by_the_clock(void) {
     while (mode == OPEN && phase != DRAINING && next_arrival <= tick) {
         if (idle_n) {
@@ -221,10 +204,6 @@ static void print_result(double seconds, double cpu, int stalled) {
     printf(",");
     print_hex("goodbye", first_goodbye.p, first_goodbye.n);
     printf("}\n");
-    fflush(stdout);
-}
-static void say(const char *word) {
-    puts(word);
     fflush(stdout);
 }
 

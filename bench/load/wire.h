@@ -337,4 +337,29 @@ static void print_hex(const char *name, const byte *p, size_t n) {
     for (size_t i = 0; i < n; i++) printf("%02x", p[i]);
     printf("\"");
 }
+static void keep_first(str *s, const byte *p, size_t n) {
+    if (s->p) return;
+    s->p = malloc(n + 1), s->n = n;
+    if (!s->p) fail("no memory");
+    memcpy(s->p, p, n);
+}
+static byte *put_text(byte *p, const char *text, size_t n) {
+    if (n < 32) *p++ = (byte)(0xa0 | n);
+    else *p++ = 0xd9, *p++ = (byte)n;
+    memcpy(p, text, n);
+    return p + n;
+}
+
+/* ---- arrivals, and what is said to whoever started this ------------------------------------------- */
+
+static uint64_t seed;
+static double uniform(void) { /* (0, 1], splitmix64 */
+    uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull, z = (z ^ z >> 27) * 0x94d049bb133111ebull, z ^= z >> 31;
+    return (double)((z >> 11) + 1) / 9007199254740992.0;
+}
+static void say(const char *word) {
+    puts(word);
+    fflush(stdout);
+}
 #endif

@@ -1,11 +1,12 @@
-"""What a whole request costs the hub, without sockets, disk and waiting: ``python -m bench.micro.hub [N] [--profile]``.
+"""What a whole request costs the hub, without sockets, disk and waiting: ``python -m bench.micro.hub [N] [--profile]``;
+with ``--chat``: what a message does.
 
 Timed: CPU time in `Hub.step`, for requests that go their whole way (created, offered, accepted, assigned, ended: three
-commands, five records), 64 at a time, over the memory transport. The journal commits in memory; its time is
-taken off. The least of many rounds is shown beside the median, since everything else on a machine only adds. Not timed:
-the clients, the journal, and what the kernel does for real sockets; the memory transport's pipes are Python and
-stand in for that. What would make the number lie: a core that runs slower than it can (its speed is printed: compare
-runs of the same speed).
+commands, five records), 64 at a time, over the memory transport; or for messages that each side of 64 sessions says in
+turn, both of which follow it. The journal commits in memory; its time is taken off. The least of many rounds is shown
+beside the median, since everything else on a machine only adds. Not timed: the clients, the journal, and what the
+kernel does for real sockets; the memory transport's pipes are Python and stand in for that. What would make the number
+lie: a core that runs slower than it can (its speed is printed: compare runs of the same speed).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from time import process_time_ns
 from typing import Any, Final
@@ -43,6 +44,7 @@ TOGETHER: Final = 64
 ROUNDS: Final = 100
 TICKS: Final = 4  # enough for everything that one wave of commands leads to
 UNHURRIED: Final = (1e6, 1e6)
+TEXT: Final = "x" * 200
 TOP: Final = 40
 """Lines of a profile."""
 
@@ -76,6 +78,7 @@ class Office:
             options=Options(
                 roles={role: attrs.evolve(bounds, rate=UNHURRIED) for role, bounds in ROLES.items()},
                 commit_rate=UNHURRIED,
+                chat_rate=UNHURRIED,
             ),
         )
         self.numbers = 0
@@ -84,6 +87,7 @@ class Office:
         self.hub.start()
         self.step()
         self.customers, self.representatives = self.furnish()
+        self.sessions: dict[MemoryPeer, str] = {}
 
     def step(self) -> None:
         """A few ticks, timed without the journal."""
@@ -151,6 +155,35 @@ class Office:
         assert ended == TOGETHER, f"{ended} of {TOGETHER} requests went their whole way"
         return self.spent / TOGETHER / 1000
 
+    def meet(self) -> None:
+        """Everybody is in a session, and both sides follow it."""
+        for customer in self.customers:
+            self.send(customer, "request.create", {"subportal": "help", "text": "How do I change my address?"})
+        self.step()
+        self.answer("offer.made", "offer.accept", "offer")
+        for peer, item in self.events([*self.customers, *self.representatives]):
+            if item[3] in ("session.opened", "request.assigned"):
+                self.sessions[peer] = item[5]["session"]
+        for peer, session in self.sessions.items():
+            self.ask(peer, "subscribe", {"stream": f"session:{session}", "from": "now"})
+        assert len(self.sessions) == 2 * TOGETHER
+
+    def message(self) -> float:
+        """One message of each side of every session; CPU microseconds of the hub for each."""
+        self.spent = 0
+        told = 0
+        for side in (self.customers, self.representatives):
+            for peer in side:
+                self.send(peer, "chat.send", {"session": self.sessions[peer], "text": TEXT})
+            self.step()
+            told += sum(item[3] == "chat.message" for _, item in self.events(self.sessions))
+        assert told == 4 * TOGETHER, f"{told} of {4 * TOGETHER} messages came"
+        return self.spent / (2 * TOGETHER) / 1000
+
+    def events(self, peers: Iterable[MemoryPeer]) -> list[tuple[MemoryPeer, list[Any]]]:
+        """What has come for them."""
+        return [(peer, item) for peer in peers for item in read(peer)]
+
     def answer(self, event: str, op: str, field: str) -> None:
         """Every representative answers each such event."""
         for representative in self.representatives:
@@ -176,21 +209,26 @@ def read(peer: MemoryPeer) -> list[list[Any]]:
                 found.append(item)
 
 
-async def main(rounds: int, *, profile: bool) -> None:
+async def main(rounds: int, *, profile: bool, chat: bool) -> None:
     """Print the figures."""
     office = Office()
+    measured, what, times = (
+        (office.message, "message", 2 * TOGETHER) if chat else (office.round, "whole request", TOGETHER)
+    )
+    if chat:
+        office.meet()
     for _ in range(10):
-        office.round()
+        measured()
     if profile:
         office.profile = cProfile.Profile()
     speeds, costs = [], []
     for _ in range(rounds):
         speeds.append(speed())
-        costs.append(office.round())
-    print(f"{min(costs):8.1f} µs of the hub for a whole request at the least, {median(costs):.1f} in the median")
+        costs.append(measured())
+    print(f"{min(costs):8.1f} µs of the hub for a {what} at the least, {median(costs):.1f} in the median")
     print(f"{max(speeds):8.1f} loops a µs on this core at the most, {median(speeds):.1f} in the median")
     if office.profile is not None:
-        print(f"\ncProfile over {rounds * TOGETHER} requests (it slows everything down: read shares, not times)")
+        print(f"\ncProfile over {rounds * times} of them (it slows everything down: read shares, not times)")
         pstats.Stats(office.profile).sort_stats("tottime").print_stats(TOP)
 
 
@@ -198,5 +236,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.micro.hub")
     parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--chat", action="store_true", help="messages instead of requests")
     arguments = parser.parse_args()
-    trio.run(lambda: main(arguments.rounds, profile=arguments.profile))
+    trio.run(lambda: main(arguments.rounds, profile=arguments.profile, chat=arguments.chat))

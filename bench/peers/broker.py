@@ -53,6 +53,10 @@ desk = "desk.toml"
 [limits]
 customer_rate = 1000000
 customer_burst = 1000000
+chat_rate = 1000000
+chat_burst = 1000000
+account_rate = 1000000
+account_burst = 1000000
 representative_rate = 1000000
 representative_burst = 1000000
 

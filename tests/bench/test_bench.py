@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("scenario", ["relay", "fanout", "routing", "decisions", "memory", "flood"])
+@pytest.mark.parametrize("scenario", ["relay", "fanout", "chat", "routing", "decisions", "memory", "flood"])
 def test_each_scenario_runs_to_its_end_and_measures_the_broker(
     scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
