@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -66,20 +66,22 @@ def talking_broker(conversations: int) -> Iterator[tuple[Running, list[str]]]:
 
 
 def converse(broker: Running, reps: Sequence[str]) -> tuple[list[Person], list[str]]:
-    """(customer, representative, customer, ...), each two in a session that both follow; the sessions' ids."""
+    """(customer, representative, customer, ...), each two in a session that both follow; the sessions' ids. Everybody
+    takes each step before the next, so that all are heard of often enough to be alive."""
     staff, customers = broker.representatives(reps), broker.customers("pick", len(reps))
-    people: list[Person] = []
-    sessions: list[str] = []
-    for customer, person, name in zip(customers, staff, reps, strict=True):
-        customer.ask("request.create", {"representative": name})
-        offer = person.event("offer.made")["offer"]
-        session: str = person.ask("offer.accept", {"offer": offer})["session"]
-        people += [customer, person]
-        sessions += [session, session]
-        for one in (customer, person):
-            one.ask("subscribe", {"stream": f"session:{session}", "from": "now"})
+    _all_ask(customers, "request.create", [{"representative": name} for name in reps])
+    offers = [person.event("offer.made")["offer"] for person in staff]
+    accepted = _all_ask(staff, "offer.accept", [{"offer": offer} for offer in offers])
+    people = [one for two in zip(customers, staff, strict=True) for one in two]
+    sessions: list[str] = [told["session"] for told in accepted for _ in range(2)]
+    _all_ask(people, "subscribe", [{"stream": f"session:{session}", "from": "now"} for session in sessions])
     settle(people)
     return people, sessions
+
+
+def _all_ask(people: Sequence[Person], op: str, args: Sequence[Mapping[str, object]]) -> list[dict[str, Any]]:
+    asked = [(person, person.ask_nowait(op, given)) for person, given in zip(people, args, strict=True)]
+    return [person.answer(number) for person, number in asked]
 
 
 @attrs.frozen
