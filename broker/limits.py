@@ -163,6 +163,12 @@ EMAIL_TEXT: Final = 254  # the longest address that mail takes (RFC 5321)
 PORTAL_TEXT: Final = 500  # characters of one text of a portal's page: a paragraph
 PORTAL_TEXTS_BYTES: Final = 16 * KIB  # all of a portal's texts, in all languages
 MAX_LANGUAGE_BYTES: Final = 35  # of a language tag, as RFC 5646 recommends to allow
+MAX_REPLIES: Final = 200  # canned replies of one team: more than anybody remembers; teams above add theirs
+REPLY_TEXT: Final = 4000  # characters of one in one language: a page; a chat text takes them in any script
+REPLY_BYTES: Final = 16 * KIB  # of one reply's texts in all languages
+REPLY_COST: Final = 256  # bytes that one counts for its names and references, beside its texts
+REPLIES_BYTES: Final = 4 * MIB  # all replies of an account: kept in memory, and an export holds them in one frame
+MAX_OUTCOMES: Final = 16  # of a portal: more than anybody chooses among at the end of each session
 CLOSING: Final = 15 * MINUTES  # before a portal's hours end it is closing: a chat takes about as long
 TRANSCRIPT_PAGE_BYTES: Final = (
     256 * KIB

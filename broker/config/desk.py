@@ -30,6 +30,7 @@ TABLES: Final = {
     "portal": "portal.put",
     "subportal": "subportal.put",
     "team": "team.put",
+    "reply": "reply.put",
     "representative": "representative.put",
     "service": "service.put",
     "manager": "manager.put",
@@ -47,6 +48,22 @@ class Put:
     """As a client would send them."""
     where: str
     """Its table in the file, as ``portal[2]``: for messages."""
+
+
+def kind_of(put: Put) -> str:
+    """What it puts: ``team``."""
+    return put.op.partition(".")[0]
+
+
+def name_of(put: Put) -> str:
+    """Which one; empty for the account itself. A reply's name is its team's alone."""
+    kind = kind_of(put)
+    return f"{put.args['team']}/{put.args['reply']}" if kind == "reply" else str(put.args.get(kind, ""))
+
+
+def listed(kind: str) -> str:
+    """Where an account lists what is of this kind."""
+    return "replies" if kind == "reply" else f"{kind}s"
 
 
 def load_desk(path: Path) -> tuple[Put, ...]:
@@ -123,10 +140,10 @@ def _repeated(puts: list[Put]) -> list[str]:
     seen: dict[tuple[str, str], str] = {}
     problems = []
     for put in puts:
-        kind = put.op.partition(".")[0]
+        kind = kind_of(put)
         if kind == "account":
             continue
-        names = [(kind, put.args[kind], f"{put.where}.{kind}")]
+        names = [(kind, name_of(put), f"{put.where}.{kind}")]
         if kind == "portal":
             names += [
                 ("sub-portal", name, f"{put.where}.subportals[{number}]")

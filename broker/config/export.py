@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from broker.config.desk import TABLES, Put
+from broker.config.desk import TABLES, Put, kind_of, listed
 from broker.config.kinds import toml
 from broker.protocol.ops import OPS
 
@@ -34,8 +34,9 @@ def puts_of(exported: Mapping[str, Any]) -> list[Put]:
             args = _args(op, kind, exported.get("account") or {})
             puts += [Put(op, args, kind)] if args else []
             continue
-        rows = cast("Sequence[Mapping[str, Any]]", exported.get(f"{kind}s") or ())
-        told = rows if kind == "team" else sorted(rows, key=lambda row: str(row[kind]))  # teams come from the top
+        rows = cast("Sequence[Mapping[str, Any]]", exported.get(listed(kind)) or ())
+        # teams come from the top, and so do their replies
+        told = rows if kind in ("team", "reply") else sorted(rows, key=lambda row: str(row[kind]))
         puts += [Put(op, _args(op, kind, row), f"{kind}[{number}]") for number, row in enumerate(told)]
     return puts
 
@@ -68,7 +69,7 @@ def written_tables(puts: Sequence[Put]) -> str:
     """Its tables, without a head."""
     parts = []
     for put in puts:
-        kind = put.op.partition(".")[0]
+        kind = kind_of(put)
         lines = ["[account]" if kind == "account" else f"[[{kind}]]"]
         lines += [f"{name} = {value_of(value)}" for name, value in put.args.items()]
         parts.append("\n".join(lines) + "\n")

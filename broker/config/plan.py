@@ -17,21 +17,22 @@ from typing import Any, Final, Literal, cast
 import attrs
 
 from broker.codes import Code
-from broker.config.desk import Put, told
+from broker.config.desk import Put, kind_of, listed, name_of, told
 from broker.config.export import puts_of
 from broker.config.load import ConfigError
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Refusal
-from broker.desk.state import Times
+from broker.desk.state import Team, Times
 from broker.desk.teams import from_the_top
 from broker.ids import ENTROPY_BYTES
 from broker.protocol import check
 from broker.routing.pins import PinSpace
 
 Sign = Literal["+", "~", "-"]
-_DELETED: Final = ("representative", "service", "manager", "team", "portal")
-"""The kinds that can be deleted, in an order in which a desk lets them go."""
+_DELETED: Final = ("representative", "service", "manager", "team", "portal", "reply")
+"""The kinds that can be deleted, in an order in which a desk lets them go. Replies go with their teams: those that are
+left are looked at last."""
 UNTOLD: Final = "e-mail addresses of people who are there already stay as they are: only API managers are told them"
 _LAST: Final = "last_account_manager"
 
@@ -88,16 +89,6 @@ def plan(
     if problems := [*planner.forbidden, *(told(put, refusal) for put, refusal in waiting)]:
         raise ConfigError(problems, source)
     return Plan(stages=tuple(map(tuple, planner.stages)), notes=tuple(planner.notes))
-
-
-def kind_of(put: Put) -> str:
-    """What it puts: ``team``."""
-    return put.op.partition(".")[0]
-
-
-def name_of(put: Put) -> str:
-    """Which one; empty for the account itself."""
-    return str(put.args.get(kind_of(put), ""))
 
 
 def _ordered(puts: Sequence[Put], person: str) -> list[Put]:
@@ -196,7 +187,12 @@ class _Planner:
         return step.kind
 
     def _there(self, kind: str) -> Mapping[str, object]:
-        return cast("Mapping[str, object]", getattr(self._desk.state, f"{kind}s"))
+        if kind == "reply":
+            return {f"{team.team}/{name}": one for team in self._teams() for name, one in team.replies.items()}
+        return cast("Mapping[str, object]", getattr(self._desk.state, listed(kind)))
+
+    def _teams(self) -> Sequence[Team]:
+        return from_the_top(self._desk.state)
 
     def prune(self, wanted: set[tuple[str, str]]) -> None:
         """Delete what isn't wanted, but neither the asker nor the last account manager."""
@@ -204,19 +200,21 @@ class _Planner:
             before = None
             names = sorted(self._there(kind))
             if kind == "team":
-                names = [one.team for one in reversed(from_the_top(self._desk.state))]
+                names = [one.team for one in reversed(self._teams())]
             for name in names:
                 if (kind, name) in wanted:
                     continue
                 if kind == "manager" and name == self._person:
                     self.notes.append(f"manager {name} stays: it is you")
                     continue
-                outcome = self._ask(f"{kind}.delete", {kind: name})
+                team, _, reply = name.partition("/")
+                args = {"team": team, "reply": reply} if kind == "reply" else {kind: name}
+                outcome = self._ask(f"{kind}.delete", args)
                 if isinstance(outcome, Refusal):
                     if outcome.detail is not None and outcome.detail.get("state") == _LAST:
                         self.notes.append(f"manager {name} stays: {outcome.text}")
                     else:
                         self.forbidden.append(f"{kind} {name} can't be deleted: {outcome.text}")
                     continue
-                step = Step("-", kind, name, f"{kind}.delete", {kind: name}, f"{kind} {name}")
+                step = Step("-", kind, name, f"{kind}.delete", args, f"{kind} {name}")
                 before = self._add(step, before, alone=kind == "team")

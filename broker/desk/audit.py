@@ -50,6 +50,8 @@ def _object(command: object) -> str | None:
     """The operation's first argument: what it is about."""
     if isinstance(command, ops.VisitorBlock):
         return command.request or command.session or command.visitor
+    if isinstance(command, ops.ReplyPut | ops.ReplyDelete):
+        return f"{command.team}/{command.reply}"
     fields = attrs.fields(type(command))  # type: ignore[arg-type]  # every operation is a class of attrs
     named = [field.name for field in fields if field.name in ("person", "sign_in")] or [
         fields[0].name if fields else ""

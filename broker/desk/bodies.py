@@ -33,6 +33,7 @@ _Changed = (
     | e.PortalDeleted
     | e.SubportalPut
     | e.TeamPut
+    | e.ReplyPut
     | e.RepresentativePut
     | e.ManagerPut
     | e.ServicePut
@@ -107,6 +108,11 @@ def _granted(event: e.RequestAssigned | e.SessionTransferred, stream: str) -> li
     return list(event.functions) if stream == f"me:{event.representative}" else None
 
 
+def _outcomes(event: e.RequestAssigned | e.SessionTransferred, stream: str) -> list[str] | None:
+    """To whoever will say one, where they aren't those by default."""
+    return list(event.outcomes) if event.outcomes and stream == f"me:{event.representative}" else None
+
+
 def _speaker(event: e.ChatSent, stream: str) -> str | None:
     """Who of several; there is only one customer."""
     return event.by if event.role == "representative" else None
@@ -161,6 +167,7 @@ _OPENED = _body(
         "page": "page",
     },
     functions=_granted,
+    outcomes=_outcomes,
 )
 _CUSTOMERS_NAME = {"text": "text", "name": "name", "fields": "fields", "page": "page"}
 
@@ -176,6 +183,8 @@ BODIES: dict[tuple[type, str], Body] = {
     ),
     (e.TeamPut, "team.changed"): _body("team", "subportals", "parent", "by", changes=_changes),
     (e.TeamDeleted, "team.deleted"): _body("team", "into", "by", representatives=_who_moved),
+    (e.ReplyPut, "reply.changed"): _body("team", "reply", "by", changes=_changes),
+    (e.ReplyDeleted, "reply.deleted"): _body("team", "reply", "by"),
     (e.RepresentativePut, "representative.changed"): _body(
         "representative", "team", "capacity", "by", changes=_changes
     ),
@@ -249,7 +258,13 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.RequestAssigned, "load.changed"): _LOAD,
     (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason="accepted"),
     (e.SessionTransferred, "session.transferred"): _body(
-        "session", "request", "representative", "former", personal={"name": "representative_name"}, functions=_granted
+        "session",
+        "request",
+        "representative",
+        "former",
+        personal={"name": "representative_name"},
+        functions=_granted,
+        outcomes=_outcomes,
     ),
     (e.SessionTransferred, "load.changed"): _LOAD,
     (e.SessionReleased, "session.released"): _body("session", "request", "representative", "reason"),
@@ -272,7 +287,7 @@ BODIES: dict[tuple[type, str], Body] = {
         "session", "request", "representative", "outcome", personal={"note": "note"}
     ),
     (e.SessionRated, "session.rated"): _body(
-        "session", "request", "representative", "score", personal={"comment": "comment"}
+        "session", "request", "representative", "score", personal={"comment": "comment", "fields": "fields"}
     ),
     (e.SessionEnded, "session.ended"): _body("session", "request", "reason", "wrap_up"),
     (e.SessionEnded, "load.changed"): _LOAD,

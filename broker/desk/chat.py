@@ -6,20 +6,15 @@ again with its key. Typing and reading are told and forgotten (``audience``).
 
 from __future__ import annotations
 
-from typing import Final
-
 from broker.codes import Code
 from broker.content import Ref
 from broker.desk import events as e
-from broker.desk import functions
+from broker.desk import forms, functions
 from broker.desk.identity import Identity, Role
-from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
-from broker.desk.state import Context, EndedSession, Request, Session, State
+from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk.state import OUTCOMES, Context, EndedSession, Portal, Request, Session, State
 from broker.desk.transitions import ALLOWED, SESSION, move
 from broker.protocol import ops
-
-OUTCOMES: Final = ("resolved", "unresolved", "unknown")
-"""What may come of a session."""
 
 # --- decide ----------------------------------------------------------------------------------------
 
@@ -119,11 +114,18 @@ def set_outcome(state: State, command: ops.SessionOutcome, context: Context) -> 
     last = session if session is not None else _was_in(state, command.session, context.identity)
     if last is None or last.representative != who:
         return no_such("session")
-    if command.outcome not in OUTCOMES:
-        return Refusal(Code.BAD_ARGS, f"args.outcome: expected one of {', '.join(OUTCOMES)}", {"path": "args.outcome"})
+    portal = _portal_of(state, last)
+    outcomes = OUTCOMES if portal is None else portal.outcomes
+    if command.outcome not in outcomes:
+        return bad_args("args.outcome", f"one of {', '.join(outcomes)}")
     ref = None if command.note is None else command.note.ref
     event = e.OutcomeSet(command.session, last.request, who, command.outcome, ref)
     return Decision([event], {"session": command.session})
+
+
+def _portal_of(state: State, last: Session | EndedSession) -> Portal | None:
+    """The portal that a session's customer came through; None: it is gone."""
+    return state.portals.get(last.portal if isinstance(last, EndedSession) else state.requests[last.request].portal)
 
 
 def rate(state: State, command: ops.SessionRate, context: Context) -> Decision | Refusal:
@@ -140,8 +142,11 @@ def rate(state: State, command: ops.SessionRate, context: Context) -> Decision |
         return no_such("session")
     if last.rated:
         return wrong_state("rated")
-    ref = None if command.comment is None else command.comment.ref
-    event = e.SessionRated(command.session, last.request, last.representative, command.score, ref)
+    portal = _portal_of(state, last)
+    if (refusal := forms.wrong(() if portal is None else portal.survey, command.fields, "survey")) is not None:
+        return refusal
+    comment, fields = (None if given is None else given.ref for given in (command.comment, command.fields))
+    event = e.SessionRated(command.session, last.request, last.representative, command.score, comment, fields)
     return Decision([event], {"session": command.session})
 
 
@@ -173,4 +178,4 @@ def outcome_set(state: State, event: e.OutcomeSet, t: int) -> None:
 def session_rated(state: State, event: e.SessionRated, t: int) -> None:
     """Apply ``SessionRated``: once."""
     (state.sessions.get(event.session) or state.ended_sessions[event.session]).rated = True
-    state.release(event.comment)
+    state.release(event.comment, event.fields)

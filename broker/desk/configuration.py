@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.desk import account, portals, rights, settings, teams
+from broker.desk import account, portals, replies, rights, settings, teams
 from broker.desk.grants import Actor
 from broker.desk.managers import shown_manager, shown_service
 from broker.desk.outcome import Decision, Refusal
@@ -43,6 +43,7 @@ def _whole(state: State) -> dict[str, object]:
         "portals": [portals.shown(one) for one in state.portals.values()],
         "subportals": [settings.shown(one) for one in state.subportals.values()],
         "teams": [teams.shown(one) for one in teams.from_the_top(state)],
+        "replies": replies.own(state),
         "representatives": [teams.shown(one) for one in state.representatives.values()],
         "managers": [shown_manager(one) for one in state.managers.values()],
         "services": [shown_service(one) for one in state.services.values()],
@@ -62,6 +63,7 @@ def _of_teams(state: State, who: Actor) -> dict[str, object]:
         ],
         "subportals": [settings.shown(one) for one in state.subportals.values() if one.subportal in who.subportals],
         "teams": [_within(teams.shown(one), who) for one in teams.from_the_top(state) if one.team in who.teams],
+        "replies": replies.own(state, who.teams),
         "representatives": [teams.shown(one) for one in state.representatives.values() if one.team in who.teams],
         "managers": [shown_manager(manager)],
         "services": [],

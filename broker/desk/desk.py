@@ -258,8 +258,9 @@ class Desk:
     def held_contents(self) -> set[str]:
         """Ids of the contents that live things refer to."""
         state = self.state
-        refs = [ref for one in state.portals.values() for ref in (one.title, one.labels, one.texts)]
-        refs += [team.title for team in state.teams.values()]
+        refs = [ref for one in state.portals.values() for ref in (one.title, one.labels, one.texts, one.survey_labels)]
+        for team in state.teams.values():
+            refs += [team.title, *(ref for one in team.replies.values() for ref in (one.title, one.text, one.texts))]
         for person in state.representatives.values():
             refs += [person.name, person.email]
         for manager in state.managers.values():

@@ -116,6 +116,11 @@ class PortalPut:
     web_chat: str = "none"
     """none, chat_only or upgradable."""
     retention_days: int = 90
+    outcomes: tuple[str, ...] = ("resolved", "unresolved", "unknown")
+    survey: tuple[tuple[str, str, bool, int | None, int | None, tuple[str, ...]], ...] = ()
+    """As ``form``."""
+    survey_labels: Ref | None = None
+    """Of the survey, which is whole in there."""
 
 
 @attrs.define
@@ -200,6 +205,35 @@ class TeamDeleted:
     into: str | None
     """Where its representatives are now; None if it had none."""
     representatives: tuple[str, ...]
+    by: str
+
+
+@attrs.define
+class ReplyPut:
+    """A canned reply of a team was written or rewritten."""
+
+    TYPE: ClassVar[str] = "reply.put"
+    VERSION: ClassVar[int] = 1
+    team: str
+    reply: str
+    title: Ref | None
+    text: Ref | None
+    texts: Ref | None
+    """By language, in place of ``text``."""
+    size: int
+    """Bytes that it counts of what an account's replies may have together."""
+    by: str
+    changes: tuple[Change, ...] = ()
+
+
+@attrs.define
+class ReplyDeleted:
+    """A canned reply is gone."""
+
+    TYPE: ClassVar[str] = "reply.deleted"
+    VERSION: ClassVar[int] = 1
+    team: str
+    reply: str
     by: str
 
 
@@ -768,6 +802,8 @@ class RequestAssigned:
     page: Ref | None = None
     opens: bool = True
     """Whether the session opens with it; if not, it was open and waited."""
+    outcomes: tuple[str, ...] = ()
+    """What may come of it, where the portal says something else than by default."""
 
 
 @attrs.define
@@ -788,6 +824,8 @@ class SessionTransferred:
     capacity: int
     functions: tuple[str, ...] = ()
     """Those that are on for the new one."""
+    outcomes: tuple[str, ...] = ()
+    """As of ``RequestAssigned``."""
 
 
 @attrs.define
@@ -893,6 +931,8 @@ class SessionRated:
     score: int
     """1 to 5."""
     comment: Ref | None
+    fields: Ref | None = None
+    """What was filled into the portal's survey."""
 
 
 @attrs.define
@@ -1117,6 +1157,8 @@ Event = (
     | SubportalPut
     | TeamPut
     | TeamDeleted
+    | ReplyPut
+    | ReplyDeleted
     | RepresentativePut
     | RepresentativeDeleted
     | ManagerPut

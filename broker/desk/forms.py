@@ -1,4 +1,5 @@
 """A portal's form: the fields that managers define (A3), and whether what a customer filled in is what they ask for.
+Its survey (E13) is another one, filled in afterwards.
 
 The desk keeps names, types and bounds; labels and what customers fill in are contents, read here while they are checked
 and never kept.
@@ -31,15 +32,16 @@ _PHONE: Final = re.compile(r"\+?[0-9 ()/.-]{3,32}")
 # --- what managers define ------------------------------------------------------------------------------
 
 
-def parse(given: Personal | None, language: str) -> Form | Refusal:
-    """The fields of this form; or the first mistake in it. ``language``: which each label must have."""
+def parse(given: Personal | None, language: str, argument: str = "form") -> Form | Refusal:
+    """The fields of this form; or the first mistake in it. ``language``: which each label must have; ``argument``: form
+    or survey."""
     if given is None:
         return ()
     if len(given.text.encode()) > limits.FORM_BYTES:
-        return bad_args("args.form", f"at most {limits.FORM_BYTES} bytes in all")
+        return bad_args(f"args.{argument}", f"at most {limits.FORM_BYTES} bytes in all")
     found: list[Field] = []
     for index, one in enumerate(cast("Sequence[ops.Map]", given.data)):
-        path = f"args.form[{index}]"
+        path = f"args.{argument}[{index}]"
         if (refusal := _wrong(path, one, language)) is not None:
             return refusal
         field = _field(one)
@@ -91,15 +93,15 @@ def languages(given: Personal | None) -> tuple[str, ...]:
 # --- what customers fill in ----------------------------------------------------------------------------
 
 
-def wrong(form: Form, given: Personal | None) -> Refusal | None:
-    """The first thing that isn't as the form asks for it, named by its field."""
+def wrong(form: Form, given: Personal | None, what: str = "form") -> Refusal | None:
+    """The first thing that isn't as the form (or survey) asks for it, named by its field."""
     values = cast("Mapping[str, object]", given.data if given is not None else {})
     if given is not None and len(given.text.encode()) > limits.FIELDS_BYTES:
         return bad_args("args.fields", f"at most {limits.FIELDS_BYTES} bytes in all")
     names = {field[0] for field in form}
     for name in values:
         if name not in names:
-            return bad_args(f"args.fields.{name[:64]}", "nothing: the portal's form has no such field")
+            return bad_args(f"args.fields.{name[:64]}", f"nothing: the portal's {what} has no such field")
     for field in form:
         name, kind, required = field[:3]
         value = values.get(name)

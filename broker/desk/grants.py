@@ -129,6 +129,7 @@ _REPRESENTATIVES: Final = _row(representative=_PARTY)
 _BOTH: Final = _row(customer=_PARTY, representative=_PARTY)
 _PORTAL: Final = _row(account_manager=_ACCOUNT, api_manager=_PORTALS)
 _ACCOUNT_ONLY: Final = _row(account_manager=_ACCOUNT)
+_TEAMS_OF: Final = _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT)
 _BLOCKS: Final = _row(account_manager=_ACCOUNT, team_manager=_teams("block"))
 
 RIGHTS: Final[dict[str, Row]] = {
@@ -184,8 +185,11 @@ RIGHTS: Final[dict[str, Row]] = {
     "portal.put": _PORTAL,
     "portal.delete": _PORTAL,
     "subportal.put": _PORTAL,
-    "team.put": _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT),
-    "team.delete": _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT),
+    "team.put": _TEAMS_OF,
+    "team.delete": _TEAMS_OF,
+    "reply.put": _TEAMS_OF,
+    "reply.delete": _TEAMS_OF,
+    "reply.list": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS, api_manager=_ACCOUNT),
     "representative.put": _row(account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT),
     "representative.delete": _row(
         account_manager=_ACCOUNT, team_manager=_teams("representatives"), api_manager=_ACCOUNT

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from broker import limits
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
+from broker.desk.reply_invariants import bounded as replies
 from broker.desk.share_invariants import shared
 from broker.desk.state import Representative, Request, State, Team
 from broker.routing.model import Key, make_key
@@ -26,8 +27,9 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, F9 for consent (of the
-        features), H1, H2 and H12 for teams, H4 for managers, H8 for names and how people come in, L5 for blocks."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E12 for canned replies, F9 for
+        consent (of the features), H1, H2 and H12 for teams, H4 for managers, H8 for names and how people come in, L5
+        for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -39,7 +41,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
-    for part in (shared, _pins, _deadlines, in_order, working):
+    for part in (shared, _pins, _deadlines, in_order, working, replies):
         _raise(part(state))
 
 

@@ -100,6 +100,7 @@ def assigned(state: State, request: Request, person: Representative, kind: str, 
         functions=functions.on(state, state.portals[request.portal], person),
         page=request.page,
         opens=request.session not in state.sessions,
+        outcomes=state.portals[request.portal].own_outcomes,
     )
 
 
@@ -250,7 +251,8 @@ def _gone(state: State, name: str) -> Refusal:
 
 def _transferred(state: State, session: Session, offer: Offer, person: Representative) -> list[e.Event]:
     former = state.representatives[session.lead]
-    members, places = state.router.members, places_of(state, state.requests[session.request])
+    portal = state.portals[state.requests[session.request].portal]
+    members, places = state.router.members, portal.places
     happened: list[e.Event] = []
     if session.share is not None:  # its consent was given to the former one
         happened.append(share_ends.end(state.shares[session.share], "transferred"))
@@ -266,7 +268,8 @@ def _transferred(state: State, session: Session, offer: Offer, person: Represent
             representative_name=person.name,
             load=members[person.representative].load + places,
             capacity=person.capacity,
-            functions=functions.on(state, state.portals[state.requests[session.request].portal], person),
+            functions=functions.on(state, portal, person),
+            outcomes=portal.own_outcomes,
         )
     )
     load = members[former.representative].load - places

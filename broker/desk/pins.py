@@ -102,6 +102,7 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
         load=member.load + portal.places,
         capacity=person.capacity,
         functions=functions.on(state, portal, person),
+        outcomes=portal.own_outcomes,
     )
     value = {
         "request": created.request,

@@ -1,4 +1,4 @@
-"""What a portal's page needs to begin: kind, texts, form, who is there, and whether anybody may ask now."""
+"""What a portal's page needs to begin: kind, texts, form, survey, who is there, and whether anybody may ask now."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def open_portal(state: State, command: ops.PortalOpen, context: Context) -> Deci
     }
     if portal.title is not None:
         value["title"] = portal.title
-    for name, ref in (("texts", portal.texts), ("form", portal.labels)):
+    for name, ref in (("texts", portal.texts), ("form", portal.labels), ("survey", portal.survey_labels)):
         if ref is not None:
             value[name] = texts.InLanguage(ref, language, portal.language)
     if visitor is not None and portal.portal in visitor.requests:

@@ -14,7 +14,7 @@ from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, parse, restore
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal
+from broker.desk.state import NORMAL, OUTCOMES, Context, Portal, Request, State, Subportal
 from broker.protocol import ops
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -46,6 +46,8 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     for index, origin in enumerate(command.origins or ()):
         if _ORIGIN.fullmatch(origin) is None:
             return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
+    if len(set(command.outcomes or ())) != len(command.outcomes or ()):
+        return bad_args("args.outcomes", "each outcome once")
     said = _said(command)
     if isinstance(said, Refusal):
         return said
@@ -56,7 +58,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         return refusal
     if len(state.subportals.keys() | set(names)) > limits.MAX_SUBPORTALS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_SUBPORTALS} sub-portals")
-    event = _event(command, said, opened, context, state.times.offer)
+    event = _event(command, *said, opened, context, state.times.offer)
     before = {} if now is None else words(now)
     after = words(event)
     if now is not None and event.title is None:
@@ -67,7 +69,9 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     return Decision(happened, {"portal": command.portal, "changed": bool(event.changes)})
 
 
-def _event(command: ops.PortalPut, said: Said, opened: Hours | None, context: Context, offer_ms: int) -> e.PortalPut:
+def _event(
+    command: ops.PortalPut, said: Said, survey: forms.Form, opened: Hours | None, context: Context, offer_ms: int
+) -> e.PortalPut:
     """What isn't given is as by default."""
     event = e.PortalPut(
         command.portal,
@@ -89,6 +93,9 @@ def _event(command: ops.PortalPut, said: Said, opened: Hours | None, context: Co
         functions=functions.switched(command.functions),
         web_chat=command.web_chat or "none",
         retention_days=command.retention_days or limits.RETENTION_DAYS,
+        outcomes=OUTCOMES if command.outcomes is None else tuple(command.outcomes),
+        survey=survey,
+        survey_labels=None if command.survey is None else command.survey.ref,
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     return event
@@ -121,14 +128,17 @@ Said = tuple[tuple[str, ...], forms.Form, Ref | None, Ref | None, tuple[str, ...
 """(require, form, labels, texts, languages, language)."""
 
 
-def _said(command: ops.PortalPut) -> Said | Refusal:
-    """What a portal asks for and says, in its languages."""
+def _said(command: ops.PortalPut) -> tuple[Said, forms.Form] | Refusal:
+    """What a portal asks for and says, in its languages, and its survey."""
     language = command.language or texts.DEFAULT
     if not texts.is_language(language):
         return bad_args("args.language", "a language tag, such as en or pt-BR")
     form = forms.parse(command.form, language)
     if isinstance(form, Refusal):
         return form
+    survey = forms.parse(command.survey, language, "survey")
+    if isinstance(survey, Refusal):
+        return survey
     require = tuple(dict.fromkeys(command.require or ()))
     for name, given in (("form", form), ("require", require)):
         if given and command.mode == "phone":
@@ -136,9 +146,9 @@ def _said(command: ops.PortalPut) -> Said | Refusal:
     languages = texts.parse(command.texts, language)
     if isinstance(languages, Refusal):
         return languages
-    every = tuple(sorted({language, *languages, *forms.languages(command.form)}))
+    every = tuple(sorted({language, *languages, *forms.languages(command.form), *forms.languages(command.survey)}))
     labels, said = (None if given is None else given.ref for given in (command.form, command.texts))
-    return require, form, labels, said, every, language
+    return (require, form, labels, said, every, language), survey
 
 
 def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Sequence[str]) -> Refusal | None:
@@ -184,6 +194,8 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "functions": dict(portal.functions),
         "web_chat": portal.web_chat,
         "retention_days": portal.retention_days,
+        "outcomes": list(portal.outcomes),
+        "survey": portal.survey_labels,
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -215,12 +227,13 @@ def put_subportal(state: State, command: ops.SubportalPut, context: Context) -> 
 def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     """Apply ``PortalPut``."""
     before = state.portals.get(event.portal)
-    kept = {}
+    lines = {}
     if before is not None:
-        kept = {name: state.subportals.pop(name) for name in before.subportals}
+        lines = {name: state.subportals.pop(name) for name in before.subportals}
         for name in sorted(set(before.subportals) - set(event.subportals)):
             _forget_subportal(state, name)
-        state.release(*(ref for ref in (before.labels, before.texts) if ref not in (event.labels, event.texts)))
+        kept = (event.labels, event.texts, event.survey_labels)
+        state.release(*(ref for ref in (before.labels, before.texts, before.survey_labels) if ref not in kept))
         if event.title not in (None, before.title):
             state.release(before.title)
     title = event.title if event.title is not None or before is None else before.title
@@ -240,9 +253,10 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     state.deadlines.set("hours", event.portal, event.wake)
     portal.functions, portal.web_chat = event.functions, event.web_chat
     portal.retention_days = event.retention_days
+    portal.outcomes, portal.survey, portal.survey_labels = event.outcomes, event.survey, event.survey_labels
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
-        subportal = state.subportals[name] = kept.get(name) or Subportal(
+        subportal = state.subportals[name] = lines.get(name) or Subportal(
             name, event.portal, told=portal_state.FIRST[event.mode]
         )
         state.router.put_line(name)
@@ -252,7 +266,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
 def portal_deleted(state: State, event: e.PortalDeleted, t: int) -> None:
     """Apply ``PortalDeleted``."""
     portal = state.portals.pop(event.portal)
-    state.release(portal.title, portal.labels, portal.texts)
+    state.release(portal.title, portal.labels, portal.texts, portal.survey_labels)
     state.deadlines.set("hours", event.portal, None)
     for name in event.subportals:
         del state.subportals[name]

@@ -31,6 +31,8 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.SubportalPut: ("by",),
     e.TeamPut: ("by",),
     e.TeamDeleted: ("representatives", "by"),
+    e.ReplyPut: ("by",),
+    e.ReplyDeleted: ("by",),
     e.RepresentativePut: ("representative", "by"),
     e.RepresentativeDeleted: ("representative", "by"),
     e.ManagerPut: ("manager", "by"),

@@ -228,6 +228,10 @@ def _team_deleted(event: e.TeamDeleted) -> Audience:
     return [*told, *((f"me:{name}", "team.deleted") for name in event.representatives)]
 
 
+def _team(wire_type: str) -> Decide:
+    return lambda event: [("account", wire_type), (f"team:{event.team}", wire_type)]
+
+
 def _representative(event: e.RepresentativePut) -> Audience:
     teams = [event.team] if event.former is None else [event.former, event.team]
     return [
@@ -260,8 +264,10 @@ _AUDIENCES: dict[type, Decide] = {
         ("account", "subportal.state"),
     ],
     e.SubportalPut: lambda event: [("account", "subportal.changed")],
-    e.TeamPut: lambda event: [("account", "team.changed"), (f"team:{event.team}", "team.changed")],
+    e.TeamPut: _team("team.changed"),
     e.TeamDeleted: _team_deleted,
+    e.ReplyPut: _team("reply.changed"),
+    e.ReplyDeleted: _team("reply.deleted"),
     e.RepresentativePut: _representative,
     e.RepresentativeDeleted: lambda event: [
         ("account", "representative.deleted"),

@@ -193,9 +193,16 @@ def _block_end(state: State, command: ops.BlockEnd) -> Target:
     return Target(subportals=frozenset({(block.subportal if block is not None else None) or ""}))
 
 
+def _replies(state: State, command: ops.ReplyList) -> Target:
+    return Target(subportals=frozenset({command.subportal} if command.subportal else ()))
+
+
 TOUCHES: Final[dict[type, Touches]] = {
     ops.TeamPut: _team_put,
     ops.TeamDelete: _team_delete,
+    ops.ReplyPut: lambda state, command: Target(frozenset({command.team})),
+    ops.ReplyDelete: lambda state, command: Target(frozenset({command.team})),
+    ops.ReplyList: _replies,
     ops.PasswordSet: _password_set,
     ops.PasswordLink: lambda state, command: _person(state, command.person),
     ops.SignInList: lambda state, command: _person(state, command.person),

@@ -24,6 +24,7 @@ from broker.desk.state import (
     Offer,
     Pin,
     Portal,
+    Reply,
     Request,
     Service,
     Session,
@@ -57,6 +58,7 @@ class Dump(TypedDict):
     portals: list[Row]
     subportals: list[Row]
     teams: list[Row]
+    replies: list[Row]
     representatives: list[Row]
     managers: list[Row]
     services: list[Row]
@@ -125,6 +127,7 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     )
     yield "subportals", _subportals(state)
     yield "teams", map(_TEAM, state.teams.values())
+    yield "replies", ((team.team, *_REPLY(one)) for team in state.teams.values() for one in team.replies.values())
     yield "representatives", _representatives(state)
     yield "managers", map(_MANAGER, state.managers.values())
     yield "services", map(_SERVICE, state.services.values())
@@ -215,7 +218,7 @@ def _row_of(cls: type[attrs.AttrsInstance], *but: str) -> Callable[[object], Row
 _PORTAL: Final = _row_of(Portal, "hours")
 _MEASURED: Final = attrgetter("handled", "handle_ms", "waited_ms", "gave_up")
 _TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent", "logins", "functions")
-_SUBPORTAL, _OFFER = map(_row_of, (Subportal, Offer))
+_SUBPORTAL, _OFFER, _REPLY = map(_row_of, (Subportal, Offer, Reply))
 _SHARE, _PIN, _ENDED = map(_row_of, (Share, Pin, EndedSession))
 _SESSION: Final = _row_of(Session, "members")
 _REQUEST: Final = _row_of(Request)

@@ -21,6 +21,7 @@ from broker.desk.state import (
     Offer,
     Pin,
     Portal,
+    Reply,
     Representative,
     Request,
     Service,
@@ -86,6 +87,10 @@ def _load_configuration(state: State, data: Dump) -> None:
         team.away_after, team.parent, team.logins, team.functions = facts
         for subportal in subportals:
             state.serving.setdefault(subportal, set()).add(name)
+    for name, *reply in _rows(data["replies"]):
+        one = Reply(*reply)
+        state.teams[name].replies[one.reply] = one
+        state.replies_bytes += one.size
     for team in state.teams.values():  # a parent may be younger than its sub-team
         if team.parent is not None:
             state.teams[team.parent].children.add(team.team)

@@ -28,6 +28,9 @@ from broker.routing.router import Router
 MODES: Final = ("web", "phone", "queue")
 """What a portal may be, in the order in which it is told."""
 
+OUTCOMES: Final = ("resolved", "unresolved", "unknown")
+"""What may come of a session, at a portal that says nothing else."""
+
 NORMAL: Final = "normal"
 """The class that every request has at first; its boost is 0."""
 
@@ -98,7 +101,18 @@ class Portal:
     """Whether its customers write in the page from their first step on: none, chat_only, upgradable (to a share)."""
     retention_days: int = limits.RETENTION_DAYS
     """How long its cases, with their transcripts, are kept after their end."""
+    outcomes: tuple[str, ...] = OUTCOMES
+    """What may come of its sessions."""
+    survey: Form = ()
+    """What customers are asked afterwards."""
+    survey_labels: Ref | None = None
+    """The survey whole, with its labels."""
     hours: Hours | None = None
+
+    @property
+    def own_outcomes(self) -> tuple[str, ...]:
+        """The outcomes that it sets; none where they are as by default."""
+        return () if self.outcomes == OUTCOMES else self.outcomes
 
 
 @attrs.define(eq=False)
@@ -123,6 +137,18 @@ class Subportal:
 
 
 @attrs.define(eq=False)
+class Reply:
+    """A canned reply of a team: one text, or texts by language."""
+
+    reply: str
+    title: Ref | None
+    text: Ref | None
+    texts: Ref | None
+    size: int
+    """Bytes that it counts of what an account's replies may have together."""
+
+
+@attrs.define(eq=False)
 class Team:
     """Representatives managed together, and the sub-portals they serve."""
 
@@ -140,6 +166,8 @@ class Team:
     functions: Functions = ()
     children: set[str] = attrs.field(factory=set)
     """The teams directly beneath it."""
+    replies: dict[str, Reply] = attrs.field(factory=dict)
+    """Its own; its representatives have those of the teams above as well."""
 
 
 @attrs.define(eq=False)
@@ -515,6 +543,8 @@ class State:
     serving: dict[str, set[str]] = attrs.field(factory=dict)
     """Sub-portal to the teams that serve it."""
     teams: dict[str, Team] = attrs.field(factory=dict)
+    replies_bytes: int = 0
+    """What all canned replies count together."""
     representatives: dict[str, Representative] = attrs.field(factory=dict)
     managers: dict[str, Manager] = attrs.field(factory=dict)
     services: dict[str, Service] = attrs.field(factory=dict)

@@ -243,6 +243,9 @@ def team_deleted(state: State, event: e.TeamDeleted, t: int) -> None:
         state.serving[name].discard(team.team)
     del state.teams[team.team]
     state.release(team.title)
+    for reply in team.replies.values():
+        state.release(reply.title, reply.text, reply.texts)
+        state.replies_bytes -= reply.size
     for manager in state.managers.values():
         manager.teams = tuple(name for name in manager.teams if name != team.team)
     if event.into is not None:

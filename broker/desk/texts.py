@@ -29,9 +29,11 @@ KEYS: Final = (
     "closed",
     "offline_hint",
     "thank_you",
+    "survey",
 )
 """The texts that a portal's page may show: over the page, before asking, beside the fields that every portal has, on
-the button, while waiting, when the line is full, when nobody may ask, where to turn then, and at the end."""
+the button, while waiting, when the line is full, when nobody may ask, where to turn then, at the end, and
+over the survey."""
 
 DEFAULT: Final = "en"
 

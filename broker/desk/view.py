@@ -142,7 +142,10 @@ def _alone(state: State, shares: Iterable[str]) -> Iterator[Part]:
 
 def _granted(state: State, person: Representative, session: Session) -> Part:
     portal = state.portals[state.requests[session.request].portal]
-    return {**_session_part(state, session), "functions": list(functions.on(state, portal, person))}
+    granted: Part = {"functions": list(functions.on(state, portal, person))}
+    if portal.own_outcomes:
+        granted["outcomes"] = list(portal.own_outcomes)
+    return {**_session_part(state, session), **granted}
 
 
 def _requests_of(state: State, visitor: str) -> Iterator[Part]:

@@ -236,7 +236,8 @@ class NoteAdd:
 
 @attrs.define
 class SessionOutcome:
-    """Say what came of a session, while one has it or after its end; the last word counts."""
+    """Say what came of a session, while one has it or after its end; the last word counts. 2400 names the outcomes that
+    its portal has."""
 
     OP: ClassVar[str] = "session.outcome"
     session: str
@@ -246,12 +247,13 @@ class SessionOutcome:
 
 @attrs.define
 class SessionRate:
-    """Say how it was, once: from 1 (bad) to 5 (very good). Also after the end."""
+    """Say how it was, once: from 1 (bad) to 5 (very good), and fill in the portal's survey. Also after the end."""
 
     OP: ClassVar[str] = "session.rate"
     session: str
     score: int
     comment: Personal | None = None
+    fields: Personal | None = None
 
 
 @attrs.define
@@ -416,6 +418,8 @@ class PortalPut:
     functions: Map | None = None
     web_chat: str | None = None
     retention_days: int | None = None
+    outcomes: Sequence[str] | None = None
+    survey: Personal | None = None
 
 
 @attrs.define
@@ -466,6 +470,38 @@ class TeamDelete:
     OP: ClassVar[str] = "team.delete"
     team: str
     into: str | None = None
+
+
+@attrs.define
+class ReplyPut:
+    """Write a canned reply of a team or change it to be as given: text or texts, not both. Its representatives and
+    those of its sub-teams have it; of two with one name, the nearest team's. {customer} and {representative} in it are
+    names that whoever sends it fills in."""
+
+    OP: ClassVar[str] = "reply.put"
+    team: str
+    reply: str
+    title: Personal | None = None
+    text: Personal | None = None
+    texts: Personal | None = None
+
+
+@attrs.define
+class ReplyDelete:
+    """Delete a canned reply of a team. One of the same name of a team above is had again."""
+
+    OP: ClassVar[str] = "reply.delete"
+    team: str
+    reply: str
+
+
+@attrs.define
+class ReplyList:
+    """The canned replies. To a representative: those that it can send, its team's and those of the teams above, one of
+    each name, by name. To managers: all of the teams in their scope, from the top."""
+
+    OP: ClassVar[str] = "reply.list"
+    subportal: str | None = None
 
 
 @attrs.define
@@ -715,6 +751,9 @@ Command = (
     | SubportalPut
     | TeamPut
     | TeamDelete
+    | ReplyPut
+    | ReplyDelete
+    | ReplyList
     | RepresentativePut
     | RepresentativeDelete
     | ManagerPut
@@ -787,6 +826,9 @@ OPS: Final[dict[str, type[Command]]] = {
         SubportalPut,
         TeamPut,
         TeamDelete,
+        ReplyPut,
+        ReplyDelete,
+        ReplyList,
         RepresentativePut,
         RepresentativeDelete,
         ManagerPut,

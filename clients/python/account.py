@@ -6,12 +6,13 @@ What each setting does: docs/explanation/routing.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
-from clients.python.commands import LIST, MAP, TEXT
+from clients.python.commands import ERASED, LIST, MAP, TEXT
 
 Policy = Literal["least_occupied", "longest_idle", "round_robin", "weighted"]
 """How one of the free representatives is chosen."""
@@ -183,6 +184,10 @@ class PortalSetup:
     web_chat: WebChat
     retention_days: int = 90
     """How long its cases are kept after their end."""
+    outcomes: Sequence[str] = ()
+    """What may come of its sessions."""
+    survey: Sequence[Field] = attrs.field(default=(), metadata={LIST: Field})
+    """What customers are asked afterwards."""
 
 
 @attrs.frozen(kw_only=True)
@@ -214,6 +219,43 @@ class TeamSetup:
     logins: int | None
     """None: no limit."""
     functions: Functions
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """A canned reply, of a team: a text, or texts by language."""
+
+    team: str
+    reply: str
+    title: str | None = attrs.field(metadata={TEXT: True})
+    text: str | None = attrs.field(metadata={TEXT: True})
+    texts: Mapping[str, str] | None
+
+    def filled(self, language: str | None = None, **names: str | None) -> str | None:
+        """What to send: the text in this language, else in the same without its region, else in English, else the
+        first; ``names`` in place of their placeholders. One without a name is left out, with the blank before it. None:
+        it was erased.
+
+        >>> hello = Reply(team="t", reply="hi", title=None, text="Hello {customer}, I am {representative}.", texts=None)
+        >>> hello.filled(customer=None, representative="Ann")
+        'Hello, I am Ann.'
+        """
+        found = self.text
+        if self.texts is not None:
+            texts = {tag.casefold(): each for tag, each in self.texts.items() if isinstance(each, str)}
+            wanted = (language or "").casefold()
+            tags = (wanted, wanted.partition("-")[0], "en", *texts)
+            found = next((texts[tag] for tag in tags if tag in texts), None)
+        return None if found in (None, ERASED) else _PLACEHOLDER.sub(lambda match: _named(match, names), found)
+
+
+_PLACEHOLDER: Final = re.compile(r"( ?)\{(customer|representative)\}")
+"""What a reply's text leaves open."""
+
+
+def _named(match: re.Match[str], names: Mapping[str, str | None]) -> str:
+    name = names.get(match[2])
+    return f"{match[1]}{name}" if name and name != ERASED else ""
 
 
 @attrs.frozen(kw_only=True)
@@ -265,3 +307,5 @@ class Configuration:
     representatives: Sequence[RepresentativeSetup] = attrs.field(metadata={LIST: RepresentativeSetup})
     managers: Sequence[ManagerSetup] = attrs.field(metadata={LIST: ManagerSetup})
     services: Sequence[ServiceSetup] = attrs.field(metadata={LIST: ServiceSetup})
+    replies: Sequence[Reply] = attrs.field(default=(), metadata={LIST: Reply})
+    """Canned ones, of the teams."""

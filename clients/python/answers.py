@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from clients.python.account import Field
+from clients.python.account import Field, Reply
 from clients.python.commands import LIST, TEXT
 
 
@@ -59,6 +59,8 @@ class Portal:
     """What ``Customer.ask`` must have, of name, text and email."""
     form: Sequence[Field] = attrs.field(default=(), metadata={LIST: Field})
     """What it must have in ``fields``."""
+    survey: Sequence[Field] = attrs.field(default=(), metadata={LIST: Field})
+    """The same of ``Customer.rate``."""
     kind: str
     """pick, ask, button, pin or global_pin."""
     mode: str
@@ -73,6 +75,15 @@ class Portal:
     """On a pick portal."""
     request: str | None
     """This customer's open request here."""
+
+
+@attrs.frozen(kw_only=True)
+class Replies:
+    """The canned replies that somebody can send, or has set up (``reply.list``)."""
+
+    replies: Sequence[Reply] = attrs.field(default=(), metadata={LIST: Reply})
+    name: str | None = attrs.field(default=None, metadata={TEXT: True})
+    """Of the representative that asked: what stands for {representative}."""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ import attrs
 
 from broker.protocol.frames import Event, Notice
 from clients.python.answers import EffectiveFunction
+from clients.python.commands import text_of
 from clients.python.console import DECLINE_REASON, Command, Console, InputError, Numbers, quoted, somebody
 from clients.python.following import Item, View
 from clients.python.roles import Representative
@@ -21,6 +22,8 @@ _ENDS = {
     "revoked": "taken back: the customer is gone",
     "gone": "moved on, because you were away",
 }
+_LEAVES = ("session.ended", "session.released", "session.transferred")
+"""With these a session is somebody else's, or over."""
 
 
 @attrs.define(eq=False)
@@ -34,6 +37,8 @@ class RepresentativeConsole(Console):
     wrap_ups: Numbers = attrs.field(factory=lambda: Numbers("session to wrap up"))
     """By the number that the session had."""
     pins: Numbers = attrs.field(factory=lambda: Numbers("pin"))
+    customers: dict[str, str | None] = attrs.field(factory=dict, repr=False)
+    """Session to its customer's name, where there is one."""
 
     @property
     def does(self) -> Representative:
@@ -58,6 +63,8 @@ class RepresentativeConsole(Console):
             "leave": ("leave [SESSION]: hand it back to the line", self._leave),
             "transfer": ("transfer [SESSION] REPRESENTATIVE: offer it to a colleague", self._transfer),
             "functions": ("functions PORTAL: what you may do in its sessions, and who decides it", self._functions),
+            "replies": ("list the canned replies that you can send", self._replies),
+            "reply": ("reply [SESSION] NAME [LANGUAGE]: send a canned reply, with the names filled in", self._reply),
             "share": ("share [SESSION]: ask for the customer's screen", self._share),
             "pin": ("make nine digits for a customer on the phone", self._pin),
             "pins": ("list your pins", self._pins),
@@ -86,7 +93,10 @@ class RepresentativeConsole(Console):
         if isinstance(item, View) and item.stream == "me":
             await self._view(item)
         elif isinstance(item, Event) and item.type == "session.opened" and item.stream == "me":
+            self.customers[str(item.data["session"])] = text_of(item.data.get("name"))
             await self.follow(f"session:{item.data['session']}", snapshot=False)
+        elif isinstance(item, Event) and item.type in _LEAVES and item.stream == "me":
+            self.customers.pop(str(item.data["session"]), None)
         elif isinstance(item, Event) and item.type == "presence.changed" and item.stream == "me":
             self.presence = str(item.data["presence"])
             await self._follow_subportals()
@@ -103,6 +113,7 @@ class RepresentativeConsole(Console):
         for each in view.data.get("sessions", ()):
             session = cast("Mapping[str, Any]", each)
             number = self.sessions.add(session["session"])
+            self.customers[session["session"]] = text_of(session.get("name"))
             if not self.as_json:
                 self.say(f"session {number}: {somebody(session)} ({session['subportal']}){quoted(session)}")
             await self.follow(f"session:{session['session']}", snapshot=False)
@@ -286,6 +297,34 @@ class RepresentativeConsole(Console):
             raise InputError("transfer [SESSION] REPRESENTATIVE")
         await self.does.transfer(self.sessions.find(number.strip()), to)
         return f"offered to {to}; the session is yours until it is taken"
+
+    async def _replies(self, rest: str) -> object:
+        found = (await self.does.replies()).replies
+        if self.as_json:
+            return [attrs.asdict(each) for each in found]
+        for each in found:
+            title = f" ({each.title})" if each.title else ""
+            open_ = {name: f"{{{name}}}" for name in ("customer", "representative")}  # they stay as they are
+            self.say(f"{each.reply}{title}: {each.filled(**open_) or '-'}")
+        return None if found else "no replies: managers write them, for a team"
+
+    async def _reply(self, rest: str) -> object:
+        words = rest.split()
+        number = words.pop(0) if len(words) > 1 and words[0].isdecimal() else ""
+        if not 1 <= len(words) <= 2:
+            raise InputError("reply [SESSION] NAME [LANGUAGE]")
+        session, (name, *language) = self.sessions.find(number), words
+        known = await self.does.replies()
+        text = next((each for each in known.replies if each.reply == name), None)
+        if text is None:
+            names = ", ".join(each.reply for each in known.replies) or "none"
+            raise InputError(f"there is no reply {name}; there is {names}")
+        me = known.name or self.does.identity.person
+        said = text.filled(*language, customer=self.customers.get(session), representative=me)
+        if not said:
+            raise InputError(f"there is nothing to say in {name}")
+        seq = await self.does.say(session, said)
+        return {"session": session, "message_seq": seq, "text": said} if self.as_json else f"you say: {said}"
 
     async def _share(self, rest: str) -> object:
         await self.does.request_share(self.sessions.find(rest))

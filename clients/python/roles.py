@@ -28,6 +28,7 @@ from clients.python.account import (
     Overflow,
     Policy,
     Relax,
+    Reply,
     Required,
     Take,
     Texts,
@@ -85,9 +86,12 @@ class Customer(Shown, Talker, Party):
         """End the conversation."""
         await self.request(ops.SessionEnd(session))
 
-    async def rate(self, session: str, score: int, comment: str | None = None) -> None:
-        """Say how it was, from 1 (bad) to 5; once, also after the end. ``WrongState`` the second time."""
-        await self.request(ops.SessionRate(session, score, personal(comment)))
+    async def rate(
+        self, session: str, score: int, comment: str | None = None, *, fields: Mapping[str, object] | None = None
+    ) -> None:
+        """Say how it was, from 1 (bad) to 5; once, also after the end. ``WrongState`` the second time. ``fields``: of
+        the portal's survey."""
+        await self.request(ops.SessionRate(session, score, personal(comment), document(fields)))
 
 
 @attrs.frozen
@@ -163,11 +167,15 @@ class Representative(Viewer, Talker, Party):
         """Write something down that the customer never sees."""
         await self.request(ops.NoteAdd(session, Personal(text)))
 
-    async def set_outcome(
-        self, session: str, outcome: Literal["resolved", "unresolved", "unknown"], note: str | None = None
-    ) -> None:
-        """Say what came of a session, during or after it."""
+    async def set_outcome(self, session: str, outcome: str, note: str | None = None) -> None:
+        """Say what came of a session, during or after it: resolved, unresolved or unknown, or what its portal has in
+        their place. ``BadArgs`` names those."""
         await self.request(ops.SessionOutcome(session, outcome, personal(note)))
+
+    async def replies(self, subportal: str | None = None) -> answers.Replies:
+        """The canned replies of its team and of those above, the nearest of each name (of those teams that are about
+        this sub-portal). ``Reply.filled`` makes of one what ``say`` takes."""
+        return read(answers.Replies, (await self.request(ops.ReplyList(subportal))).value)
 
     async def transfer(self, session: str, representative: str) -> str:
         """Offer a session to another representative; the id of that offer. It stays here until the other accepts."""
@@ -268,6 +276,8 @@ class Manager(_Overseer, People, Party):
         functions: Functions | None = None,
         web_chat: WebChat | None = None,
         retention_days: int | None = None,
+        outcomes: Sequence[str] | None = None,
+        survey: Sequence[Field] | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -276,7 +286,8 @@ class Manager(_Overseer, People, Party):
         ``form``: what customers must fill in. ``texts``: what the page says; languages that are missing there read as
         ``language`` does (en). ``closing_ms``: how long before its hours end it is closing. ``origins``: pages whose
         customers may connect. ``web_chat``: whether customers write in the page from their first step on, and whether a
-        screen share may follow. ``retention_days``: how long its cases are kept after their end."""
+        screen share may follow. ``retention_days``: how long its cases are kept after their end. ``outcomes``: what may
+        come of its sessions. ``survey``: what customers are asked when they rate one."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -299,6 +310,8 @@ class Manager(_Overseer, People, Party):
             a_map(functions),
             web_chat,
             retention_days,
+            None if outcomes is None else list(outcomes),
+            document(survey),
         )
         changed: bool = (await self.request(command))["changed"]
         return changed
@@ -353,6 +366,25 @@ class Manager(_Overseer, People, Party):
         answer = await self.request(ops.TeamDelete(team, into))
         now: str | None = answer.value.get("into")
         return now
+
+    async def put_reply(
+        self, team: str, reply: str, text: str | Mapping[str, str], *, title: str | None = None
+    ) -> bool:
+        """Write a canned reply of a team, or rewrite it; whether anything changed. ``text``: one, or texts by
+        language; {customer} and {representative} in it are filled in by whoever sends it."""
+        by_language = None if isinstance(text, str) else document(text)
+        said = personal(text) if isinstance(text, str) else None
+        command = ops.ReplyPut(team, reply, personal(title), said, by_language)
+        changed: bool = (await self.request(command))["changed"]
+        return changed
+
+    async def delete_reply(self, team: str, reply: str) -> None:
+        """Delete a canned reply."""
+        await self.request(ops.ReplyDelete(team, reply))
+
+    async def replies(self, subportal: str | None = None) -> Sequence[Reply]:
+        """The canned replies of all teams in its scope (of those that are about this sub-portal)."""
+        return read(answers.Replies, (await self.request(ops.ReplyList(subportal))).value).replies
 
 
 @attrs.frozen

@@ -247,6 +247,33 @@ kind = "account"
     assert compare(account, puts(after)).stages == ()
 
 
+REPLIES = """
+[[reply]]
+team = "night"
+reply = "hello"
+text = "Good night"
+
+[[reply]]
+team = "first"
+reply = "hello"
+title = "Hello"
+texts = { en = "Hello", de = "Hallo" }
+"""
+
+
+def test_E12_replies_are_compared_by_team_and_name_and_go_with_their_team() -> None:
+    account = there(FILE + REPLIES)
+    assert compare(account, puts(FILE + REPLIES)).stages == ()
+    assert puts_of(account.export())[-6].args == {"team": "night", "reply": "hello", "text": "Good night"}
+    (step,) = compare(account, puts(FILE + REPLIES.replace("Hallo", "Servus"))).steps
+    assert (step.sign, step.kind, step.name) == ("~", "reply", "first/hello")
+    assert [attrs.astuple(change) for change in step.changes] == [("texts", None, None)]
+    assert compare(account, puts()).stages == ()
+    assert said(compare(account, puts(), prune=True)) == ["- reply first/hello", "- reply night/hello"]
+    alone = FILE[: FILE.index('[[team]]\nteam = "night')] + FILE[FILE.index("[[service]]") :]
+    assert said(compare(account, puts(alone), prune=True))[-2:] == ["- team night", "- reply first/hello"]
+
+
 def test_what_can_not_be_is_named_with_its_place() -> None:
     account = there()
     wanted = (*puts(FILE), Put("team.put", {"team": "night", "subportals": [], "parent": "nowhere"}, "team[9]"))
@@ -302,6 +329,12 @@ def files(draw: st.DrawFn) -> tuple[Put, ...]:
         given = draw(st.lists(st.sampled_from(served), unique=True, max_size=2)) if served else []
         args = {"team": name, "subportals": given} | ({} if parent is None else {"parent": parent})
         found.append(Put("team.put", args, f"team {name}"))
+    for name in teams:
+        for slug in draw(st.lists(st.sampled_from(["hi", "ho"]), unique=True)):
+            said: dict[str, Any] = draw(
+                st.sampled_from([{"text": "A"}, {"text": "B", "title": "T"}, {"texts": {"en": "A"}}])
+            )
+            found.append(Put("reply.put", {"team": name, "reply": slug, **said}, f"reply {name}/{slug}"))
     if teams:
         for name in draw(st.lists(st.sampled_from(["r1", "r2", "r3"]), unique=True)):
             team, places, called = draw(st.tuples(st.sampled_from(teams), st.integers(1, 2), st.sampled_from("AB")))

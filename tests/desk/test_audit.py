@@ -35,6 +35,8 @@ CHANGES: list[tuple[object, str | None]] = [
     (ops.PortalDelete("far"), "far"),
     (ops.TeamPut("new", []), "new"),
     (ops.TeamDelete("ruby"), "ruby"),
+    (ops.ReplyPut("blue", "hi", text=personal("Hi")), "blue/hi"),
+    (ops.ReplyDelete("sky", "bye"), "sky/bye"),
     (ops.RepresentativePut("zoe", personal("Zoe"), "blue", 1), "zoe"),
     (ops.RepresentativeDelete("ed"), "ed"),
     (ops.ManagerPut("tom", "team"), "tom"),
@@ -56,6 +58,7 @@ CHANGES: list[tuple[object, str | None]] = [
 def test_what_a_manager_does_is_told_once_with_its_object(command: object, about: str | None) -> None:
     scene = house()
     scene.ok(ops.RepresentativePut("cy", personal("Cy"), "sky", 2, email=personal("cy@example.com")), MIA)
+    scene.ok(ops.ReplyPut("sky", "bye", text=personal("Bye")), MIA)
     scene.assign("kim", "ann")
     scene.ok(ops.VisitorBlock("abuse", scene.ask("bad")), MIA, "b")
     prepared = people.made_key("k") if isinstance(command, ops.KeyCreate) else people.hashed("s3cret")

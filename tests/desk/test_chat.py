@@ -231,7 +231,9 @@ def test_an_outcome_is_of_whoever_has_or_had_the_session_and_its_words_are_known
     scene.end(SESSION)
     scene.ok(ops.SessionOutcome(SESSION, "resolved"), ANN)
     scene.refused(ops.SessionOutcome(SESSION, "resolved"), BO, Code.NO_SUCH)
-    assert scene.refused(ops.SessionOutcome(SESSION, "great"), ANN, Code.BAD_ARGS).detail == {"path": "args.outcome"}
+    assert scene.refused(ops.SessionOutcome(SESSION, "great"), ANN, Code.BAD_ARGS).text == (
+        "args.outcome: expected one of resolved, unresolved, unknown"
+    )
     told = [data for kind, data in scene.told("account") if kind == "session.outcome"]
     assert [one["outcome"] for one in told] == ["unresolved", "resolved"]
     assert "note" not in told[0]

@@ -192,6 +192,8 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "functions": {},
                 "web_chat": "none",
                 "retention_days": limits.RETENTION_DAYS,
+                "outcomes": ["resolved", "unresolved", "unknown"],
+                "survey": None,
                 "hours": None,
             }
         ],
@@ -216,6 +218,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "functions": {},
             }
         ],
+        "replies": [],
         "representatives": [
             {
                 "representative": "ann",

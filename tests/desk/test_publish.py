@@ -51,7 +51,7 @@ WORDS: dict[tuple[str, str], list[str]] = {
     ("ShareGrantChanged", "state"): ["negotiating", "active", "rebooting"],
 }
 SCHEMA = cast("dict[str, dict[str, list[str]]]", schema.load()["events"])
-DOCUMENTS = ("fields", "labels", "texts")
+DOCUMENTS = ("fields", "labels", "survey_labels", "texts")
 """What events refer to that is a map or a list."""
 KINDS = ["pick", "ask", "button", "pin", "global_pin"]
 

@@ -86,6 +86,9 @@ portal.delete         A:account P:account/portals
 subportal.put         A:account P:account/portals
 team.put              A:account T:teams/teams P:account
 team.delete           A:account T:teams/teams P:account
+reply.put             A:account T:teams/teams P:account
+reply.delete          A:account T:teams/teams P:account
+reply.list            r:party m:party A:account T:teams P:account
 representative.put    A:account T:teams/representatives P:account
 representative.delete A:account T:teams/representatives P:account
 manager.put           A:account
@@ -288,6 +291,10 @@ CASES: list[tuple[str | None, object, object]] = [
         ops.RequestClassify(REQUESTS["carl"], "normal"),
         ops.RequestClassify(REQUESTS["kim"], "normal"),
     ),
+    (None, ops.ReplyList(), None),
+    (None, ops.ReplyList("help"), ops.ReplyList("other")),
+    ("teams", ops.ReplyDelete("sky", "bye"), ops.ReplyDelete("red", "bye")),
+    ("teams", ops.ReplyPut("sky", "hi", text=personal("Hi")), ops.ReplyPut("red", "hi", text=personal("Hi"))),
     ("teams", ops.TeamPut("blue", ["help", "side"]), ops.TeamPut("blue", ["help", "other"])),
     ("teams", ops.TeamPut("new", ["side"], parent="sky"), ops.TeamPut("new", ["side"])),
     ("teams", ops.TeamPut("new", [], parent="blue"), ops.TeamPut("new", [], parent="red")),
@@ -343,6 +350,8 @@ def asked() -> Scene:
     scene.set("di", "away")
     scene.ask("carl", "help")
     scene.ask("kim", "other")
+    for team in ("sky", "red"):
+        scene.ok(ops.ReplyPut(team, "bye", text=personal("Bye")), MIA)
     for name, portal in (("bad", "help"), ("worse", "other")):
         scene.ok(ops.VisitorBlock("x", scene.ask(name, portal)), MIA, name)
     scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 2, email=personal("ann@example.com")), MIA)

@@ -144,7 +144,8 @@ async def play(story: Story) -> tuple[list[Speaker], int]:
         ):
             session = await meet(carl, ann)
             holding = [_holding(b, nursery, *at, story.holds) for at in zip(SIDES, diallers, strict=True)]
-            talkers = zip(SIDES, (carl, ann), holding, strict=True)
+            people: tuple[Talker, Talker] = (carl, ann)
+            talkers = zip(SIDES, people, holding, strict=True)
             speakers = [Speaker(side, who, session, story.together, before) for side, who, before in talkers]
             store.diallers = dict(zip(SIDES, diallers, strict=True))
             for dialler, cuts in zip(diallers, story.cuts, strict=True):

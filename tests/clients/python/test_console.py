@@ -371,6 +371,72 @@ async def test_a_line_becomes_an_operation(
     assert say.asked == [asked]
 
 
+REPLIES: dict[str, Any] = {
+    "name": "Ann Alder",
+    "replies": [
+        {"team": "t", "reply": "hello", "title": "Hello", "text": "Hello {customer}, I am {representative}."},
+        {"team": "t", "reply": "wait", "texts": {"en": "A moment, please.", "de": "Einen Moment, bitte."}},
+        {"team": "t", "reply": "gone", "text": {"erased": True}},
+    ],
+}
+
+
+async def test_E12_a_canned_reply_is_sent_with_the_names_filled_in(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    say.values |= {"reply.list": REPLIES, "chat.send": {"session": "s_9", "message_seq": 1}}
+    say.snapshots["me"] = {
+        "presence": [PRESENCE],
+        "sessions": [{"session": "s_9", "subportal": "orders", "name": "Lea", "text": None}],
+    }
+    await say.settle()
+    assert await say.type("replies") == [
+        "hello (Hello): Hello {customer}, I am {representative}.",
+        "wait: A moment, please.",
+        "gone: -",
+    ]
+    assert await say.type("reply hello") == ["you say: Hello Lea, I am Ann Alder."]
+    assert say.asked[-1] == ("chat.send", {"session": "s_9", "text": "Hello Lea, I am Ann Alder."})
+    assert await say.type("reply 1 wait de-AT") == ["you say: Einen Moment, bitte."]
+    opened = {"session": "s_8", "request": "r_8", "subportal": "orders", "representative": "ann", "name": "Kim"}
+    await say.happens("me", "session.opened", **opened)
+    assert await say.type("reply 2 hello") == ["you say: Hello Kim, I am Ann Alder."]
+    await say.happens("me", "session.ended", session="s_9", request="r_9", reason="customer")
+    assert await say.type("reply hello") == ["you say: Hello Kim, I am Ann Alder."]
+
+
+async def test_E12_a_reply_that_can_not_be_sent_is_said(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    say.snapshots["me"] = {"presence": [PRESENCE], "sessions": [{"session": "s_9", "subportal": "o", "name": None}]}
+    await say.settle()
+    assert await say.type("replies") == ["no replies: managers write them, for a team"]
+    assert await say.type("reply hello") == ["! there is no reply hello; there is none"]
+    say.values["reply.list"] = REPLIES
+    for typed in ("reply", "reply 1 hello de now"):
+        assert await say.type(typed) == ["! reply [SESSION] NAME [LANGUAGE]"]
+    assert await say.type("reply bye") == ["! there is no reply bye; there is hello, wait, gone"]
+    assert await say.type("reply gone") == ["! there is nothing to say in gone"]
+    assert await say.type("reply 4 hello") == ["! there is no session 4"]
+    assert "chat.send" not in {op for op, _ in say.asked}
+
+
+async def test_E12_json_has_the_replies_and_what_was_said(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    async with trio.open_nursery() as nursery:
+        say = Table(broker, "representative", nursery, as_json=True)
+        say.values |= {"reply.list": REPLIES, "chat.send": {"session": "s_9", "message_seq": 7}}
+        say.snapshots["me"] = {
+            "presence": [PRESENCE],
+            "sessions": [{"session": "s_9", "subportal": "o", "name": "Lea"}],
+        }
+        await say.settle()
+        (listed,) = await say.type("replies")
+        assert [one["reply"] for one in json.loads(listed)["value"]] == ["hello", "wait", "gone"]
+        (said,) = await say.type("reply wait")
+        assert json.loads(said)["value"] == {"session": "s_9", "message_seq": 7, "text": "A moment, please."}
+        nursery.cancel_scope.cancel()
+
+
 async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, representative: Table) -> None:
     say = representative
     await say.settle()

@@ -23,13 +23,14 @@ from clients.python.account import (
     Needed,
     Overflow,
     Relax,
+    Reply,
     Skill,
     Weekly,
 )
 from clients.python.answers import Choice as Somebody
 from clients.python.answers import Decision, Entrance, Key, Portal, SignIn
 from clients.python.client import open_client
-from clients.python.commands import arguments, as_map, personal, read, text_of
+from clients.python.commands import ERASED, arguments, as_map, personal, read, text_of
 from clients.python.role import Role
 from clients.python.roles import Customer, Manager, Representative, Service
 from clients.python.screens import Grant, IceServer
@@ -199,6 +200,27 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
         {"session": "s_1", "outcome": "resolved", "note": "why"},
     ),
     (C, "session.rate", lambda joe: joe.rate("s_1", 5, "ok"), {"session": "s_1", "score": 5, "comment": "ok"}),
+    (
+        C,
+        "session.rate",
+        lambda joe: joe.rate("s_1", 5, fields={"why": "x"}),
+        {"session": "s_1", "score": 5, "fields": {"why": "x"}},
+    ),
+    (
+        M,
+        "reply.put",
+        lambda mia: mia.put_reply("t", "hi", "Hello {customer}", title="Hello"),
+        {"team": "t", "reply": "hi", "title": "Hello", "text": "Hello {customer}"},
+    ),
+    (
+        M,
+        "reply.put",
+        lambda mia: mia.put_reply("t", "hi", {"en": "Hello"}),
+        {"team": "t", "reply": "hi", "texts": {"en": "Hello"}},
+    ),
+    (M, "reply.delete", lambda mia: mia.delete_reply("t", "hi"), {"team": "t", "reply": "hi"}),
+    (M, "reply.list", lambda mia: mia.replies(), {}),
+    (R, "reply.list", lambda ann: ann.replies("s"), {"subportal": "s"}),
     (R, "session.leave", lambda ann: ann.leave("s_1"), {"session": "s_1"}),
     (R, "session.transfer", lambda ann: ann.transfer("s_1", "bo"), {"session": "s_1", "representative": "bo"}),
     (R, "share.request", lambda ann: ann.request_share("s_1"), {"session": "s_1"}),
@@ -262,6 +284,8 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             hours=HOURS,
             functions={"control": False},
             web_chat="chat_only",
+            outcomes=("sold",),
+            survey=FORM,
         ),
         {
             "portal": "p",
@@ -275,6 +299,8 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "hours": HOURS_DATA,
             "functions": {"control": False},
             "web_chat": "chat_only",
+            "outcomes": ["sold"],
+            "survey": FORM_DATA,
         },
     ),
     (
@@ -459,6 +485,38 @@ async def test_a_transcripts_pages_are_put_together(autojump_clock: MockClock, b
     asked = [frame.args for frame in broker.seen if isinstance(frame, Request)]
     same = {"session": "s_1", "format": "json", "notes": True}
     assert asked == [same, {**same, "after": "x"}, {**same, "after": "y"}]
+
+
+def reply(text: str | None = None, texts: dict[str, str] | None = None) -> Reply:
+    return Reply(team="t", reply="hi", title=None, text=text, texts=texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "customer", "said"),
+    [
+        ("Hello {customer}, {representative} here.", "Kim", "Hello Kim, Ann here."),
+        ("Hello {customer}, {representative} here.", None, "Hello, Ann here."),
+        ("Hello {customer}!", ERASED, "Hello!"),
+        ("Hello {customer}", "{representative}", "Hello {representative}"),  # a customer's name is no text of ours
+        ("{order} {}", "Kim", "{order} {}"),
+    ],
+)
+def test_E12_a_reply_is_filled_in_with_the_names_there_are(text: str, customer: str | None, said: str) -> None:
+    assert reply(text).filled(customer=customer, representative="Ann") == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("de-AT", "A"), ("DE", "D"), ("de-CH", "D"), ("fr", "E"), (None, "E"), ("en-US", "E")]
+)
+def test_E12_a_reply_is_said_in_the_language_that_is_wanted(language: str | None, said: str) -> None:
+    assert reply(texts={"de": "D", "de-AT": "A", "en": "E"}).filled(language) == said
+
+
+def test_E12_a_reply_without_english_falls_back_to_what_there_is_and_one_that_was_erased_says_nothing() -> None:
+    assert reply(texts={"fr": "F", "nl": "N"}).filled("de") == "F"
+    erased = {"team": "t", "reply": "hi", "text": {"erased": True}}
+    assert read(Reply, erased).filled() is None
+    assert read(Reply, {"team": "t", "reply": "hi", "texts": {"erased": True}}).filled() is None
 
 
 def test_every_operation_has_a_method_for_each_role_that_may_ask_it() -> None:
