@@ -24,6 +24,7 @@ from clients.python.following import Follow
 from clients.python.reconnect import Pending
 from clients.python.roles import Customer, Representative
 from clients.python.settings import Auth, Settings
+from clients.python.talk import Talker
 from tests.e2e.cutting import Cut, Dialler, Way, in_memory
 from tests.e2e.talking import Before, Speaker, meet, resumes, right, talk
 from tests.runtime.harness import Broker, broker
