@@ -185,6 +185,28 @@ HOURS_AHEAD: Final = 400 * DAYS  # how far the next opening or closing is looked
 MAX_ZONE_BYTES: Final = 64  # a time zone's name; the longest takes 32
 MAX_ZONES: Final = 1024  # time zones kept in memory: more than there are names, about 4 KiB each
 
+# --- files of a session ---------------------------------------------------------------------------
+
+FILE_CHUNK: Final = 48 * KIB  # bytes of a file in one frame, which may have 64 KiB with all around them
+FILE_BYTES: Final = 20 * MIB  # of one file, unless its portal says otherwise: photographs, scans, logs
+MAX_FILE_BYTES: Final = 256 * MIB  # and no portal may allow more: a worker hashes that in about half a second
+SESSION_BYTES: Final = 100 * MIB  # of all files of one session, unless its portal says otherwise
+MAX_SESSION_BYTES: Final = 1024 * MIB  # and no portal may allow more
+SESSION_FILES: Final = 32  # of one session: more than people send; past it somebody sends a folder
+SESSION_UPLOADS: Final = 4  # of one person in one session at once: browsers drop a handful, and send one by one
+ACCOUNT_FILES: Final = 100_000  # kept by one account at once; each takes 300 bytes of memory
+FILES_ACCOUNT_BYTES: Final = 50 * 1024 * MIB  # kept by one account at once: past it somebody deletes cases
+FILE_TYPES: Final = ("image/*", "application/pdf", "text/plain")  # unless a portal says otherwise: nothing that runs
+MAX_FILE_TYPES: Final = 64  # that a portal may list
+MAX_TYPE_BYTES: Final = 127  # of a media type: RFC 6838, section 4.2, allows that for its longer half
+FILE_NAME: Final = 255  # bytes of a file's name, as file systems have it
+UPLOAD_LIFE: Final = 1 * HOURS  # from file.begin to file.finish: 256 MiB take that long at 0.6 Mbit/s
+FILE_WORKERS: Final = 2  # threads that read and write files: one may hash a large one meanwhile
+FILE_JOBS: Final = 512  # calls of the store that wait for them: some milliseconds each on a slow disk
+FILE_JOBS_BYTES: Final = 8 * MIB  # and the bytes that these carry, both ways: 170 chunks
+FILE_RATE: Final = (4 * MIB, 4 * MIB)  # bytes of files a second, burst, of one person, both ways
+FILE_COST: Final = 4 * KIB  # that a chunk counts at least: small ones cost the hub nearly as much as large ones
+
 # --- the runtime ---------------------------------------------------------------------------------
 
 TICK_SOCKETS: Final = 64  # sockets read in one tick: about 1 ms, so that nobody waits long for the hub

@@ -28,6 +28,7 @@ FLOORS: Final = {
     # adapters
     "broker.transport": 3,
     "broker.journal": 3,
+    "broker.blobs": 3,
     "broker.identity": 3,
     "broker.views": 3,
     # runtime
