@@ -11,6 +11,7 @@ ABOUT: Final[dict[str, str]] = {
     "request": "A customer's wish to be served. Once it has reached a final state the desk forgets it.",
     "offer": "A request, a session or an invitation, proposed to one representative or to everybody of a sub-portal.",
     "session": "A conversation. It waits while nobody has it, and ends with its request.",
+    "file": "What is sent in a session beside words. Its bytes go with an upload that ends, and with its case.",
     "share": "A screen share. Silence is refusal; only from the customer's second yes on anything is relayed.",
     "case": "What remains of a request.",
 }

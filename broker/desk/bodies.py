@@ -152,6 +152,11 @@ def _who_moved(event: e.TeamDeleted, stream: str) -> list[str] | None:
     return None if stream.startswith("me:") else list(event.representatives)
 
 
+def _by_staff(event: e.FileShared, stream: str) -> str | None:
+    """A visitor's id is nobody's business."""
+    return event.by if event.role == "representative" else None
+
+
 _GRANTED = _body("share", "session", grant=_grant, functions=_why)
 _LOAD = _body("representative", "load", "capacity")
 _OPENED = _body(
@@ -308,4 +313,11 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.ShareRebooting, "share.changed"): _share_body("rebooting", "representative", "until"),
     (e.ShareBack, "share.changed"): _share_body("negotiating", "customer", "until", grant=_grant),
     (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason"),
+    (e.FileShared, "file.shared"): _body(
+        *("session", "file", "size", "type", "sha256", "role"),
+        personal={"name": "name"},
+        message_seq=_Attr("number"),
+        by=_by_staff,
+    ),
+    (e.FileEnded, "file.ended"): _body("file", "session", "reason"),
 }

@@ -47,6 +47,9 @@ class Statistics:
     sessions: int
     offers: int
     visitors: int
+    files: int
+    file_bytes: int
+    """Kept, and announced."""
     pins: int
     streams: int
     deadlines: int
@@ -268,6 +271,7 @@ class Desk:
         refs += [access.password for access in state.access.values()]
         for request in state.requests.values():
             refs += [request.text, request.name, request.email, request.fields, request.page]
+        refs += [state.files[upload].name for upload in state.uploads]
         return {ref[0] for ref in refs if ref is not None}
 
     def drain_released(self) -> list[str]:
@@ -279,6 +283,11 @@ class Desk:
         """Ids of contents that are to be gone from the journal, since the last call."""
         erased, self.state.erased = self.state.erased, []
         return erased
+
+    def drain_unstored(self) -> list[str]:
+        """Files whose bytes are to go, since the last call."""
+        unstored, self.state.unstored = self.state.unstored, []
+        return unstored
 
     def drain_turned(self) -> set[str]:
         """Portals of which something else is said since the last call."""
@@ -317,6 +326,8 @@ class Desk:
             sessions=len(state.sessions),
             offers=len(state.offers),
             visitors=len(state.visitors),
+            files=len(state.files),
+            file_bytes=state.file_bytes,
             pins=len(state.serials),
             streams=len(state.streams),
             deadlines=len(state.deadlines),

@@ -121,6 +121,8 @@ class PortalPut:
     """As ``form``."""
     survey_labels: Ref | None = None
     """Of the survey, which is whole in there."""
+    files: tuple[int, int, tuple[str, ...]] = (20_971_520, 104_857_600, ("image/*", "application/pdf", "text/plain"))
+    """Bytes of one file, of all of a session, and types."""
 
 
 @attrs.define
@@ -1145,6 +1147,55 @@ class ShareEnded:
     """Why the broker ended it; nothing where there is no more to say than by whom."""
 
 
+@attrs.define
+class FileBegun:
+    """Somebody announced a file; its bytes are to come."""
+
+    TYPE: ClassVar[str] = "file.begun"
+    VERSION: ClassVar[int] = 1
+    file: str
+    session: str
+    role: str
+    """customer or representative."""
+    by: str
+    name: Ref
+    size: int
+    type: str
+    sha256: str | None
+    """As announced; None: it will be said at the end."""
+    until: int
+
+
+@attrs.define
+class FileShared:
+    """All bytes of a file are on disk, and everybody in the session is told: its next message."""
+
+    TYPE: ClassVar[str] = "file.shared"
+    VERSION: ClassVar[int] = 1
+    file: str
+    session: str
+    number: int
+    role: str
+    by: str
+    name: Ref
+    size: int
+    type: str
+    sha256: str
+
+
+@attrs.define
+class FileEnded:
+    """An upload that won't be finished."""
+
+    TYPE: ClassVar[str] = "file.ended"
+    VERSION: ClassVar[int] = 1
+    file: str
+    session: str
+    by: str
+    reason: str
+    """cancelled, expired or function_off."""
+
+
 Event = (
     BrokerStarted
     | OfferRenewed
@@ -1222,6 +1273,9 @@ Event = (
     | ShareRebooting
     | ShareBack
     | ShareEnded
+    | FileBegun
+    | FileShared
+    | FileEnded
 )
 
 _FAMILY: tuple[type[Event], ...] = get_args(Event)

@@ -221,4 +221,17 @@ def act(plan: Plan) -> list[e.Event]:
                 reasons=chains(plan, portal, person),
             )
             happened.append(changed)
+    for name in state.uploads:
+        file = state.files[name]
+        session = state.sessions[file.session]
+        portal = state.portals[state.requests[session.request].portal]
+        if not _sends(plan, portal, session.representative):
+            happened.append(e.FileEnded(name, file.session, file.by, "function_off"))
     return happened
+
+
+def _sends(plan: Plan, portal: Portal, lead: str | None) -> bool:
+    """Whether files may be sent; while nobody has the session, what the portal says is enough."""
+    if lead is None:
+        return dict(plan.portal(portal)).get("file_transfer", FUNCTIONS["file_transfer"])
+    return "file_transfer" in plan.on(portal, plan.state.representatives[lead])

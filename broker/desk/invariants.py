@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from broker import limits
+from broker.desk.file_invariants import files_kept
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
 from broker.desk.reply_invariants import bounded as replies
 from broker.desk.share_invariants import shared
@@ -27,9 +28,9 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E12 for canned replies, F9 for
-        consent (of the features), H1, H2 and H12 for teams, H4 for managers, H8 for names and how people come in, L5
-        for blocks."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E7 for files, E12 for canned
+        replies, F9 for consent (of the features), H1, H2 and H12 for teams, H4 for managers, H8 for names and how
+        people come in, L5 for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -41,7 +42,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
-    for part in (shared, _pins, _deadlines, in_order, working, replies):
+    for part in (shared, _pins, _deadlines, files_kept, in_order, working, replies):
         _raise(part(state))
 
 
@@ -297,6 +298,7 @@ _OF_DEADLINE = {
     "pin": "A8",
     "share": "F17",
     "control": "F17",
+    "upload": "E7",
     "relax": "F5",
     "sticky": "F5",
     "overflow": "F1",
@@ -344,7 +346,7 @@ def _deadlines(state: State) -> Broken:
         ticket = state.router.tickets.get(name)
         if (request.held_until is None) != (ticket is None or ticket.held is None):
             yield "F5", f"{name} is held until {request.held_until}, its ticket {ticket}"
-    found = {(kind, name): t for t, kind, name in state.deadlines}
+    found = {(kind, name): t for t, kind, name in state.deadlines if kind != "upload"}
     for (kind, name), t in due.items():
         if found.pop((kind, name), None) != t:
             yield _OF_DEADLINE[kind], f"{name} has its {kind} deadline at another time than {t}"

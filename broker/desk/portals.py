@@ -9,7 +9,18 @@ from typing import Final, cast
 from broker import limits
 from broker.codes import Code
 from broker.content import Ref
-from broker.desk import account, forms, functions, overflow, portal_state, settings, share_ends, teams, texts
+from broker.desk import (
+    account,
+    file_kinds,
+    forms,
+    functions,
+    overflow,
+    portal_state,
+    settings,
+    share_ends,
+    teams,
+    texts,
+)
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, parse, restore
@@ -48,6 +59,9 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
             return bad_args(f"args.origins[{index}]", "an origin such as https://www.example.org, as browsers send it")
     if len(set(command.outcomes or ())) != len(command.outcomes or ()):
         return bad_args("args.outcomes", "each outcome once")
+    taken = file_kinds.rules(command.files)
+    if isinstance(taken, Refusal):
+        return taken
     said = _said(command)
     if isinstance(said, Refusal):
         return said
@@ -59,6 +73,7 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
     if len(state.subportals.keys() | set(names)) > limits.MAX_SUBPORTALS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_SUBPORTALS} sub-portals")
     event = _event(command, *said, opened, context, state.times.offer)
+    event.files = taken
     before = {} if now is None else words(now)
     after = words(event)
     if now is not None and event.title is None:
@@ -196,6 +211,7 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "retention_days": portal.retention_days,
         "outcomes": list(portal.outcomes),
         "survey": portal.survey_labels,
+        "files": file_kinds.shown(portal.files),
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -254,6 +270,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     portal.functions, portal.web_chat = event.functions, event.web_chat
     portal.retention_days = event.retention_days
     portal.outcomes, portal.survey, portal.survey_labels = event.outcomes, event.survey, event.survey_labels
+    portal.files = event.files
     portal.hours = None if event.hours is None else restore(cast("HoursData", event.hours))
     for name in event.subportals:
         subportal = state.subportals[name] = lines.get(name) or Subportal(

@@ -76,6 +76,9 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.ShareConfirmed: ("representative",),
     e.ShareGrantChanged: ("representative",),
     e.ShareBack: ("representative",),
+    e.FileBegun: ("by",),
+    e.FileShared: ("by",),
+    e.FileEnded: ("by",),
 }
 """The fields of events that hold the name of a representative, manager or service. (``Audited`` and
 ``RefusalsCounted`` hold some too, and are told in the audit alone.)"""

@@ -329,4 +329,6 @@ _AUDIENCES: dict[type, Decide] = {
     e.ShareRebooting: _share,
     e.ShareBack: _share,
     e.ShareEnded: _share,
+    e.FileShared: lambda event: [(f"session:{event.session}", "file.shared")],
+    e.FileEnded: lambda event: [(f"me:{event.by}", "file.ended")],
 }

@@ -12,6 +12,7 @@ from broker.desk import (
     chat,
     configuration,
     credentials,
+    files,
     functions,
     leaving,
     managers,
@@ -116,6 +117,12 @@ RULES: dict[type, Rule] = {
     ops.ShareAskControl: shares.ask_control,
     ops.ShareControl: shares.control,
     ops.ShareReboot: shares.reboot,
+    ops.FileBegin: files.begin,
+    ops.FileChunk: files.chunk,
+    ops.FileFinish: files.finish,
+    ops.FileCancel: files.cancel,
+    ops.FileGet: files.get,
+    ops.FileList: files.listed,
 }
 """What decides each command. Operations that are missing here (subscribe and the like) are the hub's."""
 
@@ -196,6 +203,9 @@ EVOLVE: dict[type, Apply] = {
     e.ShareRebooting: share_state.share_rebooting,
     e.ShareBack: share_state.share_back,
     e.ShareEnded: share_state.share_ended,
+    e.FileBegun: files.file_begun,
+    e.FileShared: files.file_shared,
+    e.FileEnded: files.file_ended,
 }
 """What each event changes."""
 
@@ -215,6 +225,7 @@ DUE: dict[str, Due] = {
     "pin": pins.expire,
     "share": shares.over,
     "control": shares.no_control,
+    "upload": files.expire,
     "visitors": presence.forget_visitors,
     "sign_in": credentials.sign_in_over,
     "key": credentials.key_over,

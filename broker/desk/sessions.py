@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from broker.desk import events as e
-from broker.desk import members, offers, seats, share_ends, waits, wrap_up
+from broker.desk import files, members, offers, seats, share_ends, waits, wrap_up
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, Session, State
@@ -275,6 +275,7 @@ def forget(state: State, name: str, event_type: str) -> Session:
     move(SESSION, session.state, event_type)
     for guest in session.members:
         del state.representatives[guest].guest[name]
+    files.session_over(state, name, event_type)
     state.remember_session(session)
     del state.sessions[name]
     return session

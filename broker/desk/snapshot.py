@@ -20,6 +20,7 @@ from broker.desk.state import (
     ApiKey,
     Block,
     EndedSession,
+    File,
     Manager,
     Offer,
     Pin,
@@ -74,6 +75,7 @@ class Dump(TypedDict):
     offers: list[Row]
     sessions: list[Row]
     shares: list[Row]
+    files: list[Row]
     pins: list[Row]
     ended_offers: list[Row]
     ended_sessions: list[Row]
@@ -143,6 +145,7 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "offers", map(_OFFER, state.offers.values())
     yield "sessions", ((*_SESSION(session), _members(session)) for session in state.sessions.values())
     yield "shares", map(_SHARE, state.shares.values())
+    yield "files", map(_FILE, state.files.values())
     yield "pins", map(_PIN, state.pins.values())
     yield (
         "ended_offers",
@@ -221,6 +224,7 @@ _TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent",
 _SUBPORTAL, _OFFER, _REPLY = map(_row_of, (Subportal, Offer, Reply))
 _SHARE, _PIN, _ENDED = map(_row_of, (Share, Pin, EndedSession))
 _SESSION: Final = _row_of(Session, "members")
+_FILE: Final = _row_of(File)
 _REQUEST: Final = _row_of(Request)
 _MANAGER, _SERVICE, _SIGN_IN, _KEY = map(_row_of, (Manager, Service, SignIn, ApiKey))
 _BLOCK: Final = _row_of(Block)

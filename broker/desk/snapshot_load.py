@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from broker.desk import account as account_settings
-from broker.desk import share_state, waits
+from broker.desk import files, share_state, waits
 from broker.desk.desk import Desk
 from broker.desk.flow import Flow
 from broker.desk.hours import restore
@@ -16,6 +16,7 @@ from broker.desk.state import (
     Block,
     EndedOffer,
     EndedSession,
+    File,
     Manager,
     Member,
     Offer,
@@ -195,6 +196,8 @@ def _load_open(state: State, data: Dump) -> None:
         state.router.add_load(session.representative, places, member.idle_since)
     for row in _rows(data["shares"]):
         share_state.keep(state, Share(*row))
+    for row in _rows(data["files"]):
+        files.keep(state, File(*row))
 
 
 def _load_ticket(state: State, request: Request, ticket: Ticket, *, paused: bool) -> None:

@@ -50,6 +50,9 @@ Waits = tuple[tuple[int, str | None], ...]
 """(age of the request in ms, sub-portal or None for a support request), the earliest first."""
 
 
+FileRules = tuple[int, int, tuple[str, ...]]
+"""Of a portal: (bytes of one file, bytes of all files of a session, media types that are taken)."""
+
 Told = tuple[str, int | None, int | None]
 """(open, closing or closed; when its hours begin, if it is outside of them; when they end, if it is open)."""
 
@@ -107,6 +110,7 @@ class Portal:
     """What customers are asked afterwards."""
     survey_labels: Ref | None = None
     """The survey whole, with its labels."""
+    files: FileRules = (limits.FILE_BYTES, limits.SESSION_BYTES, limits.FILE_TYPES)
     hours: Hours | None = None
 
     @property
@@ -488,6 +492,25 @@ class Share:
 
 
 @attrs.define(eq=False)
+class File:
+    """A file of a session: on its way, or shared."""
+
+    file: str
+    session: str
+    role: str
+    by: str
+    name: Ref
+    size: int
+    type: str
+    sha256: str | None
+    """In hexadecimal digits: before it is shared as announced, if it was."""
+    until: int | None
+    """When an upload is given up; None once it is shared."""
+    number: int = 0
+    """Its ``message_seq``; 0 on its way."""
+
+
+@attrs.define(eq=False)
 class Pin:
     """A pin and what became of it; a representative's last ``LISTED_PINS`` stay listed."""
 
@@ -565,6 +588,15 @@ class State:
     shares: dict[str, Share] = attrs.field(factory=dict)
     sharing: dict[str, str] = attrs.field(factory=dict)
     """Session, open or over, to its share."""
+    files: dict[str, File] = attrs.field(factory=dict)
+    session_files: dict[str, dict[str, None]] = attrs.field(factory=dict)
+    """Session to its files."""
+    uploads: dict[str, None] = attrs.field(factory=dict)
+    """Those of them that are on their way."""
+    file_bytes: int = 0
+    """Of all of them, as announced."""
+    unstored: list[str] = attrs.field(factory=list)
+    """Files whose bytes are to go once that is on disk; the runtime drains it."""
     wrapping: dict[str, str] = attrs.field(factory=dict)
     """Ended session to whoever is wrapping it up."""
     pins: dict[str, Pin] = attrs.field(factory=dict)

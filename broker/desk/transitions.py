@@ -53,14 +53,27 @@ OFFER: Final[Table] = {
 SESSION: Final[Table] = {
     "waiting": {
         e.ChatSent.TYPE: "waiting",
+        e.FileShared.TYPE: "waiting",
         e.RequestAssigned.TYPE: "active",
         e.RequestEnded.TYPE: "ended",  # withdrawn, abandoned, converted or refused
     },
     "active": {
         e.ChatSent.TYPE: "active",
+        e.FileShared.TYPE: "active",
         e.SessionTransferred.TYPE: "active",
         e.SessionReleased.TYPE: "waiting",
         e.SessionEnded.TYPE: "ended",
+    },
+}
+
+FILE: Final[Table] = {
+    "uploading": {
+        e.FileShared.TYPE: "shared",
+        f"{e.FileEnded.TYPE}:cancelled": "ended",
+        f"{e.FileEnded.TYPE}:expired": "ended",
+        f"{e.FileEnded.TYPE}:function_off": "ended",
+        e.SessionEnded.TYPE: "ended",
+        e.RequestEnded.TYPE: "ended",
     },
 }
 
@@ -125,11 +138,21 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         ),
         "rebooting": ("share.control", "share.stop"),
     },
+    "file": {
+        "uploading": ("file.chunk", "file.finish", "file.cancel"),
+        "shared": ("file.get",),
+    },
 }
 """What may be asked for in each state, by the kind of thing: what a refusal (2410) names."""
 
 
-TABLES: Final[Mapping[str, Table]] = {"request": REQUEST, "offer": OFFER, "session": SESSION, "share": SHARE}
+TABLES: Final[Mapping[str, Table]] = {
+    "request": REQUEST,
+    "offer": OFFER,
+    "session": SESSION,
+    "file": FILE,
+    "share": SHARE,
+}
 """Everything that has a life."""
 
 

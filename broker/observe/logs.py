@@ -59,6 +59,8 @@ class Fields(TypedDict, total=False):
     """Also in the FAIL that told a client of an internal error."""
     error: str
     """The class of an exception."""
+    file: str
+    """The id of a file that was sent; never its name."""
     at: str
     """Where an exception came from; see ``place``."""
     kind: str

@@ -158,6 +158,7 @@ class Terms:
     heartbeat_ms: int
     subscriptions: int = bounds.MAX_SUBSCRIPTIONS
     signal_bytes: int = bounds.MAX_SIGNAL_BYTES
+    file_bytes_per_second: int = bounds.FILE_RATE[0]
 
     def limits(self) -> dict[str, object]:
         """WELCOME's limits map."""
@@ -170,6 +171,7 @@ class Terms:
             "commands_burst": self.commands_burst,
             "subscriptions": self.subscriptions,
             "signal_bytes": self.signal_bytes,
+            "file_bytes_per_second": self.file_bytes_per_second,
         }
 
 

@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 import attrs
 
 from broker.content import Personal
+from broker.limits import FILE_CHUNK, FILE_COST
 
 Map = Mapping[str, object]
 """A map of the schema, checked: its fields as the schema has them."""
@@ -361,6 +362,66 @@ class ShareReboot:
 
 
 @attrs.define
+class FileBegin:
+    """Announce a file for a session one takes part in, as far as its portal takes it and file_transfer is on. Its bytes
+    go in file.chunk, from offset on; an hour later it is too late. A repeat says how far it got."""
+
+    OP: ClassVar[str] = "file.begin"
+    session: str
+    name: Personal
+    size: int
+    type: str
+    sha256: str | None = None
+
+
+@attrs.define
+class FileChunk:
+    """The next bytes of a file. Several may be under way. 2410 where the end is elsewhere: detail.offset says where to
+    go on. Counted by bytes, not by requests: 3429 says when to go on."""
+
+    OP: ClassVar[str] = "file.chunk"
+    file: str
+    offset: int
+    data: bytes
+
+
+@attrs.define
+class FileFinish:
+    """All bytes are there: it is shared once they are on disk. 2400 where the hash is another, or the bytes aren't of
+    the type: the upload starts anew at 0. 2410 where bytes are missing: detail.offset."""
+
+    OP: ClassVar[str] = "file.finish"
+    file: str
+    sha256: str
+
+
+@attrs.define
+class FileCancel:
+    """Give up an upload of one's own."""
+
+    OP: ClassVar[str] = "file.cancel"
+    file: str
+
+
+@attrs.define
+class FileGet:
+    """Bytes of a shared file from offset on, as many as one chunk has or are left, for whoever may read its session. No
+    data at its end. Counted as file.chunk is."""
+
+    OP: ClassVar[str] = "file.get"
+    file: str
+    offset: int
+
+
+@attrs.define
+class FileList:
+    """The files of a session, for whoever may read it, and one's own uploads on their way."""
+
+    OP: ClassVar[str] = "file.list"
+    session: str
+
+
+@attrs.define
 class AccountGet:
     """The account's configuration as it stands, as far as the asker may see it: a team manager its teams and what they
     serve, a representative with management itself."""
@@ -420,6 +481,7 @@ class PortalPut:
     retention_days: int | None = None
     outcomes: Sequence[str] | None = None
     survey: Personal | None = None
+    files: Map | None = None
 
 
 @attrs.define
@@ -743,6 +805,12 @@ Command = (
     | ShareAskControl
     | ShareControl
     | ShareReboot
+    | FileBegin
+    | FileChunk
+    | FileFinish
+    | FileCancel
+    | FileGet
+    | FileList
     | AccountGet
     | FunctionEffective
     | AccountPut
@@ -818,6 +886,12 @@ OPS: Final[dict[str, type[Command]]] = {
         ShareAskControl,
         ShareControl,
         ShareReboot,
+        FileBegin,
+        FileChunk,
+        FileFinish,
+        FileCancel,
+        FileGet,
+        FileList,
         AccountGet,
         FunctionEffective,
         AccountPut,
@@ -853,3 +927,13 @@ OPS: Final[dict[str, type[Command]]] = {
     )
 }
 """Op name to class."""
+
+
+def weight(op: str, args: object) -> int:
+    """The bytes that a request about a file counts; 0 for every other, which counts as one."""
+    if op == FileGet.OP:
+        return FILE_CHUNK
+    if op != FileChunk.OP:
+        return 0
+    data = args.get("data") if isinstance(args, Mapping) else None
+    return max(FILE_COST, len(data)) if isinstance(data, bytes) else FILE_COST

@@ -43,6 +43,8 @@ class Conductor:
         """Deadlines carried out at ``_fired_at``."""
         self.turned: Callable[[Account, set[str]], None] = lambda account, portals: None
         """Told of portals whose customers are to be told something else."""
+        self.unstored: Callable[[Part, Sequence[str]], None] = lambda part, gone: None
+        """Told of files whose bytes are to go once this part is on disk."""
         self.decided: Callable[[Part, Sequence[Recorded]], None] = lambda part, records: None
         """Told of each command's events right after they were decided."""
 
@@ -114,6 +116,8 @@ class Conductor:
                 self._stop_share(account, event.share)
         part.released.extend(account.desk.drain_released())
         part.erased.extend(account.desk.drain_erased())
+        if gone := account.desk.drain_unstored():
+            self.unstored(part, gone)
         if turned := account.desk.drain_turned():
             self.turned(account, turned)
         self.decided(part, records)

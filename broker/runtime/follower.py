@@ -134,6 +134,7 @@ class Follower:
             folded.desk.evolve(event_of(record), record.t, record.entries)
         folded.desk.settle()
         folded.desk.drain_released()
+        folded.desk.drain_unstored()
         return bool(records) and folded.desk.seq < goal
 
     def _keep(self, store: Store, folded: _Folded, account: str) -> Iterator[None]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from broker.blobs.keeper import InlineKeeper, Keeper
+from broker.blobs.memory import MemoryBlobs
 from broker.desk.outcome import Recorded
 from broker.desk.state import Times
 from broker.identity.hashers import Hashers, InlineHashers
@@ -25,6 +27,7 @@ from broker.runtime import (
     entrance,
     faults,
     feeds,
+    files,
     hub_statistics,
     notices,
     outbox,
@@ -74,10 +77,11 @@ class Hub:
         serve_http: Serve | None = None,
         hashers: Hashers | None = None,
         post: Post | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         """``accounts``: (name, pin slot) of each account to serve. ``entropy``: so many fresh random bytes; None: the
         system's. ``serve_http``: None closes such connections. ``hashers``: None hashes passwords in this task.
-        ``post`` takes e-mails: None sends none."""
+        ``post`` takes e-mails: None sends none. ``keeper`` has the files: None keeps them in memory."""
         self.options = options or Options()
         self.clock = clock
         self.accounts = {name: account.Account(name, slot) for name, slot in accounts}
@@ -87,6 +91,7 @@ class Hub:
         self.hashers = hashers or InlineHashers()
         self._post = post
         self.ticks = 0
+        self.keeper = keeper or InlineKeeper(MemoryBlobs())
         self._build(secrets, times, entropy or Randomness())
         self._build_peers(serve_http)
 
@@ -190,8 +195,24 @@ class Hub:
         ).subscriptions
         self._build_notices()
 
+    def _build_files(self) -> None:
+        """What goes between clients and the disk."""
+        self.files = files.Files(
+            keeper=self.keeper,
+            accounts=self.accounts,
+            requests=self.requests,
+            answers=self.answers,
+            conductor=self.conductor,
+            clock=self.clock,
+            timers=self.timers,
+            wake=self._transport.wake,
+            options=self.options,
+            tell=self._tell,
+        )
+
     def _build_notices(self) -> None:
         """What is told and not kept."""
+        self._build_files()
         self.talk = talk.Talk(outbox=self.outbox, answers=self.answers, requests=self.requests)
         self.portal_notices = portal_notices.PortalNotices(
             clock=self.clock, timers=self.timers, outbox=self.outbox, accounts=self.accounts, options=self.options
@@ -216,6 +237,7 @@ class Hub:
         self.conductor.guard = self.faults.run
         self.conductor.decided = self._decided
         self.entrance.passwords.guard = lambda call, lost: self.faults.run(call, lost=lost)
+        self.files.guard = lambda call, lost: self.faults.run(call, lost=lost)
         self.requests.refusals = self.refusals.request
         self.conductor.turned = self.portal_notices.turned
         self.subscriptions.greet = self.portal_notices.greet
@@ -246,12 +268,13 @@ class Hub:
 
     def start(self) -> None:
         """Watch the journal and begin to read the accounts. ``up`` says when that is done."""
-        for watched in (self._journal.fileno(), self.hashers.fileno()):
+        for watched in (self._journal.fileno(), self.hashers.fileno(), self.keeper.fileno()):
             if watched is not None:
                 self._transport.watch(watched)
         for one in self.accounts.values():
             self.recovery.load(one)
         self.notices.start()
+        self.files.start()
         self.portal_notices.start()
         self.timers.wake_by("forget answers", self.clock.now() + self.options.forget_period, self._forget_answers)
 
@@ -281,6 +304,8 @@ class Hub:
             self._outcomes(now)
         if self.entrance.passwords.at_work:
             self.entrance.passwords.poll()
+        if self.files.at_work:
+            self.files.poll()
         self.timers.run(now, TIMERS_A_TICK)
         if self._submit(now) and self._journal.fileno() is None:
             self._outcomes(now)  # a journal in this very task may be done already

@@ -99,6 +99,8 @@ class Options:
     max_notice_keys: int = limits.MAX_NOTICE_KEYS
     chat_rate: tuple[float, float] = limits.RATE_CHAT
     """Messages a second and burst, of one customer."""
+    file_rate: tuple[float, float] = limits.FILE_RATE
+    """Bytes of files a second and burst, of one person, both ways."""
     signal_rate: tuple[float, float] = SIGNAL_RATE
     frame_rate: tuple[float, float] = FRAME_RATE
     strikes: tuple[float, float] = STRIKES

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from broker.protocol.ops import weight
 from broker.runtime.rates import Bucket
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Person:
     """In the order of signing in."""
     chat: Bucket | None = None
     """A customer's messages; made at the first."""
+    files: Bucket | None = None
+    """Bytes of files, both ways; made at the first."""
     leases: int = 0
     """How many of them are a customer's or a representative's: the last to go starts the lease."""
 
@@ -72,3 +75,11 @@ class Person:
         if self.chat is None:
             self.chat = Bucket(*rate)
         return self.chat.take(now)
+
+    def wait(self, op: str, args: object, now: int, file_rate: tuple[float, float]) -> int:
+        """The ms until it may ask for this; 0: now, and it counts. Pieces of files count by their bytes."""
+        if not (carried := weight(op, args)):
+            return self.rate.take(now)
+        if self.files is None:
+            self.files = Bucket(*file_rate)
+        return self.files.take(now, carried)

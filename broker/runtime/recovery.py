@@ -278,6 +278,7 @@ class Recovery:
             return
         desk.settle()
         desk.drain_released()
+        desk.drain_unstored()  # what a crash left of them is found when the store is compared
         reading.wanted = list(desk.held_contents())
         self._ask_texts(reading)
 

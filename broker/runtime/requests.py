@@ -19,10 +19,9 @@ from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Handled, Refusal
 from broker.desk.publish import resolve
 from broker.journal import base as journal
-from broker.journal.base import Reply
 from broker.limits import ASKED_HISTORY
 from broker.protocol import check, ops
-from broker.protocol.codec import pack_value, unpack_value
+from broker.protocol.codec import pack_value
 from broker.protocol.frames import Fail, Request
 from broker.routing.pins import clean
 from broker.runtime.account import Account
@@ -41,8 +40,9 @@ from broker.runtime.people import KeyEntry
 from broker.runtime.pin_guard import PinGuard
 from broker.runtime.rates import Bucket
 from broker.runtime.recovery import Recovery
+from broker.runtime.repeats import Repeats
 from broker.runtime.same_texts import take_over
-from broker.runtime.texts import refs, seal
+from broker.runtime.texts import seal
 
 Own = Callable[[Connection, int, Any], None]
 """An operation of the hub itself: (connection, request id, command)."""
@@ -129,6 +129,7 @@ class Requests:
         """What makes what an operation needs beside its arguments; it may take its time."""
         self.after: dict[type, After] = {}
         """What the hub does once an operation is carried out; it isn't on disk yet."""
+        self.repeats = Repeats(answers=answers, asks=asks, options=options)
         self.refusals: Callable[[Account, Identity, Code], None] = lambda account, identity, code: None
         """Told of each refusal."""
         self._requests = self._refused = self._replayed = self._too_fast = 0
@@ -147,7 +148,8 @@ class Requests:
         if frame.id in connection.unanswered:
             self._outbox.end(connection, Close.PROTOCOL, "REQUEST.id: this one is not answered yet")
             return
-        wait = person.rate.take(now) if len(connection.unanswered) < role.inflight else 1
+        room = len(connection.unanswered) < role.inflight
+        wait = person.wait(frame.op, frame.args, now, self._options.file_rate) if room else 1
         if wait:
             self._slow_down(connection, frame.id, wait, now)
             return
@@ -361,31 +363,10 @@ class Requests:
                     offsets[wire_name(stream)] = offset
         return offsets
 
-    # --- repeats -------------------------------------------------------------------------------------
-
     def _replay(self, asked: Asked, entry: KeyEntry) -> None:
-        """The same key and arguments again: the same result, without its secrets."""
+        """The same key and arguments again."""
         self._replayed += 1
-        value, offsets = cast("tuple[dict[str, object], dict[str, int]]", unpack_value(entry.result))
-        texts = asked.account.texts
-        missing = [name for name in refs(value) if name not in texts]
-        if not missing:
-            self._answer_again(asked, resolve(value, texts.get), offsets)
-            return
-
-        def found(reply: Reply) -> None:
-            known = {**texts, **cast("Mapping[str, str]", reply.value or {})}
-            if reply.error is not None:
-                retry = self._options.retry_most
-                self._answers.at_once(asked.connection, asked.number, Code.JOURNAL_DOWN, "try again", retry_ms=retry)
-            else:
-                self._answer_again(asked, resolve(value, known.get), offsets)
-
-        self._asks.ask("texts", asked.account.name, missing, then=found)
-
-    def _answer_again(self, asked: Asked, value: object, offsets: dict[str, int]) -> None:
-        again = {**cast("dict[str, object]", value), "replayed": True}
-        self._answers.result(asked.connection, asked.number, again, offsets)
+        self.repeats.answer(asked.connection, asked.account, asked.number, asked.op, entry)
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""

@@ -17,6 +17,7 @@ import attrs
 import trio
 
 from broker import __version__, limits
+from broker.blobs import keeper
 from broker.codes import Close
 from broker.config import Config
 from broker.config.desk import Put, load_desk
@@ -35,7 +36,7 @@ from broker.journal.base import Journal, JournalUnavailable
 from broker.observe.logs import Level, Log, Stream, place
 from broker.observe.metrics import Metrics, Source
 from broker.observe.refusals import refusals
-from broker.runtime import batches, entrance, feeds, outbox, recovery, requests, signals
+from broker.runtime import batches, entrance, feeds, files, outbox, recovery, requests, signals
 from broker.runtime import serve_parts as parts
 from broker.runtime.clock import SystemClock
 from broker.runtime.furnishing import FurnishError, furnish
@@ -107,6 +108,7 @@ class _Broker:
                 serve_http=start_http,
                 hashers=ThreadHashers(config.sign_in.hash_workers),
                 post=mailer,
+                keeper=parts.keeper(config),
             )
             nursery.start_soon(self._await_signal)
             if mailer is not None:
@@ -114,6 +116,7 @@ class _Broker:
             # A nursery would wrap what is raised in it: the reason for not starting is raised out here.
             outcome = await self._run(journal, url)
             self._hub.hashers.close()
+            self._hub.keeper.close()
             nursery.cancel_scope.cancel()
         if isinstance(outcome, parts.StartError):
             raise outcome
@@ -285,6 +288,13 @@ class _Broker:
         yield part("passwords", hashers.Statistics, hub.hashers.statistics, "done", "refused")
         if self._mailer is not None:
             yield part("mail", mail.Statistics, self._mailer.statistics, "sent", "failed", "retried", "refused")
+        yield part(
+            "files",
+            files.Statistics,
+            hub.files.statistics,
+            *("bytes_in", "bytes_out", "shared", "rejected", "removed", "missing", "failed"),
+        )
+        yield part("store", keeper.Statistics, hub.keeper.statistics, "done", "failed", "refused")
         yield part("recovery", recovery.Statistics, hub.recovery.statistics, "outages", "loads")
 
         def of_desks() -> dict[str, desks.Statistics]:

@@ -9,6 +9,9 @@ from typing import Final
 import attrs
 
 from broker import __version__
+from broker.blobs.directory import Directory
+from broker.blobs.keeper import ThreadKeeper
+from broker.blobs.memory import MemoryBlobs
 from broker.config import Config
 from broker.config.load import ConfigError
 from broker.config.mail import courier
@@ -168,6 +171,11 @@ def url(config: Config, listeners: Sequence[Listener]) -> str:
     host = config.server.host
     scheme = "https" if config.server.tls else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{listeners[0].port}"
+
+
+def keeper(config: Config) -> ThreadKeeper:
+    """What keeps files: beside the journal, or in memory as that."""
+    return ThreadKeeper(MemoryBlobs() if config.data.journal == "memory" else Directory(config.data.path / "files"))
 
 
 def journal(config: Config) -> Journal:

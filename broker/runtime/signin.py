@@ -165,6 +165,7 @@ class SignIn:
             inflight=role.inflight,
             commands_per_second=int(role.rate[0]),
             commands_burst=int(role.rate[1]),
+            file_bytes_per_second=int(self._options.file_rate[0]),
             heartbeat_ms=role.heartbeat_ms,
             subscriptions=options.max_subscriptions,
         )

@@ -194,6 +194,11 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                 "retention_days": limits.RETENTION_DAYS,
                 "outcomes": ["resolved", "unresolved", "unknown"],
                 "survey": None,
+                "files": {
+                    "max_bytes": limits.FILE_BYTES,
+                    "session_bytes": limits.SESSION_BYTES,
+                    "types": list(limits.FILE_TYPES),
+                },
                 "hours": None,
             }
         ],
@@ -630,7 +635,7 @@ def test_a_portal_keeps_its_cases_as_long_as_it_says() -> None:
     assert portals["help"].retention_days == 7
     assert reloaded(scene.desk).state.portals["help"].retention_days == 7, "a snapshot keeps it"
     assert scene.ok(command, MIA).value == {"portal": "help", "changed": False}
-    older = e.unpack_body(event.TYPE, event.VERSION, e.pack_body(event)[:-1])
+    older = e.unpack_body(event.TYPE, event.VERSION, e.pack_body(event)[:-2])
     assert isinstance(older, e.PortalPut)
     assert older.retention_days == limits.RETENTION_DAYS, "what portals had before they could say it"
 

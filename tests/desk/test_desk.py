@@ -93,6 +93,8 @@ def test_lines_and_statistics_count_what_is_there() -> None:
         sessions=0,
         offers=1,
         visitors=2,
+        files=0,
+        file_bytes=0,
         pins=1,
         streams=len(scene.desk.state.streams),
         deadlines=2,

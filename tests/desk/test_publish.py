@@ -153,7 +153,7 @@ def as_received(body: dict[str, object]) -> dict[str, object]:
 def test_every_event_has_a_place_but_those_that_concern_nobody() -> None:
     silent = set(e.EVENTS.values()) - set(_AUDIENCES)
     nobodys = {e.BrokerStarted, e.OverflowPassed, e.PortalTurned, e.RoundPaused, e.RoundStarted, e.VisitorsForgotten}
-    assert silent == nobodys | {e.SignInRefreshed}
+    assert silent == nobodys | {e.SignInRefreshed, e.FileBegun}
     assert audiences(e.RoundStarted("r")) == []
 
 

@@ -53,6 +53,12 @@ share.join            c:party r:party m:party
 share.started         c:party r:party m:party
 share.control         c:party
 session.end           c:party r:party m:party
+file.begin            c:party r:party m:party
+file.chunk            c:party r:party m:party
+file.finish           c:party r:party m:party
+file.cancel           c:party r:party m:party
+file.get              c:party r:party m:party
+file.list             c:party r:party m:party
 presence.set          r:party m:party
 offer.accept          r:party m:party
 offer.decline         r:party m:party

@@ -11,6 +11,7 @@ FINAL = {
     "request": {"withdrawn", "abandoned", "closed", "converted", "refused"},
     "offer": {"accepted", "declined", "expired", "gone", "revoked", "rescinded"},
     "session": {"ended"},
+    "file": {"shared", "ended"},
     "share": {"refused", "ended"},
 }
 INPUTS = sorted(

@@ -104,7 +104,7 @@ def edges(spec: Spec) -> list[Any]:
         case "bool":
             return [True, False]
         case "bin":
-            return [b"\0" * (65536 if high is None else high)]
+            return [byte * (65536 if high is None else high) for byte in (b"\0", b"\1")]
         case "enum":
             return [*spec["values"], *(["brand-new"] if "fallback" in spec else [])]
         case "list":
@@ -147,7 +147,8 @@ def _beyond(spec: Spec, *, erasable: bool) -> list[Bad]:
         case "time":
             return [("", -1), ("", MAX_INT + 1)]
         case "bin":
-            return [("", b"\0" * ((65536 if high is None else high) + 1))]
+            short = [b"\0" * (low - 1)] if low else []
+            return [("", value) for value in (b"\0" * ((65536 if high is None else high) + 1), *short)]
         case "enum":
             return [] if "fallback" in spec else [("", "brand-new"), ("", "")]
         case "list":
@@ -213,7 +214,7 @@ def fitting(spec: Spec, *, written: bool = False) -> st.SearchStrategy[Any]:
         case "time":
             made = st.integers(0, MAX_INT)
         case "bin":
-            made = st.binary(max_size=64)
+            made = st.binary(min_size=low or 0, max_size=64 if high is None else max(low or 0, min(high, 64)))
         case "enum":
             made = st.sampled_from(spec["values"])
         case "list":

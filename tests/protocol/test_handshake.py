@@ -133,6 +133,7 @@ def test_the_owner_may_have_its_own_terms() -> None:
         "commands_burst": 8,
         "subscriptions": 3,
         "signal_bytes": 16384,
+        "file_bytes_per_second": 4 * 1024 * 1024,
     }
     assert machine.limits is SERVICE
 

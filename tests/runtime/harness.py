@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
+from broker.blobs.keeper import Keeper
 from broker.identity.hashers import InlineHashers
 from broker.identity.letters import Mail
 from broker.identity.media import Media, WebRtc
@@ -304,6 +305,7 @@ async def broker(
     up: bool = True,
     entropy: Callable[[int], bytes] | None = None,
     media: Media | None = None,
+    keeper: Keeper | None = None,
 ) -> AsyncIterator[Broker]:
     """A running broker. ``faults``: how many bugs it is to meet; ``up``: whether it is to get so far."""
     clock = TrioClock()
@@ -327,6 +329,7 @@ async def broker(
         tell=tell,
         hashers=InlineHashers(cost=CHEAP),
         post=made_post,
+        keeper=keeper,
     )
     made = Broker(transport, journal, kept, hub, clock, lines, made_post)
     async with trio.open_nursery() as nursery:

@@ -3,6 +3,7 @@
 # covers: broker/runtime/asked.py
 # covers: broker/runtime/requests.py
 # covers: broker/runtime/answers.py
+# covers: broker/runtime/repeats.py
 # covers: broker/runtime/conductor.py
 # covers: broker/runtime/people.py
 # covers: broker/runtime/account.py

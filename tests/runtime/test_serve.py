@@ -2,6 +2,7 @@
 
 # covers: broker/runtime/serve_parts.py
 # covers: broker/runtime/hub.py
+# covers: broker/runtime/hub_statistics.py
 # covers: broker/runtime/keyring.py
 # covers: broker/runtime/peers.py
 

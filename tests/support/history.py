@@ -93,7 +93,7 @@ class History:
                 self._accepted(event.offer, event.representative, t)
                 expect("F2", self.seats.get(event.session) == event.former, f"{event.session} isn't {event.former}'s")
                 self.seats[event.session] = self.lives[event.request].owner = event.representative
-            case e.ChatSent():
+            case e.ChatSent() | e.FileShared():
                 expect("F19", event.session in self.said, f"something is said in {event.session}, which isn't open")
                 last = self.said[event.session]
                 expect("F19", event.number == last + 1, f"{event.session} goes on at {event.number}, not {last + 1}")
