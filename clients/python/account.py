@@ -105,6 +105,16 @@ class Holiday:
     to: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Files:
+    """What may be sent in a portal's sessions, where ``file_transfer`` is on. What is None is as by default."""
+
+    max_bytes: int | None = None
+    session_bytes: int | None = None
+    types: Sequence[str] | None = None
+    """Media types; ``image/*`` is every picture but image/svg+xml."""
+
+
 @attrs.frozen
 class Hours:
     """When requests may be made."""
@@ -188,6 +198,7 @@ class PortalSetup:
     """What may come of its sessions."""
     survey: Sequence[Field] = attrs.field(default=(), metadata={LIST: Field})
     """What customers are asked afterwards."""
+    files: Files | None = attrs.field(default=None, metadata={MAP: Files})
 
 
 @attrs.frozen(kw_only=True)

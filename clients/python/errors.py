@@ -126,6 +126,11 @@ class WrongState(Refused, of=Code.WRONG_STATE):
         return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
 
     @property
+    def offset(self) -> int | None:
+        """Of an upload that is elsewhere: where it goes on."""
+        return _number(self.detail.get("offset"))
+
+    @property
     def opens(self) -> int | None:
         """Of a portal that is closed for its hours: when they begin (ms since 1970 UTC)."""
         return _number(self.detail.get("opens"))

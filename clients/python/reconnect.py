@@ -18,9 +18,9 @@ from typing import Final
 import attrs
 
 from broker.codes import Code
-from broker.limits import INFLIGHT_CUSTOMER, MAX_SUBSCRIPTIONS, RATE_CUSTOMER
+from broker.limits import FILE_CHUNK, FILE_RATE, INFLIGHT_CUSTOMER, MAX_SUBSCRIPTIONS, RATE_CUSTOMER
 from broker.protocol.frames import Event, Fail, Frame, Gap, Notice, Request, Result, Snapshot, Welcome
-from broker.protocol.ops import Subscribe, Unsubscribe
+from broker.protocol.ops import Subscribe, Unsubscribe, weight
 from clients.python.commands import arguments
 from clients.python.errors import Quota, refusal
 from clients.python.following import Follow, Phase
@@ -77,17 +77,17 @@ class Pace:
         self._level += max(0, burst - self.burst)
         self.per_second, self.burst = per_second, burst
 
-    def take(self, now: int) -> bool:
+    def take(self, now: int, cost: int = 1) -> bool:
         """Whether one more may go out now; it counts."""
         self._fill(now)
-        if self._level < 1:
+        if self._level < cost:
             return False
-        self._level -= 1
+        self._level -= cost
         return True
 
-    def next(self) -> int:
+    def next(self, cost: int = 1) -> int:
         """When there is room for one more (ms), if nothing is taken meanwhile."""
-        return self._at + max(0, ceil((1 - self._level) * 1000 / self.per_second))
+        return self._at + max(0, ceil((cost - self._level) * 1000 / self.per_second))
 
     def _fill(self, now: int) -> None:
         self._level = min(self.burst, self._level + (now - self._at) * self.per_second / 1000)
@@ -128,6 +128,8 @@ class Ledger:
     connected: bool = False
     follows: dict[str, Follow] = attrs.field(factory=dict)
     _pace: Pace = attrs.field(factory=Pace)
+    _bytes: Pace = attrs.field(factory=lambda: Pace(*FILE_RATE, FILE_RATE[1]))
+    """The same for pieces of files, which count by their bytes."""
     _numbers: int = 0
     _flying: set[int] = attrs.field(factory=set)
     """Ids in flight on this connection."""
@@ -199,6 +201,8 @@ class Ledger:
         pace = self._pace
         burst = _limit(terms, "commands_burst", pace.burst)
         pace.set(_limit(terms, "commands_per_second", pace.per_second), burst, now)
+        carried = max(FILE_CHUNK, _limit(terms, "file_bytes_per_second", self._bytes.per_second))
+        self._bytes.set(carried, carried, now)
 
     def cut(self) -> None:
         """The connection is gone; nothing that was in flight will be answered on it."""
@@ -216,7 +220,7 @@ class Ledger:
         frames: list[Request] = []
         self._wake(now)
         while self.connected and len(frames) < most and len(self._flying) < self.inflight:
-            if not self._wants(now) or not self._pace.take(now):
+            if not self._wants(now) or not self._paced(now):
                 break
             frames.append(self._next(now))
             self._flying.add(frames[-1].id)
@@ -227,10 +231,21 @@ class Ledger:
         if not self.connected or len(self._flying) >= self.inflight:
             return None
         if self._wants(now):
-            return self._pace.next()
+            carried = self._carried(now)
+            return self._bytes.next(carried) if carried else self._pace.next()
         times = [pending.not_before for pending in self._delayed.values()]
         times += [follow.not_before for follow in self.follows.values() if follow.phase is Phase.WANTED]
         return min(times, default=None)
+
+    def _carried(self, now: int) -> int:
+        """The bytes that the next request counts, if it is a piece of a file."""
+        if self._leaving or self._unasked(now) is not None:
+            return 0
+        return weight(self._waiting[0].op, self._waiting[0].args)
+
+    def _paced(self, now: int) -> bool:
+        carried = self._carried(now)
+        return self._bytes.take(now, carried) if carried else self._pace.take(now)
 
     def _wake(self, now: int) -> None:
         for pending in [pending for pending in self._delayed.values() if pending.not_before <= now]:

@@ -20,6 +20,7 @@ from clients.python.account import (
     Class,
     Configuration,
     Field,
+    Files,
     Function,
     Functions,
     Hours,
@@ -35,6 +36,7 @@ from clients.python.account import (
     WebChat,
 )
 from clients.python.commands import a_map, document, maps, personal, read
+from clients.python.files import FileSender
 from clients.python.people import People
 from clients.python.role import Party, Role, Staff
 from clients.python.screens import Shown, Viewer
@@ -42,7 +44,7 @@ from clients.python.talk import Talker
 
 
 @attrs.frozen
-class Customer(Shown, Talker, Party):
+class Customer(Shown, Talker, FileSender, Party):
     """Somebody who asks for help. Events: its stream ``me``, and ``session:<id>`` once assigned."""
 
     async def open_portal(self, *, language: str | None = None) -> answers.Portal:
@@ -95,7 +97,7 @@ class Customer(Shown, Talker, Party):
 
 
 @attrs.frozen
-class Representative(Viewer, Talker, Party):
+class Representative(Viewer, Talker, FileSender, Party):
     """Somebody who serves customers. Events: its stream ``me``, ``subportal:<id>`` of those it serves (broadcast
     offers), and ``session:<id>`` of its sessions."""
 
@@ -278,6 +280,7 @@ class Manager(_Overseer, People, Party):
         retention_days: int | None = None,
         outcomes: Sequence[str] | None = None,
         survey: Sequence[Field] | None = None,
+        files: Files | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -287,7 +290,8 @@ class Manager(_Overseer, People, Party):
         ``language`` does (en). ``closing_ms``: how long before its hours end it is closing. ``origins``: pages whose
         customers may connect. ``web_chat``: whether customers write in the page from their first step on, and whether a
         screen share may follow. ``retention_days``: how long its cases are kept after their end. ``outcomes``: what may
-        come of its sessions. ``survey``: what customers are asked when they rate one."""
+        come of its sessions. ``survey``: what customers are asked when they rate one. ``files``: what
+        may be sent where ``file_transfer`` is on."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -312,6 +316,7 @@ class Manager(_Overseer, People, Party):
             retention_days,
             None if outcomes is None else list(outcomes),
             document(survey),
+            files=a_map(files),
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

@@ -18,6 +18,7 @@ from clients.python.account import (
     Class,
     Configuration,
     Field,
+    Files,
     Holiday,
     Hours,
     Needed,
@@ -87,7 +88,37 @@ FORM_DATA: list[dict[str, object]] = [
 C, R, M, S = Customer, Representative, Manager, Service
 Call = Callable[[Any], Awaitable[object]]
 
-CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
+Row = tuple[type[Role], str, Call, dict[str, object]]
+
+
+def of_files(who: type[Role]) -> list[Row]:
+    """What those ask for who send files."""
+    announced: dict[str, object] = {"session": "s_1", "name": "a.txt", "size": 5, "type": "text/plain"}
+    return [
+        (
+            who,
+            "file.begin",
+            lambda kim: kim.begin_file("s_1", "a.txt", 5, "text/plain", sha256="0" * 64),
+            {**announced, "sha256": "0" * 64},
+        ),
+        (who, "file.begin", lambda kim: kim.begin_file("s_1", "a.txt", 5, "text/plain"), announced),
+        (who, "file.chunk", lambda kim: kim.send_piece("f_1", 3, b"hi"), {"file": "f_1", "offset": 3, "data": b"hi"}),
+        (who, "file.finish", lambda kim: kim.finish_file("f_1", "0" * 64), {"file": "f_1", "sha256": "0" * 64}),
+        (who, "file.cancel", lambda kim: kim.cancel_file("f_1"), {"file": "f_1"}),
+    ]
+
+
+def of_readers(who: type[Role]) -> list[Row]:
+    """What those ask for who read a session."""
+    return [
+        (who, "file.get", lambda kim: kim.read_file("f_1", 7), {"file": "f_1", "offset": 7}),
+        (who, "file.list", lambda kim: kim.files("s_1"), {"session": "s_1"}),
+    ]
+
+
+FILES = [*of_files(C), *of_files(R), *of_readers(C), *of_readers(R)]
+
+CALLS: list[Row] = [
     (C, "portal.open", lambda kim: kim.open_portal(), {}),
     (C, "portal.open", lambda kim: kim.open_portal(language="de-AT"), {"language": "de-AT"}),
     (
@@ -111,6 +142,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             closing_ms=0,
             origins=("https://x.example",),
             retention_days=7,
+            files=Files(max_bytes=7, types=("image/*",)),
         ),
         {
             "portal": "p",
@@ -124,6 +156,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
             "closing_ms": 0,
             "origins": ["https://x.example"],
             "retention_days": 7,
+            "files": {"max_bytes": 7, "types": ["image/*"]},
         },
     ),
     (
@@ -163,6 +196,7 @@ CALLS: list[tuple[type[Role], str, Call, dict[str, object]]] = [
     (C, "share.started", lambda kim: kim.share_started("h_1"), {"share": "h_1"}),
     (C, "share.decline", lambda kim: kim.decline_share("h_1"), {"share": "h_1"}),
     (C, "share.stop", lambda kim: kim.stop_share("h_1"), {"share": "h_1"}),
+    *FILES,
     (R, "presence.set", lambda ann: ann.set_presence("away", reason="lunch"), {"presence": "away", "reason": "lunch"}),
     (
         R,
@@ -457,6 +491,10 @@ VALUE = {
     "grant": {"view": True, "control": False, "functions": ["chat"]},
     "changed": True,
     "expires": 1,
+    "files": [],
+    "file": "f_1",
+    "offset": 3,
+    "size": 2,
     "toml": "",
     "format": "text",
     "data": "",
