@@ -1,5 +1,4 @@
 """The chat load: a message counts when it is acknowledged and delivered, and never before."""
-# covers: bench/load/chat.py bench/peers/talk.py bench/scenarios/chat.py
 
 from __future__ import annotations
 
