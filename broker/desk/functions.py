@@ -97,6 +97,24 @@ def on(state: State, portal: Portal, person: Representative) -> tuple[str, ...]:
     return Plan(state).on(portal, person)
 
 
+def _is_on(state: State, portal: Portal, person: Representative, function: str) -> bool:
+    """Whether one of them is, as ``on`` says it. Asked for every message that is said, so it makes nothing."""
+    if not _first(portal.functions, function, otherwise=FUNCTIONS[function]):
+        return False
+    found, up = _first(person.functions, function, otherwise=None), person.team
+    while found is None and up is not None:
+        team = state.teams[up]
+        found, up = _first(team.functions, function, otherwise=None), team.parent
+    return found is not False
+
+
+def _first(given: Functions, function: str, *, otherwise: bool | None) -> bool | None:
+    for name, value in given:
+        if name == function:
+            return value
+    return otherwise
+
+
 def reasons(
     state: State, portal: Portal, person: Representative, function: str
 ) -> tuple[bool, list[dict[str, object]]]:
@@ -195,7 +213,7 @@ def refuse(state: State, portal: Portal, person: Representative | None, function
         if dict(portal.functions).get(function, FUNCTIONS[function]):
             return None
         return Refusal(Code.NOT_ALLOWED, f"{function} is switched off here", {"function": function})
-    if function in on(state, portal, person):
+    if _is_on(state, portal, person, function):
         return None
     _, chain = reasons(state, portal, person, function)
     return Refusal(Code.NOT_ALLOWED, f"{function} is switched off here", {"function": function, "reasons": chain})

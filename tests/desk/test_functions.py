@@ -420,6 +420,9 @@ def test_F4_any_tree_is_as_the_rule_is_said(tree: Tree) -> None:
     for function in FUNCTIONS:
         is_on, reasons = asked(scene, function)
         assert is_on == (function in expected)
+        state = scene.desk.state
+        refused = functions.refuse(state, state.portals["help"], state.representatives["ann"], function)
+        assert (refused is None) == is_on
         decides = [one for one in reasons if one["decides"]]
         assert {one["value"] for one in decides} == {is_on}
         assert len(decides) == 2 if is_on else 1 <= len(decides) <= 2
