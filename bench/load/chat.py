@@ -35,17 +35,22 @@ class ChatPlan:
     """Open loop: messages a second of all together. 0: closed loop."""
     key: str
     """Begins every idempotency key; another one for each run."""
+    first: int = 0
+    """Of a later run over the same sockets: beyond every number of the earlier ones."""
     seed: int = 1
     warm_ms: int = 1000
     measure_ms: int = 5000
-    drain_ms: int = 2000
+    drain_ms: int = 10_000
     stall_ms: int = 3000
 
     def pack(self) -> bytes:
         """The plan as chat.c reads it."""
         what = (int(self.rate > 0), self.speech, len(self.sides), self.inflight, TEXT_BYTES)
         times = (self.warm_ms, self.measure_ms, self.drain_ms, self.stall_ms)
-        parts = [struct.pack("<12I", MAGIC, *what, round(self.rate * 1000), self.seed, *times), _text(self.key)]
+        parts = [
+            struct.pack("<13I", MAGIC, *what, round(self.rate * 1000), self.seed, *times, self.first),
+            _text(self.key),
+        ]
         for fd, name in self.sides:
             parts += [struct.pack("<I", fd), _text(name)]
         return b"".join(parts)

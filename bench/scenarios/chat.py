@@ -51,6 +51,7 @@ TARGETS: Final = (
 )
 WINDOW: Final = 8
 """Of one side in the open loop: a customer may have so many without an answer."""
+RUN: Final = 10**8  # more than any run has messages of one side
 SETTLE: Final = 1.0  # seconds for what was put off to be done
 
 
@@ -87,8 +88,10 @@ def _loops(report: Report, talking: Talking, rates: list[float], number: int, se
     )
     few = _measure(report, talking, plan, FEW, number)
     rates.append(few["units"] / few["seconds"])
-    _measure(report, talking, attrs.evolve(plan, inflight=WINDOW, key=f"b{number}-"), MANY, number)
-    opened = attrs.evolve(plan, inflight=WINDOW, rate=median(rates) / 2, key=f"c{number}-", seed=number + 1)
+    _measure(report, talking, attrs.evolve(plan, inflight=WINDOW, key=f"b{number}-", first=RUN), MANY, number)
+    opened = attrs.evolve(
+        plan, inflight=WINDOW, rate=median(rates) / 2, key=f"c{number}-", seed=number + 1, first=2 * RUN
+    )
     result = _measure(report, talking, opened, OPEN, number)
     sample = next(s for s in reversed(report.samples) if s.case == OPEN)
     acked = result["ack_us"]

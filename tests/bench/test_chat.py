@@ -35,8 +35,8 @@ def talking() -> Iterator[Talking]:
 
 @pytest.mark.parametrize("inflight", [1, 8])
 def test_every_message_is_acknowledged_and_read_by_the_other_side(talking: Talking, inflight: int) -> None:
-    for key in ("a-", "b-"):  # a second run goes on over the same sockets
-        result = chat.run(quick(talking.plan(inflight=inflight, key=key)))
+    for key, first in (("a-", 0), ("b-", 10**6)):  # a second run goes on over the same sockets
+        result = chat.run(attrs.evolve(quick(talking.plan(inflight=inflight, key=key)), first=first))
         assert result["units"] > 20
         assert [result[what] for what in ("undrained", "gone", "stalled", "fails", "full")] == [0] * 5
         assert result["kinds"].keys() == {str(RESULT), str(EVENT)}
@@ -78,20 +78,37 @@ def _exactly(wire: ws.Socket, count: int) -> bytes:
     return found
 
 
-@pytest.mark.parametrize("silent", [RESULT, EVENT])
-def test_half_of_a_message_counts_for_nothing(silent: int) -> None:
-    ends = [socket.socketpair() for _ in range(2)]
+def _told(sent: list[object]) -> list[list[object]]:
+    return [[RESULT, sent[1], {}], [EVENT, "session", 1, "chat.message", 1, sent[3]]]
 
-    def answer(sent: list[object]) -> list[list[object]]:
-        told = [[RESULT, sent[1], {}], [EVENT, "session", 1, "chat.message", 1, sent[3]]]
-        return [frame for frame in told if frame[0] != silent]
 
-    for at in (0, 1):
-        ends[at][1].setblocking(False)
-        threading.Thread(target=_serve, args=(ends[at][0], answer, ends[1 - at][0]), daemon=True).start()
-    plan = ChatPlan(sides=[(end[1].fileno(), "s") for end in ends], inflight=1, key="k-")
-    with pytest.raises(LoadFailed, match="not one message"):
-        chat.run(attrs.evolve(quick(plan), drain_ms=20))
-    for ours, theirs in ends:
+@pytest.fixture
+def ends() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """(the server's, the load's) of two sides."""
+    made = [socket.socketpair() for _ in range(2)]
+    for _, theirs in made:
+        theirs.setblocking(False)
+    yield made
+    for ours, theirs in made:
         ours.close()
         theirs.close()
+
+
+def _between(ends: list[tuple[socket.socket, socket.socket]], answer: Callable[..., list[list[object]]]) -> ChatPlan:
+    for at in (0, 1):
+        threading.Thread(target=_serve, args=(ends[at][0], answer, ends[1 - at][0]), daemon=True).start()
+    return quick(ChatPlan(sides=[(theirs.fileno(), "s") for _, theirs in ends], inflight=1, key="k-"))
+
+
+@pytest.mark.parametrize("silent", [RESULT, EVENT])
+def test_half_of_a_message_counts_for_nothing(silent: int, ends: list[tuple[socket.socket, socket.socket]]) -> None:
+    plan = _between(ends, lambda sent: [frame for frame in _told(sent) if frame[0] != silent])
+    with pytest.raises(LoadFailed, match="not one message"):
+        chat.run(attrs.evolve(plan, drain_ms=20))
+
+
+def test_what_comes_late_of_an_earlier_run_is_no_answer(ends: list[tuple[socket.socket, socket.socket]]) -> None:
+    plan = _between(ends, lambda sent: [[RESULT, 7, {}], *_told(sent)])
+    assert chat.run(attrs.evolve(plan, first=10**6))["units"] > 5
+    with pytest.raises(LoadFailed):  # an answer that it gave to nobody
+        chat.run(plan)
