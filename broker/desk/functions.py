@@ -101,7 +101,8 @@ def _is_on(state: State, portal: Portal, person: Representative, function: str) 
     """Whether one of them is, as ``on`` says it. Asked for every message that is said, so it makes nothing."""
     if not _first(portal.functions, function, otherwise=FUNCTIONS[function]):
         return False
-    found, up = _first(person.functions, function, otherwise=None), person.team
+    up: str | None = person.team
+    found = _first(person.functions, function, otherwise=None)
     while found is None and up is not None:
         team = state.teams[up]
         found, up = _first(team.functions, function, otherwise=None), team.parent
