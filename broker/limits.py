@@ -109,6 +109,9 @@ MAX_TRACKED_ADDRESSES: Final = 10_000  # the oldest is forgotten first
 # --- the desk ------------------------------------------------------------------------------------
 
 OFFER_TIMEOUT: Final = 20 * SECONDS  # a representative looks up, reads, clicks
+TRANSFER_TIMEOUT: Final = 60 * SECONDS  # a session offered to all of a sub-portal: somebody finishes a sentence first
+MAX_GUESTS: Final = 7  # beside whoever has a session, invitations included: eight around one customer
+MAX_MONITORS: Final = 4  # managers who look on in one session: a trainer, a lead, two who learn it
 ROUND_PAUSE: Final = 10 * SECONDS  # between rounds of offers nobody wanted
 LEASE: Final = 10 * SECONDS  # silence after which a representative is gone: 2.5 heartbeats of 4 s
 HOLD: Final = 60 * SECONDS  # how long a lost representative's sessions wait for the return

@@ -127,6 +127,20 @@ def _or_none(name: str) -> Read:
     return lambda event, stream: True if getattr(event, name) else None
 
 
+def _taken(event: e.SessionTransferred | e.MemberJoined, stream: str) -> str:
+    return "accepted" if event.subportal is None or not stream.startswith("subportal:") else "rescinded"
+
+
+def _request_of(event: e.MemberJoined, stream: str) -> str:
+    """A request and its session share their token."""
+    return f"r_{event.session[2:]}"
+
+
+def _apart(name: str) -> Read:
+    """Those who are looked at hear that it is so, and nothing more of it."""
+    return lambda event, stream: None if stream.startswith("session:") else getattr(event, name)
+
+
 def _changes(event: _Changed, stream: str) -> list[dict[str, object]]:
     return shown(event.changes)
 
@@ -247,7 +261,17 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.RequestEnded, "request.ended"): _body("request", "state"),
     (e.RequestEnded, "session.ended"): _body("session", "request", reason=_Attr("state")),
     (e.OfferMade, "offer.made"): _body(
-        "offer", "request", "subportal", "kind", "representative", "deadline", "arrived", "by", personal=_CUSTOMERS_NAME
+        "offer",
+        "request",
+        "subportal",
+        "kind",
+        "representative",
+        "deadline",
+        "arrived",
+        "by",
+        personal={**_CUSTOMERS_NAME, "comment": "comment"},
+        view_only=_or_none("view_only"),
+        masked=_or_none("masked"),
     ),
     (e.OfferEnded, "offer.ended"): _body("offer", "request", "reason", "representative", "code"),
     (e.BroadcastDeclined, "offer.ended"): _body("offer", "request", "representative", "code", reason="declined"),
@@ -261,7 +285,8 @@ BODIES: dict[tuple[type, str], Body] = {
         "session", "representative", personal={"name": "representative_name"}, role="lead"
     ),
     (e.RequestAssigned, "load.changed"): _LOAD,
-    (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason="accepted"),
+    (e.SessionTransferred, "offer.ended"): _body("offer", "request", "representative", reason=_taken),
+    (e.MemberJoined, "offer.ended"): _body("offer", "representative", request=_request_of, reason=_taken),
     (e.SessionTransferred, "session.transferred"): _body(
         "session",
         "request",
@@ -284,6 +309,17 @@ BODIES: dict[tuple[type, str], Body] = {
         by=_if_masked,
     ),
     (e.MemberLeft, "session.left"): _body("session", "representative", "reason"),
+    (e.MonitorStarted, "session.monitored"): _body(
+        "session", on=True, manager=_apart("manager"), announced=_apart("announced")
+    ),
+    (e.MonitorEnded, "session.monitored"): _body(
+        "session",
+        on=False,
+        manager=_apart("manager"),
+        announced=_apart("announced"),
+        reason=_apart("reason"),
+        since=_apart("since"),
+    ),
     (e.ChatSent, "chat.message"): _body(
         "session", "role", personal={"text": "text"}, message_seq=_Attr("number"), by=_speaker
     ),

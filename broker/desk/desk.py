@@ -18,6 +18,7 @@ from broker.desk import (
     audit,
     chat,
     credentials,
+    monitors,
     names,
     offers,
     pins,
@@ -116,6 +117,8 @@ class Desk:
                 records.append(self._record(offers.from_match(self.state, match, now), now))
             turned = portal_state.changed(self.state, happened, now)
             records += [self._record(event, now) for event in turned]
+            if self.state.monitored:
+                records += [self._record(event, now) for event in monitors.lapsed(self.state)]
         return records
 
     def _record(self, event: e.Event, now: int) -> Recorded:
@@ -272,6 +275,7 @@ class Desk:
         for request in state.requests.values():
             refs += [request.text, request.name, request.email, request.fields, request.page]
         refs += [state.files[upload].name for upload in state.uploads]
+        refs += [offer.comment for offer in state.offers.values()]
         return {ref[0] for ref in refs if ref is not None}
 
     def drain_released(self) -> list[str]:

@@ -49,8 +49,10 @@ class OfferRenewed:
     TYPE: ClassVar[str] = "offer.renewed"
     VERSION: ClassVar[int] = 1
     offer: str
-    representative: str
+    representative: str | None
     deadline: int
+    subportal: str | None = None
+    """Whose people are asked, if not one person."""
 
 
 @attrs.define
@@ -123,6 +125,8 @@ class PortalPut:
     """Of the survey, which is whole in there."""
     files: tuple[int, int, tuple[str, ...]] = (20_971_520, 104_857_600, ("image/*", "application/pdf", "text/plain"))
     """Bytes of one file, of all of a session, and types."""
+    monitoring: str = "off"
+    """off, announced or silent."""
 
 
 @attrs.define
@@ -711,7 +715,8 @@ class RequestEnded:
 
 @attrs.define
 class OfferMade:
-    """A request is proposed: to one representative until ``deadline``, or (broadcast) to a sub-portal."""
+    """A request is proposed: to one representative until ``deadline``, or (broadcast) to a sub-portal. Or a session,
+    to take it over (transfer) or to come into it (invite), either way until ``deadline``."""
 
     TYPE: ClassVar[str] = "offer.made"
     VERSION: ClassVar[int] = 1
@@ -727,6 +732,11 @@ class OfferMade:
     by: str | None
     fields: Ref | None = None
     page: Ref | None = None
+    view_only: bool = False
+    masked: bool = False
+    """Whether the customer is to know nothing of whoever comes."""
+    comment: Ref | None = None
+    """From one representative to another."""
 
 
 @attrs.define
@@ -828,6 +838,8 @@ class SessionTransferred:
     """Those that are on for the new one."""
     outcomes: tuple[str, ...] = ()
     """As of ``RequestAssigned``."""
+    subportal: str | None = None
+    """Whose people were asked, if not one person."""
 
 
 @attrs.define
@@ -876,7 +888,38 @@ class MemberLeft:
     representative: str
     masked: bool
     reason: str
-    """left, removed, released (whoever invited has gone), signed_out, representative_lost."""
+    """left, removed, released (whoever invited has gone), ended (with the session), transferred (it has the session
+    now), function_off, signed_out, representative_lost."""
+
+
+@attrs.define
+class MonitorStarted:
+    """A manager looks on in a session."""
+
+    TYPE: ClassVar[str] = "monitor.started"
+    VERSION: ClassVar[int] = 1
+    session: str
+    manager: str
+    announced: bool
+    told: bool
+    """Whether those in the session hear of it: of the first announced one."""
+
+
+@attrs.define
+class MonitorEnded:
+    """A manager looks on no longer."""
+
+    TYPE: ClassVar[str] = "monitor.ended"
+    VERSION: ClassVar[int] = 1
+    session: str
+    manager: str
+    announced: bool
+    told: bool
+    """Whether those in the session hear of it: of the last announced one."""
+    reason: str
+    """left, ended or released (the session was), connection_lost, restarted, policy, function_off, rights or scope."""
+    since: int
+    """When it began (ms)."""
 
 
 @attrs.define
@@ -1254,6 +1297,8 @@ Event = (
     | SessionReleased
     | MemberJoined
     | MemberLeft
+    | MonitorStarted
+    | MonitorEnded
     | ChatSent
     | NoteAdded
     | OutcomeSet

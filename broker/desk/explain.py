@@ -82,6 +82,7 @@ _RULES = {
     "direct": "the customer picked this representative",
     "broadcast": "everyone who is signed in and serves the sub-portal is asked",
     "transfer": "another representative offers its session",
+    "invite": "another representative asks for company in its session",
 }
 
 

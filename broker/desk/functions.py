@@ -16,7 +16,7 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import share_ends
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import Context, Functions, Portal, Representative, State
+from broker.desk.state import Context, Functions, Portal, Representative, Session, State
 from broker.protocol import ops
 
 FUNCTIONS: Final[Mapping[str, bool]] = {
@@ -246,6 +246,24 @@ def act(plan: Plan) -> list[e.Event]:
         portal = state.portals[state.requests[session.request].portal]
         if not _sends(plan, portal, session.representative):
             happened.append(e.FileEnded(name, file.session, file.by, "function_off"))
+    for session in state.sessions.values():
+        if session.members or session.invites:
+            portal = state.portals[state.requests[session.request].portal]
+            if "collaboration" not in plan.on(portal, state.representatives[session.lead]):
+                happened += _alone(state, session)
+    return happened
+
+
+def _alone(state: State, session: Session) -> list[e.Event]:
+    """Nobody is asked into a session any more, and its guests go."""
+    happened: list[e.Event] = []
+    for offer in (state.offers[name] for name in session.invites):
+        place = offer.subportal or session.subportal
+        happened.append(
+            e.OfferEnded(offer.offer, offer.request, place, offer.kind, offer.representative, "revoked", None, offer.by)
+        )
+    for name, member in session.members.items():
+        happened.append(e.MemberLeft(session.session, name, member.masked, "function_off"))
     return happened
 
 

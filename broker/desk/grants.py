@@ -78,7 +78,7 @@ KINDS: Final = (
 )
 """The kinds of people, the table's columns. The operator, who has everything that a manager has, is none."""
 
-TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins", "block", "transcripts")
+TEAM_RIGHTS: Final = ("representatives", "teams", "functions", "assign", "sign_ins", "block", "transcripts", "monitor")
 GRANTABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("api_managers",),
     "team": TEAM_RIGHTS,
@@ -166,6 +166,11 @@ RIGHTS: Final[dict[str, Row]] = {
     "pin.list": _REPRESENTATIVES,
     "session.leave": _REPRESENTATIVES,
     "session.transfer": _REPRESENTATIVES,
+    "session.invite": _REPRESENTATIVES,
+    "session.remove": _REPRESENTATIVES,
+    "session.monitor": _row(account_manager=_ACCOUNT, team_manager=_teams("monitor")),
+    "session.monitor_end": _row(account_manager=_PARTY, team_manager=_PARTY),
+    "offer.revoke": _REPRESENTATIVES,
     "share.request": _REPRESENTATIVES,
     "share.ask_control": _REPRESENTATIVES,
     "share.reboot": _REPRESENTATIVES,

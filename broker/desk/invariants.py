@@ -12,7 +12,9 @@ from collections.abc import Collection
 
 from broker import limits
 from broker.desk.file_invariants import files_kept
+from broker.desk.guest_invariants import accompanied
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
+from broker.desk.offers import COLLEAGUES
 from broker.desk.reply_invariants import bounded as replies
 from broker.desk.share_invariants import shared
 from broker.desk.state import Representative, Request, State, Team
@@ -28,8 +30,9 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E7 for files, E12 for canned
-        replies, F9 for consent (of the features), H1, H2 and H12 for teams, H4 for managers, H8 for names and how
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E7 for files, E9 for guests and
+        who is asked about a session, E12 for canned replies, F9 for consent (of the features), I4 for managers who look
+        on, H1, H2 and H12 for teams, H4 for managers, H8 for names and how
         people come in, L5 for blocks."""
 
 
@@ -42,7 +45,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
-    for part in (shared, _pins, _deadlines, files_kept, in_order, working, replies):
+    for part in (shared, _pins, _deadlines, files_kept, in_order, working, replies, accompanied):
         _raise(part(state))
 
 
@@ -68,10 +71,8 @@ def _conserved(state: State) -> Broken:
             yield "F1", f"{name} is {request.state}, and its session is {None if session is None else session.state}"
     for offer in state.offers.values():
         of = state.requests.get(offer.request)
-        if of is None or (offer.kind != "transfer" and of.offer != offer.offer):
+        if of is None or (offer.kind not in COLLEAGUES and of.offer != offer.offer):
             yield "F1", f"{offer.offer} offers {offer.request}, which doesn't know"
-        elif offer.kind == "transfer" and state.sessions[of.session].transfer != offer.offer:
-            yield "F1", f"{offer.offer} would move {of.session}, which doesn't know"
 
 
 def _owned(state: State) -> Broken:
@@ -86,13 +87,9 @@ def _owned(state: State) -> Broken:
             yield "F2", f"{session.session} has other parties than {request.request}"
         if held.pop(session.session, None) != session.representative:
             yield "F2", f"{session.session} is {session.representative}'s, who doesn't have it"
-        if any(session.session not in state.representatives[guest].guest for guest in session.members):
-            yield "F2", f"{session.session} has guests who don't know"
-        if session.representative is None and (session.members or session.transfer or session.share):
+        company = session.members or session.invites or session.monitors or session.transfer or session.share
+        if session.representative is None and company:
             yield "F2", f"{session.session} waits, and somebody is in it"
-    guests = sum(len(session.members) for session in state.sessions.values())
-    if guests != sum(len(person.guest) for person in state.representatives.values()):
-        yield "F2", "somebody is a guest of a session that doesn't know"
     active = sum(session.state == "active" for session in state.sessions.values())
     if held or sum(len(person.sessions) for person in state.representatives.values()) != active:
         yield "F2", f"sessions are held that are over, or twice: {sorted(held)}"

@@ -145,7 +145,8 @@ def _indexed(state: State, line: Line) -> Broken:
 def used(state: State, person: Representative) -> tuple[int, int]:
     """Places taken by sessions and wrap-ups, and by offers."""
     sessions = [state.requests[state.sessions[name].request] for name in person.sessions]
-    offers = [state.requests[state.offers[name].request] for name in person.offers]
+    reserving = (state.offers[name] for name in person.offers)
+    offers = [state.requests[offer.request] for offer in reserving if offer.kind != "invite"]
     taken, offered = (
         sum(state.portals[request.portal].places for request in requests) for requests in (sessions, offers)
     )

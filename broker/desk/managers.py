@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker import limits
 from broker.codes import Code
 from broker.content import Personal
-from broker.desk import credentials, grants, names, rights
+from broker.desk import credentials, grants, monitors, names, rights
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
@@ -79,7 +79,9 @@ def delete_manager(state: State, command: ops.ManagerDelete, context: Context) -
     if names.full(state):
         return Refusal(Code.QUOTA, names.FULL)
     event = e.ManagerDeleted(command.manager, context.who, names.pseudonym(context))
-    return Decision([event], {"manager": command.manager})
+    # first: what it is told must not come after its end
+    happened = [*monitors.leaves_all(state, command.manager, "rights"), event]
+    return Decision(happened, {"manager": command.manager})
 
 
 def put_service(state: State, command: ops.ServicePut, context: Context) -> Decision | Refusal:

@@ -7,17 +7,21 @@ where it was, with its age, and whoever had it behind everyone else in this roun
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import functions, share_ends, waits
+from broker.desk import functions, waits
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.skills import fits
-from broker.desk.state import Context, Offer, Representative, Request, Session, State
+from broker.desk.state import Context, Offer, Representative, Request, State
 from broker.desk.transitions import OFFER, REQUEST, move
 from broker.protocol import ops
 from broker.routing.model import Match, RoundOver, Ticket
+
+COLLEAGUES: Final = ("transfer", "invite")
+"""Kinds of offers by which one representative asks others about its session; see ``colleagues``."""
 
 # --- decide ----------------------------------------------------------------------------------------
 
@@ -30,17 +34,11 @@ def from_match(state: State, match: Match | RoundOver, now: int) -> e.Event:
     deadline = None
     if match.member is not None:
         deadline = now + state.portals[request.portal].offer_ms
-    return _made(request, match.discipline, match.member, deadline, None)
+    return made(request, match.discipline, match.member, deadline, None)
 
 
-def transfer(state: State, session: Session, to: Representative, now: int) -> e.OfferMade:
-    """The offer that would move a session: it names its representative, so there is nothing to match."""
-    request = state.requests[session.request]
-    deadline = now + state.portals[request.portal].offer_ms
-    return _made(request, "transfer", to.representative, deadline, session.lead)
-
-
-def _made(request: Request, kind: str, who: str | None, deadline: int | None, by: str | None) -> e.OfferMade:
+def made(request: Request, kind: str, who: str | None, deadline: int | None, by: str | None) -> e.OfferMade:
+    """The event of an offer: with a deadline where it is to somebody, or about a session."""
     return e.OfferMade(
         offer=f"o_{request.request[2:]}.{request.offers + 1}",
         request=request.request,
@@ -58,24 +56,38 @@ def _made(request: Request, kind: str, who: str | None, deadline: int | None, by
 
 
 def accept(state: State, command: ops.OfferAccept, context: Context) -> Decision | Refusal:
-    """Take an offered request, or a session offered for transfer."""
+    """Take an offered request."""
+    found = addressed(state, command.offer, context)
+    if isinstance(found, Refusal):
+        return found
+    offer, person = found
+    request = state.requests[offer.request]
+    if offer.deadline is not None and offer.deadline <= context.now:
+        return EXPIRED
+    if offer.kind == "broadcast" and (refusal := no_room(state, request, person)) is not None:
+        return refusal
+    value = {"request": request.request, "session": request.session}
+    return Decision([assigned(state, request, person, offer.kind, offer.offer)], value)
+
+
+EXPIRED: Final = Refusal(Code.OFFER_GONE, "the offer has expired", {"reason": "expired"})
+
+
+def addressed(state: State, name: str, context: Context) -> tuple[Offer, Representative] | Refusal:
+    """A pending offer, and whoever asks, if it is meant for that one."""
     assert context.identity is not None
     person = state.representatives.get(context.identity.person)
-    offer = state.offers.get(command.offer)
+    offer = state.offers.get(name)
     if person is None or offer is None:
-        return _gone(state, command.offer)
-    if (refusal := _not_for(state, offer, person)) is not None:
-        return refusal
-    request = state.requests[offer.request]
-    value = {"request": request.request, "session": request.session}
-    if offer.deadline is not None and offer.deadline <= context.now:
-        return Refusal(Code.OFFER_GONE, "the offer has expired", {"reason": "expired"})
-    if offer.kind == "transfer":
-        return Decision(_transferred(state, state.sessions[request.session], offer, person), value)
-    member = state.router.members[person.representative]
-    if offer.kind == "broadcast" and not member.takes(places_of(state, request)):
-        return wrong_state("full" if person.available else person.presence, "session.end", "presence.set")
-    return Decision([assigned(state, request, person, offer.kind, offer.offer)], value)
+        return _gone(state, name)
+    return _not_for(state, offer, person) or (offer, person)
+
+
+def no_room(state: State, request: Request, person: Representative) -> Refusal | None:
+    """Of an offer that keeps nobody a place: whether this one has none."""
+    if state.router.members[person.representative].takes(places_of(state, request)):
+        return None
+    return wrong_state("full" if person.available else person.presence, "session.end", "presence.set")
 
 
 def assigned(state: State, request: Request, person: Representative, kind: str, offer: str | None) -> e.RequestAssigned:
@@ -109,15 +121,22 @@ def places_of(state: State, request: Request) -> int:
     return state.portals[request.portal].places
 
 
+def place_of(state: State, offer: Offer) -> str:
+    """The sub-portal that an offer is made in."""
+    return offer.subportal or state.requests[offer.request].subportal
+
+
+def kept(state: State, offer: Offer) -> int:
+    """How much of a representative's capacity is kept for it: guests take none."""
+    return 0 if offer.kind == "invite" else places_of(state, state.requests[offer.request])
+
+
 def decline(state: State, command: ops.OfferDecline, context: Context) -> Decision | Refusal:
     """Refuse an offer; it goes to the next."""
-    assert context.identity is not None
-    person = state.representatives.get(context.identity.person)
-    offer = state.offers.get(command.offer)
-    if person is None or offer is None:
-        return _gone(state, command.offer)
-    if (refusal := _not_for(state, offer, person)) is not None:
-        return refusal
+    found = addressed(state, command.offer, context)
+    if isinstance(found, Refusal):
+        return found
+    offer, person = found
     value = {"offer": offer.offer}
     if offer.representative is None:
         declined = e.BroadcastDeclined(offer.offer, offer.request, person.representative, command.reason)
@@ -129,7 +148,9 @@ def expire(state: State, name: str, now: int) -> list[e.Event]:
     """The offer's deadline has come. Who has missed so many in a row as its team allows is set away."""
     offer = state.offers[name]
     happened = end(state, offer, "expired")
-    person = state.representatives[offer.representative or ""]
+    if offer.representative is None or offer.kind == "invite":  # nobody's miss: it was one of many, or doing a favour
+        return happened
+    person = state.representatives[offer.representative]
     most = state.teams[person.team].away_after
     if most is not None and person.missed + 1 >= most and person.available:
         happened.append(e.PresenceChanged(person.representative, person.team, "away", "broker", "missed_offers"))
@@ -140,9 +161,8 @@ def expire(state: State, name: str, now: int) -> list[e.Event]:
 def end(state: State, offer: Offer, reason: str, code: str | None = None) -> list[e.Event]:
     """End an offer without an assignment; a picked representative's refusal leaves the request unplaced."""
     request = state.requests[offer.request]
-    ended = e.OfferEnded(
-        offer.offer, offer.request, request.subportal, offer.kind, offer.representative, reason, code, offer.by
-    )
+    place = place_of(state, offer)
+    ended = e.OfferEnded(offer.offer, offer.request, place, offer.kind, offer.representative, reason, code, offer.by)
     if offer.kind != "direct" or reason in ("revoked", "rescinded"):
         return [ended]
     return [ended, unplaced(state, request, reason)]
@@ -167,7 +187,7 @@ def take_away(state: State, person: Representative, subportals: Collection[str])
     happened: list[e.Event] = []
     for name in person.offers:
         offer = state.offers[name]
-        if offer.kind != "transfer" and state.requests[offer.request].subportal in subportals:
+        if offer.kind not in COLLEAGUES and state.requests[offer.request].subportal in subportals:
             happened += end(state, offer, "gone")
     for key in state.router.members[person.representative].direct:
         if state.requests[key[2]].subportal in subportals:
@@ -202,12 +222,18 @@ def _released(ticket: Ticket) -> e.RequestReleased:
     return e.RequestReleased(ticket.request, ticket.held or "", "gone")
 
 
+def end_asked(state: State, subportals: Collection[str]) -> list[e.Event]:
+    """These sub-portals are gone: what was offered to all of their people is offered to nobody."""
+    asked = [offer for offer in state.offers.values() if offer.subportal in subportals] if subportals else []
+    return [event for offer in asked for event in end(state, offer, "gone")]
+
+
 def make_fit(state: State, person: Representative, capacity: int, ended: Collection[e.Event]) -> list[e.Event]:
     """A representative may carry less from now on (F4): the newest offers go to others, sessions stay.
     ``ended``: events that take some of its offers already."""
     taken = {event.offer for event in ended if isinstance(event, e.OfferEnded)}
-    left = {name: places_of(state, state.requests[state.offers[name].request]) for name in person.offers}
-    left = {name: places for name, places in left.items() if name not in taken}
+    left = {name: kept(state, state.offers[name]) for name in person.offers if name not in taken}
+    left = {name: places for name, places in left.items() if places}
     used = state.router.members[person.representative].load + sum(left.values())
     happened: list[e.Event] = []
     while left and used > capacity:
@@ -232,7 +258,7 @@ def withdraw_all(state: State, person: Representative, ended: str | None = None)
 def _not_for(state: State, offer: Offer, person: Representative) -> Refusal | None:
     if offer.representative is not None:
         return None if offer.representative == person.representative else no_such("offer")
-    subportal = state.requests[offer.request].subportal
+    subportal = place_of(state, offer)
     if person.chosen == "offline" or subportal not in state.teams[person.team].subportals:
         return no_such("offer")
     return None
@@ -249,53 +275,30 @@ def _gone(state: State, name: str) -> Refusal:
     return Refusal(Code.OFFER_GONE, f"the offer has ended: {ended.reason}", detail)
 
 
-def _transferred(state: State, session: Session, offer: Offer, person: Representative) -> list[e.Event]:
-    former = state.representatives[session.lead]
-    portal = state.portals[state.requests[session.request].portal]
-    members, places = state.router.members, portal.places
-    happened: list[e.Event] = []
-    if session.share is not None:  # its consent was given to the former one
-        happened.append(share_ends.end(state.shares[session.share], "transferred"))
-    happened.append(
-        e.SessionTransferred(
-            offer=offer.offer,
-            session=session.session,
-            request=session.request,
-            visitor=session.visitor,
-            representative=person.representative,
-            team=person.team,
-            former=former.representative,
-            representative_name=person.name,
-            load=members[person.representative].load + places,
-            capacity=person.capacity,
-            functions=functions.on(state, portal, person),
-            outcomes=portal.own_outcomes,
-        )
-    )
-    load = members[former.representative].load - places
-    happened.append(e.LoadChanged(former.representative, former.team, load, former.capacity))
-    return happened
-
-
 # --- evolve ----------------------------------------------------------------------------------------
 
 
 def offer_made(state: State, event: e.OfferMade, t: int) -> None:
     """Apply ``OfferMade``."""
     offer = Offer(event.offer, event.request, event.kind, event.representative, event.deadline, t, event.by)
+    if offer.kind in COLLEAGUES:
+        offer.subportal = event.subportal if event.representative is None else None
+        offer.view_only, offer.masked, offer.comment = event.view_only, event.masked, event.comment
     request = state.requests[event.request]
     request.offers += 1
     state.offers[offer.offer] = offer
     state.deadlines.set("offer", offer.offer, offer.deadline)
     if offer.kind == "transfer":
         state.sessions[request.session].transfer = offer.offer
+    elif offer.kind == "invite":
+        state.sessions[request.session].invites[offer.offer] = None
     else:
         request.offer, request.state = offer.offer, move(REQUEST, request.state, event.TYPE)
         waits.disarm_overflow(state, request)
         state.router.offered(request.request, offer.representative)
     if offer.representative is not None:
         state.representatives[offer.representative].offers[offer.offer] = None
-        state.router.add_offers(offer.representative, places_of(state, request))
+        state.router.add_offers(offer.representative, kept(state, offer))
 
 
 def offer_renewed(state: State, event: e.OfferRenewed, t: int) -> None:
@@ -309,10 +312,13 @@ def offer_ended(state: State, event: e.OfferEnded, t: int) -> None:
     offer = close(state, event.offer, move(OFFER, "pending", event.TYPE, event.reason), event.representative)
     request = state.requests[event.request]
     if offer.representative is not None:
-        state.router.add_offers(offer.representative, -places_of(state, request))
-        _count_missed(state.representatives[offer.representative], event.reason)
+        state.router.add_offers(offer.representative, -kept(state, offer))
+        _count_missed(state.representatives[offer.representative], event)
     if event.kind == "transfer":
         state.sessions[request.session].transfer = None
+        return
+    if event.kind == "invite":
+        del state.sessions[request.session].invites[event.offer]
         return
     request.offer, request.state = None, move(REQUEST, request.state, event.TYPE)
     refused_by = event.representative if event.reason in ("declined", "expired", "gone") else None
@@ -321,10 +327,10 @@ def offer_ended(state: State, event: e.OfferEnded, t: int) -> None:
     waits.arm_overflow(state, request)
 
 
-def _count_missed(person: Representative, reason: str) -> None:
-    if reason == "expired":
-        person.missed += 1
-    elif reason == "declined":
+def _count_missed(person: Representative, event: e.OfferEnded) -> None:
+    if event.reason == "expired":
+        person.missed += event.kind != "invite"
+    elif event.reason == "declined":
         person.missed = 0
 
 
@@ -334,6 +340,7 @@ def close(state: State, name: str, reason: str, who: str | None) -> Offer:
     offer = state.offers.pop(name)
     state.deadlines.set("offer", name, None)
     state.remember_offer(name, reason, who)
+    state.release(offer.comment)
     if offer.representative is not None:
         del state.representatives[offer.representative].offers[name]
     return offer
@@ -354,3 +361,6 @@ def round_started(state: State, event: e.RoundStarted, t: int) -> None:
 def broadcast_declined(state: State, event: e.BroadcastDeclined, t: int) -> None:
     """Apply ``BroadcastDeclined``: it is still open for the others, and whoever declined is there."""
     state.representatives[event.representative].missed = 0
+    offer = state.offers[event.offer]
+    if offer.kind in COLLEAGUES:  # which end with the last of them
+        offer.declined = tuple(dict.fromkeys((*offer.declined, event.representative)))

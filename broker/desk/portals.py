@@ -14,6 +14,7 @@ from broker.desk import (
     file_kinds,
     forms,
     functions,
+    offers,
     overflow,
     portal_state,
     settings,
@@ -80,7 +81,8 @@ def put_portal(state: State, command: ops.PortalPut, context: Context) -> Decisi
         after["title"] = now.title
     event.changes = changes(before, after)
     ended = functions.act(functions.Plan(state, portals={event.portal: event.functions}))
-    happened = [event, *ended] if event.changes else []
+    lost = () if now is None else set(now.subportals) - set(names)
+    happened = [event, *ended, *offers.end_asked(state, lost)] if event.changes else []
     return Decision(happened, {"portal": command.portal, "changed": bool(event.changes)})
 
 
@@ -111,6 +113,7 @@ def _event(
         outcomes=OUTCOMES if command.outcomes is None else tuple(command.outcomes),
         survey=survey,
         survey_labels=None if command.survey is None else command.survey.ref,
+        monitoring=command.monitoring or "off",
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     return event
@@ -130,7 +133,8 @@ def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> 
     gone = changes(words(portal), {})
     shared = [share.share for share in state.shares.values() if share.portal == portal.portal]
     deleted = e.PortalDeleted(portal.portal, portal.subportals, context.who, gone)
-    return Decision([*share_ends.ends(state, shared, "portal_deleted"), deleted], {"portal": portal.portal})
+    ended = [*share_ends.ends(state, shared, "portal_deleted"), *offers.end_asked(state, portal.subportals)]
+    return Decision([*ended, deleted], {"portal": portal.portal})
 
 
 def _of(portal: Portal, request: Request) -> bool:
@@ -212,6 +216,7 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "outcomes": list(portal.outcomes),
         "survey": portal.survey_labels,
         "files": file_kinds.shown(portal.files),
+        "monitoring": portal.monitoring,
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -267,7 +272,7 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     portal.texts, portal.languages, portal.language = event.texts, event.languages, event.language
     portal.closing_ms, portal.origins = event.closing_ms, event.origins
     state.deadlines.set("hours", event.portal, event.wake)
-    portal.functions, portal.web_chat = event.functions, event.web_chat
+    portal.functions, portal.web_chat, portal.monitoring = event.functions, event.web_chat, event.monitoring
     portal.retention_days = event.retention_days
     portal.outcomes, portal.survey, portal.survey_labels = event.outcomes, event.survey, event.survey_labels
     portal.files = event.files

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from broker import limits
 from broker.desk import events as e
 from broker.desk import (
+    monitors,
     offers,
     overflow,
     portal_state,
@@ -64,6 +65,8 @@ def connection_lost(state: State, command: ConnectionLost, context: Context) -> 
     person = state.representatives.get(command.person)
     if person is not None:
         return Decision(_lose(state, person, context.now) if person.connected else ())
+    if monitoring := monitors.leaves_all(state, command.person, "connection_lost"):
+        return Decision(monitoring)
     visitor = state.visitors.get(command.person)
     if visitor is None or not visitor.busy or visitor.lost_until is not None:
         return Decision()
@@ -99,9 +102,11 @@ def broker_start(state: State, command: BrokerStart, context: Context) -> Decisi
         )
     ]
     for offer in state.offers.values():
-        if offer.representative is not None:
+        if offer.deadline is not None:
             portal = state.portals[state.requests[offer.request].portal]
-            happened.append(e.OfferRenewed(offer.offer, offer.representative, context.now + portal.offer_ms))
+            wait = limits.TRANSFER_TIMEOUT if offer.representative is None else portal.offer_ms
+            happened.append(e.OfferRenewed(offer.offer, offer.representative, now + wait, offer.subportal))
+    happened += monitors.every_one_ends(state, "restarted")
     for name in state.portals:  # time zones may be others than before the stop
         (turned,) = portal_state.due(state, name, now)
         if turned.wake != state.deadlines.get("hours", name):

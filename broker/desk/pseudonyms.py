@@ -64,6 +64,8 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.SessionReleased: ("representative",),
     e.MemberJoined: ("representative", "by"),
     e.MemberLeft: ("representative",),
+    e.MonitorStarted: ("manager",),
+    e.MonitorEnded: ("manager",),
     e.ChatSent: ("by",),
     e.NoteAdded: ("by",),
     e.OutcomeSet: ("representative",),

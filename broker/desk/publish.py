@@ -92,12 +92,19 @@ def _text(content_id: str, texts: Texts) -> object:
 
 def _offer_made(event: e.OfferMade) -> Audience:
     place = f"subportal:{event.subportal}" if event.representative is None else f"me:{event.representative}"
-    return [(place, "offer.made"), ("account", "offer.made")]
+    return [(place, "offer.made"), *_to_colleagues(event, "offer.made"), ("account", "offer.made")]
+
+
+def _to_colleagues(event: e.OfferMade | e.OfferEnded, wire_type: str) -> Audience:
+    """Staff of a session hear who else is asked about it: its customer doesn't."""
+    if event.kind not in ("transfer", "invite"):
+        return []
+    return [(f"session:s_{event.request[2:]}:staff", wire_type)]  # a request and its session share their token
 
 
 def _offer_ended(event: e.OfferEnded) -> Audience:
     place = f"subportal:{event.subportal}" if event.representative is None else f"me:{event.representative}"
-    told = [(place, "offer.ended"), ("account", "offer.ended")]
+    told = [(place, "offer.ended"), *_to_colleagues(event, "offer.ended"), ("account", "offer.ended")]
     if event.by is not None and event.by != event.representative:
         told.insert(1, (f"me:{event.by}", "offer.ended"))
     return told
@@ -122,8 +129,9 @@ def _assigned(event: e.RequestAssigned) -> Audience:
 
 
 def _transferred(event: e.SessionTransferred) -> Audience:
+    asked = f"me:{event.representative}" if event.subportal is None else f"subportal:{event.subportal}"
     return [
-        (f"me:{event.representative}", "offer.ended"),
+        (asked, "offer.ended"),
         (f"me:{event.representative}", "session.transferred"),
         (f"me:{event.former}", "session.transferred"),
         (f"session:{event.session}", "session.transferred"),
@@ -164,9 +172,35 @@ def _request_ended(event: e.RequestEnded) -> Audience:
     return told
 
 
-def _member(wire_type: str) -> Decide:
-    """Masked ones are told to staff alone."""
-    return lambda event: [(f"session:{event.session}:staff" if event.masked else f"session:{event.session}", wire_type)]
+def _in_session(event: e.MemberJoined | e.MemberLeft) -> str:
+    """Masked ones are told of to staff alone."""
+    return f"session:{event.session}:staff" if event.masked else f"session:{event.session}"
+
+
+def _joined(event: e.MemberJoined) -> Audience:
+    return [
+        (f"me:{event.representative}" if event.subportal is None else f"subportal:{event.subportal}", "offer.ended"),
+        (f"me:{event.by}", "offer.ended"),
+        (f"me:{event.representative}", "session.joined"),
+        (_in_session(event), "session.joined"),
+        ("account", "session.joined"),
+    ]
+
+
+def _left(event: e.MemberLeft) -> Audience:
+    return [
+        (f"me:{event.representative}", "session.left"),
+        (_in_session(event), "session.left"),
+        ("account", "session.left"),
+    ]
+
+
+def _monitored(event: e.MonitorStarted | e.MonitorEnded) -> Audience:
+    """The audit always, those in the session where its portal announces it."""
+    told: Audience = [("audit", "session.monitored"), (f"me:{event.manager}", "session.monitored")]
+    if event.told:
+        told += [(f"session:{event.session}{part}", "session.monitored") for part in ("", ":staff")]
+    return told
 
 
 def _staff(event: e.NoteAdded) -> Audience:
@@ -254,7 +288,12 @@ def _account_and_audit(wire_type: str) -> Decide:
 
 
 _AUDIENCES: dict[type, Decide] = {
-    e.OfferRenewed: lambda event: [(f"me:{event.representative}", "offer.renewed")],
+    e.OfferRenewed: lambda event: [
+        (
+            f"subportal:{event.subportal}" if event.representative is None else f"me:{event.representative}",
+            "offer.renewed",
+        )
+    ],
     e.LoadChanged: lambda event: [(f"team:{event.team}", "load.changed")],
     e.AccountPut: _account("account.changed"),
     e.PortalPut: _account("portal.changed"),
@@ -308,8 +347,10 @@ _AUDIENCES: dict[type, Decide] = {
     e.RequestAssigned: _assigned,
     e.SessionTransferred: _transferred,
     e.SessionReleased: _released,
-    e.MemberJoined: _member("session.joined"),
-    e.MemberLeft: _member("session.left"),
+    e.MemberJoined: _joined,
+    e.MemberLeft: _left,
+    e.MonitorStarted: _monitored,
+    e.MonitorEnded: _monitored,
     e.ChatSent: lambda event: [(f"session:{event.session}", "chat.message")],
     e.NoteAdded: _staff,
     e.OutcomeSet: _staff_and_account("session.outcome"),

@@ -197,7 +197,15 @@ def _replies(state: State, command: ops.ReplyList) -> Target:
     return Target(subportals=frozenset({command.subportal} if command.subportal else ()))
 
 
+def _session(state: State, command: ops.SessionMonitor) -> Target:
+    """A session is of the team of whoever has it."""
+    session = state.sessions.get(command.session)
+    holder = None if session is None else state.representatives.get(session.representative or "")
+    return Target(frozenset({"" if holder is None else holder.team}))
+
+
 TOUCHES: Final[dict[type, Touches]] = {
+    ops.SessionMonitor: _session,
     ops.TeamPut: _team_put,
     ops.TeamDelete: _team_delete,
     ops.ReplyPut: lambda state, command: Target(frozenset({command.team})),
@@ -324,7 +332,7 @@ def _representative_may_read(state: State, who: str, kind: str, name: str) -> bo
 
 
 def _may_read_session(state: State, identity: Identity, stream: str) -> bool:
-    """Those who are in it; while nobody has it, also those who could take it."""
+    """Those who are in it, or look on; while nobody has it, also those who could take it."""
     name, _, part = stream.partition(":")
     session, who = state.sessions.get(name), identity.person
     found = session if session is not None else state.ended_sessions.get(name)
@@ -333,7 +341,7 @@ def _may_read_session(state: State, identity: Identity, stream: str) -> bool:
     if identity.role is Role.CUSTOMER:
         return not part and found.visitor == who
     if identity.role is not Role.REPRESENTATIVE:
-        return False
+        return identity.role is Role.MANAGER and session is not None and who in session.monitors
     if found.representative == who:
         return True
     if session is None:

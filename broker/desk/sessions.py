@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from broker.desk import events as e
-from broker.desk import files, members, offers, seats, share_ends, waits, wrap_up
+from broker.desk import files, members, monitors, offers, seats, share_ends, waits, wrap_up
 from broker.desk.identity import Role
-from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, Session, State
 from broker.desk.transitions import ALLOWED, OFFER, REQUEST, SESSION, move
 from broker.protocol import ops
@@ -40,23 +40,6 @@ def leave(state: State, command: ops.SessionLeave, context: Context) -> Decision
     if state.requests[session.request].discipline == "pin":
         return wrong_state("by_pin", "session.end", "session.transfer")
     return Decision(give_back(state, session, "handed_back"), {"session": session.session})
-
-
-def transfer(state: State, command: ops.SessionTransfer, context: Context) -> Decision | Refusal:
-    """Offer a session to another representative."""
-    session = own(state, command.session, context)
-    if session is None:
-        return no_such("session")
-    if session.transfer is not None:
-        return wrong_state("transfer_offered", "session.end", "session.leave")
-    person = state.representatives.get(command.representative)
-    if person is None or person.representative == session.representative:
-        return bad_args("args.representative", "another representative of the account")
-    places = offers.places_of(state, state.requests[session.request])
-    if not state.router.members[person.representative].takes(places):
-        return wrong_state("full" if person.available else person.presence, "session.transfer to another")
-    offer = offers.transfer(state, session, person, context.now)
-    return Decision([offer], {"session": session.session, "offer": offer.offer})
 
 
 def own(state: State, name: str, context: Context) -> Session | None:
@@ -117,8 +100,7 @@ def give_back(state: State, session: Session, reason: str, load: int | None = No
     person = state.representatives[session.lead]
     if load is None:
         load = state.router.members[person.representative].load
-    happened += _loose_ends(state, session)
-    happened += members.all_leave(session, "released")
+    happened += _loose_ends(state, session, "released")
     happened.append(
         e.SessionReleased(
             session=session.session,
@@ -152,7 +134,7 @@ def give_back_all(state: State, person: Representative, reason: str) -> list[e.E
 
 
 def _over(state: State, session: Session, reason: str, load: int | None, until: int | None) -> list[e.Event]:
-    happened = _loose_ends(state, session)
+    happened = _loose_ends(state, session, "ended")
     person = state.representatives[session.lead]
     if load is None:
         load = state.router.members[person.representative].load
@@ -174,9 +156,13 @@ def _over(state: State, session: Session, reason: str, load: int | None, until: 
     return happened
 
 
-def _loose_ends(state: State, session: Session) -> list[e.Event]:
-    """What can't go on when whoever has the session goes."""
-    return [] if session.transfer is None else offers.end(state, state.offers[session.transfer], "revoked")
+def _loose_ends(state: State, session: Session, reason: str) -> list[e.Event]:
+    """What can't go on when whoever has the session goes: it is released, or ended."""
+    happened = [] if session.transfer is None else offers.end(state, state.offers[session.transfer], "revoked")
+    happened += members.revoke_all(state, session)
+    happened += members.all_leave(session, reason)
+    happened += monitors.all_end(session, reason)
+    return happened
 
 
 # --- evolve ----------------------------------------------------------------------------------------
@@ -226,7 +212,7 @@ def open_(state: State, request: Request, web_chat: str, t: int) -> Session:
 def session_transferred(state: State, event: e.SessionTransferred, t: int) -> None:
     """Apply ``SessionTransferred``."""
     move(OFFER, "pending", event.TYPE)
-    offers.close(state, event.offer, "taken", event.representative)
+    offer = offers.close(state, event.offer, "taken", event.representative)
     session = state.sessions[event.session]
     move(SESSION, session.state, event.TYPE)
     session.transfer, session.representative, session.since = None, event.representative, t
@@ -238,7 +224,7 @@ def session_transferred(state: State, event: e.SessionTransferred, t: int) -> No
     places = offers.places_of(state, request)
     state.router.add_load(event.former, -places, t)
     seats.done(state, state.representatives[event.former], t)
-    state.router.add_load(event.representative, places, t, offers=-places)
+    state.router.add_load(event.representative, places, t, offers=0 if offer.representative is None else -places)
 
 
 def session_ended(state: State, event: e.SessionEnded, t: int) -> None:
@@ -270,11 +256,9 @@ def session_released(state: State, event: e.SessionReleased, t: int) -> None:
 
 
 def forget(state: State, name: str, event_type: str) -> Session:
-    """A session is over: its guests go with it, and its end can be read for a while."""
+    """A session is over, and its end can be read for a while."""
     session = state.sessions[name]
     move(SESSION, session.state, event_type)
-    for guest in session.members:
-        del state.representatives[guest].guest[name]
     files.session_over(state, name, event_type)
     state.remember_session(session)
     del state.sessions[name]

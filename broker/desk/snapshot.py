@@ -143,7 +143,7 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "requests", _requests(state)
     yield "pools", _pools(state)
     yield "offers", map(_OFFER, state.offers.values())
-    yield "sessions", ((*_SESSION(session), _members(session)) for session in state.sessions.values())
+    yield "sessions", ((*_SESSION(session), *_company(session)) for session in state.sessions.values())
     yield "shares", map(_SHARE, state.shares.values())
     yield "files", map(_FILE, state.files.values())
     yield "pins", map(_PIN, state.pins.values())
@@ -190,8 +190,11 @@ def _subportals(state: State) -> Iterator[Row]:
         yield (*_SUBPORTAL(subportal), state.deadlines.get("unstaffed", name), *_MEASURED(line))
 
 
-def _members(session: Session) -> Row:
-    return tuple((name, *attrs.astuple(member)) for name, member in session.members.items())
+def _company(session: Session) -> Row:
+    """Its guests, who else is asked, and who looks on."""
+    members = tuple((name, *attrs.astuple(one)) for name, one in session.members.items())
+    monitors = tuple((name, *attrs.astuple(one)) for name, one in session.monitors.items())
+    return members, tuple(session.invites), monitors
 
 
 def _hours(portal: Portal) -> object:
@@ -223,7 +226,7 @@ _MEASURED: Final = attrgetter("handled", "handle_ms", "waited_ms", "gave_up")
 _TEAM: Final = attrgetter("team", "title", "subportals", "away_after", "parent", "logins", "functions")
 _SUBPORTAL, _OFFER, _REPLY = map(_row_of, (Subportal, Offer, Reply))
 _SHARE, _PIN, _ENDED = map(_row_of, (Share, Pin, EndedSession))
-_SESSION: Final = _row_of(Session, "members")
+_SESSION: Final = _row_of(Session, "members", "invites", "monitors")
 _FILE: Final = _row_of(File)
 _REQUEST: Final = _row_of(Request)
 _MANAGER, _SERVICE, _SIGN_IN, _KEY = map(_row_of, (Manager, Service, SignIn, ApiKey))

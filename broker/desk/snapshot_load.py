@@ -9,6 +9,7 @@ from broker.desk import files, share_state, waits
 from broker.desk.desk import Desk
 from broker.desk.flow import Flow
 from broker.desk.hours import restore
+from broker.desk.offers import kept
 from broker.desk.snapshot import Dump, Row
 from broker.desk.state import (
     Access,
@@ -19,6 +20,7 @@ from broker.desk.state import (
     File,
     Manager,
     Member,
+    Monitor,
     Offer,
     Pin,
     Portal,
@@ -181,14 +183,17 @@ def _load_open(state: State, data: Dump) -> None:
         state.offers[offer.offer] = offer
         state.deadlines.set("offer", offer.offer, offer.deadline)
         if offer.representative is not None:
-            places = state.portals[state.requests[offer.request].portal].places
-            state.router.add_offers(offer.representative, places)
-    for *of_session, guests in _rows(data["sessions"]):
+            state.router.add_offers(offer.representative, kept(state, offer))
+    for *of_session, guests, invites, monitors in _rows(data["sessions"]):
         session = Session(*of_session)
         state.sessions[session.session] = session
         for name, *facts in guests:
             session.members[name] = Member(*facts)
             state.representatives[name].guest[session.session] = None
+        session.invites = dict.fromkeys(invites)
+        session.monitors = {name: Monitor(*facts) for name, *facts in monitors}
+        if monitors:
+            state.monitored[session.session] = None
         if session.representative is None:
             continue
         member = state.router.members[session.representative]

@@ -111,6 +111,8 @@ class Portal:
     survey_labels: Ref | None = None
     """The survey whole, with its labels."""
     files: FileRules = (limits.FILE_BYTES, limits.SESSION_BYTES, limits.FILE_TYPES)
+    monitoring: str = "off"
+    """Whether managers may look on in its sessions: off, announced (those in there are told), silent."""
     hours: Hours | None = None
 
     @property
@@ -408,6 +410,13 @@ class Offer:
     deadline: int | None
     made: int
     by: str | None
+    subportal: str | None = None
+    """Of a transfer or an invitation: whose people are asked, if not one person."""
+    view_only: bool = False
+    masked: bool = False
+    comment: Ref | None = None
+    declined: tuple[str, ...] = ()
+    """Who of these people has said no."""
 
 
 @attrs.define(eq=False)
@@ -418,6 +427,14 @@ class Member:
     view_only: bool = False
     masked: bool = False
     """Whether the customer knows nothing of it."""
+
+
+@attrs.define(eq=False)
+class Monitor:
+    """A manager who looks on."""
+
+    since: int
+    announced: bool
 
 
 @attrs.define(eq=False)
@@ -443,6 +460,10 @@ class Session:
     share: str | None = None
     members: dict[str, Member] = attrs.field(factory=dict)
     """Its guests."""
+    invites: dict[str, None] = attrs.field(factory=dict)
+    """The pending offers to come into it."""
+    monitors: dict[str, Monitor] = attrs.field(factory=dict)
+    """Managers who look on."""
 
     @property
     def lead(self) -> str:
@@ -585,6 +606,8 @@ class State:
     requests: dict[str, Request] = attrs.field(factory=dict)
     offers: dict[str, Offer] = attrs.field(factory=dict)
     sessions: dict[str, Session] = attrs.field(factory=dict)
+    monitored: dict[str, None] = attrs.field(factory=dict)
+    """Sessions in which a manager looks on."""
     shares: dict[str, Share] = attrs.field(factory=dict)
     sharing: dict[str, str] = attrs.field(factory=dict)
     """Session, open or over, to its share."""

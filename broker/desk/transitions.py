@@ -41,6 +41,7 @@ OFFER: Final[Table] = {
     "pending": {
         e.RequestAssigned.TYPE: "accepted",
         e.SessionTransferred.TYPE: "accepted",
+        e.MemberJoined.TYPE: "accepted",
         e.OfferRenewed.TYPE: "pending",
         f"{e.OfferEnded.TYPE}:declined": "declined",
         f"{e.OfferEnded.TYPE}:expired": "expired",
@@ -116,6 +117,7 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "waiting": ("chat.send", "request.withdraw"),
         "active": ("chat.send", "session.end"),
         "ended": ("session.rate", "session.outcome", "note.add"),
+        "transfer_offered": ("offer.revoke", "session.end", "session.leave"),
     },
     "share": {
         "requested": ("share.accept", "share.decline", "share.stop"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from broker.desk import functions, share_ends
+from broker.desk import functions, offers, share_ends
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.state import Offer, Representative, Session, Share, State, Subportal
@@ -77,16 +77,17 @@ def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]
         ("offers", [_offer(state, state.offers[offer]) for offer in person.offers]),
         ("sessions", [_granted(state, person, state.sessions[session]) for session in person.sessions]),
         ("shares", _alone(state, person.shares)),
+        ("guest_of", [_guest(state, state.sessions[session], name) for session in person.guest]),
         ("wrap_ups", [{"session": name, "until": work.until} for name, work in person.wrap_ups.items()]),
     ]
 
 
 def _offer(state: State, offer: Offer) -> Part:
     request = state.requests[offer.request]
-    return {
+    part: Part = {
         "offer": offer.offer,
         "request": offer.request,
-        "subportal": request.subportal,
+        "subportal": offers.place_of(state, offer),
         "kind": offer.kind,
         "deadline": offer.deadline,
         "arrived": request.arrived,
@@ -96,6 +97,11 @@ def _offer(state: State, offer: Offer) -> Part:
         "page": request.page,
         "by": offer.by,
     }
+    if offer.comment is not None:
+        part["comment"] = offer.comment
+    if offer.kind == "invite":
+        part.update(view_only=offer.view_only, masked=offer.masked)
+    return part
 
 
 def _session_part(state: State, session: Session) -> Part:
@@ -142,10 +148,24 @@ def _alone(state: State, shares: Iterable[str]) -> Iterator[Part]:
 
 def _granted(state: State, person: Representative, session: Session) -> Part:
     portal = state.portals[state.requests[session.request].portal]
-    granted: Part = {"functions": list(functions.on(state, portal, person))}
+    granted: Part = {"functions": list(functions.on(state, portal, person)), "offered": _asked(state, session)}
     if portal.own_outcomes:
         granted["outcomes"] = list(portal.own_outcomes)
     return {**_session_part(state, session), **granted}
+
+
+def _asked(state: State, session: Session) -> list[Part]:
+    """What whoever has a session has asked others about it."""
+    asked: list[Part] = []
+    for offer in (state.offers[name] for name in ([session.transfer] if session.transfer else []) + [*session.invites]):
+        to = {"representative": offer.representative} if offer.subportal is None else {"subportal": offer.subportal}
+        asked.append({"offer": offer.offer, "kind": offer.kind, "deadline": offer.deadline, **to})
+    return asked
+
+
+def _guest(state: State, session: Session, name: str) -> Part:
+    member = session.members[name]
+    return {**_session_part(state, session), "view_only": member.view_only, "masked": member.masked}
 
 
 def _requests_of(state: State, visitor: str) -> Iterator[Part]:
@@ -172,7 +192,7 @@ def _requests_of(state: State, visitor: str) -> Iterator[Part]:
 
 def _broadcasts(state: State, subportal: str) -> Iterator[Part]:
     for offer in state.offers.values():
-        if offer.representative is None and state.requests[offer.request].subportal == subportal:
+        if offer.representative is None and offers.place_of(state, offer) == subportal:
             yield _offer(state, offer)
 
 

@@ -268,11 +268,60 @@ class SessionLeave:
 
 @attrs.define
 class SessionTransfer:
-    """Offer a session to another representative; the present one keeps it until the other accepts."""
+    """Offer a session to another representative, or to everybody who serves a sub-portal: the first yes takes it, and
+    until then the present one keeps it."""
 
     OP: ClassVar[str] = "session.transfer"
     session: str
+    representative: str | None = None
+    subportal: str | None = None
+    comment: Personal | None = None
+
+
+@attrs.define
+class SessionInvite:
+    """Ask another representative, or one of those who serve a sub-portal, into a session as a guest."""
+
+    OP: ClassVar[str] = "session.invite"
+    session: str
+    representative: str | None = None
+    subportal: str | None = None
+    view_only: bool | None = None
+    masked: bool | None = None
+    comment: Personal | None = None
+
+
+@attrs.define
+class SessionRemove:
+    """Send a guest away."""
+
+    OP: ClassVar[str] = "session.remove"
+    session: str
     representative: str
+
+
+@attrs.define
+class OfferRevoke:
+    """Take back a transfer or an invitation that nobody has answered."""
+
+    OP: ClassVar[str] = "offer.revoke"
+    offer: str
+
+
+@attrs.define
+class SessionMonitor:
+    """Look on in a session: read its streams, and say nothing."""
+
+    OP: ClassVar[str] = "session.monitor"
+    session: str
+
+
+@attrs.define
+class SessionMonitorEnd:
+    """Look on no longer."""
+
+    OP: ClassVar[str] = "session.monitor_end"
+    session: str
 
 
 @attrs.define
@@ -482,6 +531,7 @@ class PortalPut:
     outcomes: Sequence[str] | None = None
     survey: Personal | None = None
     files: Map | None = None
+    monitoring: str | None = None
 
 
 @attrs.define
@@ -795,6 +845,11 @@ Command = (
     | SessionRate
     | SessionLeave
     | SessionTransfer
+    | SessionInvite
+    | SessionRemove
+    | OfferRevoke
+    | SessionMonitor
+    | SessionMonitorEnd
     | ShareRequest
     | ShareAccept
     | ShareConfirm
@@ -876,6 +931,11 @@ OPS: Final[dict[str, type[Command]]] = {
         SessionRate,
         SessionLeave,
         SessionTransfer,
+        SessionInvite,
+        SessionRemove,
+        OfferRevoke,
+        SessionMonitor,
+        SessionMonitorEnd,
         ShareRequest,
         ShareAccept,
         ShareConfirm,

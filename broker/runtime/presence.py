@@ -71,6 +71,8 @@ class Presence:
             person.leases -= 1
             if person.leases == 0:
                 self._conductor.tell(account, ConnectionLost(person.person))
+        elif identity.role is Role.MANAGER and not person.connections:  # looks on in sessions no longer
+            self._conductor.tell(account, ConnectionLost(person.person))
         account.forget(person)
 
     def reassert(self, account: Account) -> None:

@@ -171,6 +171,7 @@ _CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
     e.RequestMoved: _of_request,
     e.RequestEnded: _of_session,
     e.MemberLeft: _of_session,
+    e.MonitorEnded: _of_session,
     e.SessionReleased: _of_session,
     e.SessionEnded: _of_session,
     e.SessionTransferred: _of_session,

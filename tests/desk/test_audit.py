@@ -77,7 +77,13 @@ def test_whatever_a_manager_or_service_can_change_is_tried_above_or_said_to_be_n
     tried = {type(command).OP for command, _ in CHANGES}  # type: ignore[attr-defined]
     staff = {"account_manager", "team_manager", "api_manager", "service"}
     changing = {op for op, row in RIGHTS.items() if staff & row.keys() and op in WRITES}
-    assert changing - tried == {"request.classify", "case.assign", "key.revoke"}
+    assert changing - tried == {
+        "request.classify",
+        "case.assign",
+        "key.revoke",
+        "session.monitor",
+        "session.monitor_end",
+    }
     assert READS - tried == {"account.export"}
 
 

@@ -200,6 +200,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                     "session_bytes": limits.SESSION_BYTES,
                     "types": list(limits.FILE_TYPES),
                 },
+                "monitoring": "off",
                 "hours": None,
             }
         ],

@@ -2,6 +2,7 @@
 
 Faults planted in the rules are in ``test_planted_faults``.
 """
+# covers: broker/desk/guest_invariants.py
 # covers: broker/desk/line_invariants.py
 # covers: broker/desk/share_invariants.py
 
@@ -16,7 +17,7 @@ from sortedcontainers import SortedList
 from broker.desk import invariants
 from broker.desk.invariants import InvariantBroken
 from broker.desk.rules import DUE
-from broker.desk.state import Access, State
+from broker.desk.state import Access, Member, Monitor, Offer, Session, State
 from broker.protocol import ops
 from broker.routing.model import Pool
 from tests.desk.test_planted_faults import breaks
@@ -41,6 +42,13 @@ def _anything() -> Scene:
     scene.assign("talks", "ann")
     scene.ok(ops.ShareRequest(session_id("talks")), representative("ann"))
     scene.ok(ops.SessionTransfer(session_id("talks"), "cy"), representative("ann"))
+    scene.ok(ops.SessionInvite(session_id("talks"), "cy"), representative("ann"))
+    scene.accept(offer_id("talks", 3), "cy")
+    scene.ok(ops.SessionInvite(session_id("talks"), subportal="pick"), representative("ann"))
+    scene.ok(
+        ops.PortalPut("help", "ask", "queue", ["help"], functions={"monitoring": True}, monitoring="silent"), manager()
+    )
+    scene.ok(ops.SessionMonitor(session_id("talks")), manager())
     scene.ask("picked", "pick", pick="cy")
     scene.ask("again")
     for number, name in enumerate(("bo", "ann"), 1):
@@ -77,9 +85,26 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "assigned without a session": ("F1", lambda s: s.sessions.clear()),
     "an offer of nothing": ("F1", lambda s: _set(s.offers[offer_id("offered")], "request", "r_none")),
     "a transfer its session doesn't know": (
-        "F1",
+        "E9",
         lambda s: _set(s.sessions[session_id("talks")], "transfer", None),
     ),
+    "an invitation that isn't there": ("E9", lambda s: _talks(s).invites.update({"o_none": None})),
+    "an invitation that is a transfer": ("E9", lambda s: _talks(s).invites.update({_talks(s).transfer or "": None})),
+    "an invitation of somebody who has gone": ("E9", lambda s: _set(_invitation(s), "by", "bo")),
+    "an invitation for ever": ("E9", lambda s: _for_ever(s)),
+    "a guest who has the session": ("E9", lambda s: _talks(s).members.update(ann=Member(1))),
+    "a guest who doesn't know": ("E9", lambda s: s.representatives["cy"].guest.clear()),
+    "a guest of nothing": ("E9", lambda s: s.representatives["ann"].guest.update({"s_none": None})),
+    "too many guests": ("E9", lambda s: _talks(s).members.update({f"g{n}": Member(1) for n in range(7)})),
+    "guests where there may be none": ("A11", lambda s: _switch(s, "collaboration", on=False)),
+    "a manager who mustn't look on": ("I4", lambda s: _set(s.portals["help"], "monitoring", "off")),
+    "a manager who looks on unseen where it is told": (
+        "I4",
+        lambda s: _set(s.portals["help"], "monitoring", "announced"),
+    ),
+    "too many who look on": ("I4", lambda s: _talks(s).monitors.update({f"m{n}": Monitor(1, False) for n in range(5)})),
+    "one left behind who looks on": ("I4", lambda s: _talks(s).monitors.clear()),
+    "one who looks on where nobody is": ("F2", lambda s: _desert(s)),
     "a session of no request": ("F2", lambda s: _set(s.sessions[session_id("talks")], "request", "r_none")),
     "a session of somebody else": ("F2", lambda s: _set(s.sessions[session_id("talks")], "representative", "bo")),
     "a session nobody holds": ("F2", lambda s: s.representatives["ann"].sessions.clear()),
@@ -155,6 +180,35 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a turn that isn't its tag's": ("F9", lambda s: _pool(s).tags.update(help=7)),
     "a pool that forgot whose turn it is": ("F5", lambda s: _pool(s).backlog.clear()),
 }
+
+
+def _talks(state: State) -> Session:
+    return state.sessions[session_id("talks")]
+
+
+def _invitation(state: State) -> Offer:
+    return state.offers[next(iter(_talks(state).invites))]
+
+
+def _for_ever(state: State) -> None:
+    offer = _invitation(state)
+    offer.deadline = None
+    state.deadlines.set("offer", offer.offer, None)
+
+
+def _switch(state: State, function: str, *, on: bool) -> None:
+    state.portals["help"].functions = ((function, on), ("monitoring", True))
+
+
+def _desert(state: State) -> None:
+    session = _talks(state)
+    session.representative = None
+    state.requests[session.request].representative = None
+    state.requests[session.request].state = "waiting"
+    del state.representatives["ann"].sessions[session.session]
+    session.transfer = session.share = None
+    session.invites.clear()
+    session.members.clear()
 
 
 def _more_keys(state: State) -> None:

@@ -73,6 +73,11 @@ note.add              r:party m:party
 session.outcome       r:party m:party
 session.rate          c:party
 session.transfer      r:party m:party
+session.invite        r:party m:party
+session.remove        r:party m:party
+session.monitor       A:account T:teams/monitor
+session.monitor_end   A:party T:party
+offer.revoke          r:party m:party
 share.request         r:party m:party
 share.ask_control     r:party m:party
 share.reboot          r:party m:party
@@ -338,6 +343,9 @@ CASES: list[tuple[str | None, object, object]] = [
     ("sign_ins", ops.SignInList("cy"), ops.SignInList("robot")),
     ("sign_ins", ops.SignInEnd("cy"), ops.SignInEnd("ed")),
     ("sign_ins", ops.SignInEnd("cy"), ops.SignInEnd("mia")),
+    ("monitor", ops.SessionMonitor(session_id("seen")), ops.SessionMonitor(session_id("unseen"))),
+    ("monitor", ops.SessionMonitor(session_id("seen")), ops.SessionMonitor("s_none")),
+    ("monitor", ops.SessionMonitor(session_id("seen")), ops.SessionMonitor(f"s_{REQUESTS['carl'][2:]}")),
     ("block", ops.VisitorBlock("x", REQUESTS["carl"]), ops.VisitorBlock("x", REQUESTS["kim"])),
     ("block", ops.VisitorBlock("x", visitor="v_carl"), ops.VisitorBlock("x", visitor="v_kim")),
     ("block", ops.VisitorBlock("x", visitor="v_carl"), ops.VisitorBlock("x", visitor="v_none")),
@@ -363,12 +371,17 @@ def asked() -> Scene:
     scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 2, email=personal("ann@example.com")), MIA)
     scene.set("ann", "available")
     scene.ok(ops.OfferDecline(offer_id("carl"), "no"), ANN)
+    for name, portal, who in (("seen", "help", "ann"), ("unseen", "other", "di")):
+        scene.ok(ops.CaseAssign(scene.ask(name, portal), who), MIA)
+        scene.desk.state.portals[portal].monitoring = "silent"
+        scene.desk.state.portals[portal].functions = (("monitoring", True),)
     return scene
 
 
 def test_every_operation_of_team_managers_is_tried_within_and_beyond_its_scope() -> None:
     tried = {type(inside).OP for _, inside, _ in CASES}  # type: ignore[attr-defined]
     hubs = {"auth.refresh", "subscribe", "unsubscribe", "meta.schema", "transcript.get"}
+    hubs |= {"session.monitor_end"}  # of what one looks on in
     assert tried == {op for op, row in RIGHTS.items() if "team_manager" in row} - hubs
 
 

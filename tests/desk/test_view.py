@@ -81,6 +81,7 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
                         "until": scene.now + 60_000,
                     },
                     "functions": ["chat", "web_chat", "screen_share", "collaboration"],
+                    "offered": [],
                 }
             ]
         },

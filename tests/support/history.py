@@ -53,6 +53,8 @@ class History:
     wrap_ups: dict[str, tuple[str, int]] = attrs.field(factory=dict)
     """Session to who is busy with what is left to do, and the places that this takes."""
 
+    company: dict[str, set[str]] = attrs.field(factory=dict)
+    """Session to its guests, and (with an at) to managers who look on."""
     said: dict[str, int] = attrs.field(factory=dict)
     """Open session to the number of its last message."""
     bosses: set[str] = attrs.field(factory=set)
@@ -64,7 +66,21 @@ class History:
             for stream, offset, _ in record.entries:
                 expect("dense", offset == self.offsets.get(stream, 0) + 1, f"{stream} goes on at {offset}")
                 self.offsets[stream] = offset
+            self._unseen(record)
             self._see(record.event, record.t)
+
+    def _unseen(self, record: Recorded) -> None:
+        """E9, I4: what a customer is not to know of is in no stream that it reads."""
+        event = record.event
+        match event:
+            case e.MemberJoined() | e.MemberLeft():
+                hidden = event.masked
+            case e.MonitorStarted() | e.MonitorEnded():
+                hidden = not event.announced
+            case _:
+                hidden = isinstance(event, e.OfferMade | e.OfferEnded | e.NoteAdded)
+        seen = [stream for stream, _, _ in record.entries if stream.startswith("session:") and stream.count(":") == 1]
+        expect("E9", not (hidden and seen), f"{type(event).__name__} is told in {seen}, where the customer reads")
 
     def _see(self, event: e.Event, t: int) -> None:
         match event:
@@ -90,9 +106,13 @@ class History:
             case e.RequestAssigned():
                 self._assigned(event, t)
             case e.SessionTransferred():
-                self._accepted(event.offer, event.representative, t)
+                made = self._accepted(event.offer, event.representative, t)
                 expect("F2", self.seats.get(event.session) == event.former, f"{event.session} isn't {event.former}'s")
                 self.seats[event.session] = self.lives[event.request].owner = event.representative
+                guests = self.company.get(event.session, set())
+                expect("E9", event.representative not in guests, f"{event.representative} is its own guest")
+                if made.representative is None:  # nothing was kept for it
+                    self._within_capacity(event.representative)
             case e.ChatSent() | e.FileShared():
                 expect("F19", event.session in self.said, f"something is said in {event.session}, which isn't open")
                 last = self.said[event.session]
@@ -102,6 +122,16 @@ class History:
                 self._session_over(event)
             case e.ManagerPut() | e.ManagerDeleted():
                 self._managed(event)
+            case e.MemberJoined():
+                made = self._accepted(event.offer, event.representative, t)
+                expect("E9", made.kind == "invite" and made.masked == event.masked, f"{event} follows from {made}")
+                self._comes(event.session, event.representative)
+            case e.MonitorStarted():
+                self._comes(event.session, f"@{event.manager}")
+            case e.MemberLeft():
+                self._goes(event.session, event.representative)
+            case e.MonitorEnded():
+                self._goes(event.session, f"@{event.manager}")
             case _:
                 self._waited(event)
                 self._presence(event, t)
@@ -115,8 +145,20 @@ class History:
             self.bosses.add(event.manager)
         expect("H3", bool(self.bosses) or not had, f"{event.manager} was the last account manager")
 
+    def _comes(self, session: str, who: str) -> None:
+        there = self.company.setdefault(session, set())
+        expect("E9", who not in there and who != self.seats.get(session), f"{who} comes into {session} twice")
+        expect("E9", session in self.seats, f"{who} comes into {session}, which nobody has")
+        there.add(who)
+
+    def _goes(self, session: str, who: str) -> None:
+        expect("E9", who in self.company.get(session, ()), f"{who} leaves {session} and wasn't there")
+        self.company[session].discard(who)
+
     def _session_over(self, event: e.SessionEnded | e.SessionReleased) -> None:
         expect("F2", self.seats.pop(event.session, None) == event.representative, f"{event.session} has no seat")
+        left = self.company.pop(event.session, set())
+        expect("E9", not left, f"{sorted(left)} are left behind in {event.session}")
         life = self.lives[event.request]
         life.owner = None
         if isinstance(event, e.SessionEnded):
@@ -191,9 +233,13 @@ class History:
         if event.deadline is not None:
             self.deadlines[event.offer] = event.deadline
             expect("F16", t + 1 * SECONDS <= event.deadline, f"{event.offer} leaves no time")
-        expect("F2", (life.owner is not None) == (event.kind == "transfer"), f"{event.offer} offers what is taken")
-        others = [offer for offer in self.pending.values() if offer.request == event.request]
-        expect("F2", len(others) == 1, f"{event.request} is offered {len(others)} times at once")
+        of_session = event.kind in ("transfer", "invite")
+        expect("F2", (life.owner is not None) == of_session, f"{event.offer} offers what is taken")
+        others = [
+            offer for offer in self.pending.values() if (offer.request, offer.kind) == (event.request, event.kind)
+        ]
+        expect("F2", event.kind == "invite" or len(others) == 1, f"{event.request} is offered {len(others)} times")
+        expect("E9", len(others) <= 7, f"{event.request} has {len(others)} invitations")
         who = event.representative
         if who is not None:
             expect("F18", self.welcome.get(who, False), f"{event.offer} goes to {who}, who doesn't want offers")
@@ -232,12 +278,12 @@ class History:
         due = self.deadlines.pop(event.offer, None)
         expect("F16", event.reason != "expired" or due == t, f"{event.offer} expires at {t}, not at {due}")
         life = self.lives[event.request]
-        if event.kind != "transfer":
+        if event.kind not in ("transfer", "invite"):
             life.held = None
         if event.kind == "queue" and event.representative and event.reason not in ("revoked", "rescinded"):
             life.refused.add(event.representative)
 
-    def _accepted(self, offer: str, who: str, t: int) -> None:
+    def _accepted(self, offer: str, who: str, t: int) -> e.OfferMade:
         made = self.pending.pop(offer, None)
         expect("F3", made is not None and offer not in self.accepted, f"{offer} is accepted twice")
         assert made is not None
@@ -245,6 +291,7 @@ class History:
         expect("F3", made.representative in (None, who), f"{offer} is accepted by {who}")
         due = self.deadlines.pop(offer, None)
         expect("F16", due is None or t < due, f"{offer} is accepted at {t}, after {due}")
+        return made
 
     def _assigned(self, event: e.RequestAssigned, t: int) -> None:
         life, free = self.lives[event.request], event.offer is None
@@ -267,7 +314,8 @@ class History:
         return sum(self.places[life.portal] for life in seats) + after
 
     def _used(self, who: str) -> int:
-        offered = [self.lives[offer.request] for offer in self.pending.values() if offer.representative == who]
+        kept = (offer for offer in self.pending.values() if offer.kind != "invite")  # guests take no place
+        offered = [self.lives[offer.request] for offer in kept if offer.representative == who]
         return self.load(who) + sum(self.places[life.portal] for life in offered)
 
     def _within_capacity(self, who: str) -> None:

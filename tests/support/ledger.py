@@ -196,6 +196,8 @@ class Ledger:
 
     def _offered(self, event: e.OfferMade) -> None:
         wish, who = self.wishes[event.request], event.representative
+        if event.kind == "invite":
+            return
         if event.kind == "transfer":
             self.transfers[event.offer] = event
         else:
@@ -219,8 +221,8 @@ class Ledger:
             self._fits_in(who)
 
     def _came_back(self, event: e.OfferEnded) -> None:
-        if event.kind == "transfer":
-            del self.transfers[event.offer]
+        if event.kind in ("transfer", "invite"):
+            self.transfers.pop(event.offer, None)
             return
         wish = self.wishes[event.request]
         expect("F3", wish.offer is not None and wish.offer.offer == event.offer, f"{event.offer} isn't out")

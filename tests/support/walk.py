@@ -80,10 +80,19 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
                 ["x", "y"],
                 offer_ms=chance.choice([5000, 20_000]),
                 web_chat=chance.choice(["none", "chat_only", "upgradable"]),
+                functions=chance.choice([{"monitoring": True}, {"monitoring": True}, {"collaboration": False}]),
+                monitoring=chance.choice(["off", "announced", "silent"]),
             ),
             manager(),
         ),
         (ops.PortalPut("open", "button", "web", ["z"], functions=_switches(chance)), manager()),
+        *(
+            (op(some(chance, list(scene.desk.state.sessions), 0.1)), manager(who))
+            for who in ("mia", "tim")
+            for op in (ops.SessionMonitor, ops.SessionMonitor, ops.SessionMonitorEnd)
+        ),
+        (ConnectionLost("mia"), None),
+        (ops.ManagerPut("tim", "team", teams=[team], rights=chance.choice([["monitor"], []])), manager()),
         (ops.AccountGet(), manager()),
     ]
     return chance.choice(commands)
@@ -153,6 +162,11 @@ def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[o
         (ops.SessionEnd(session), owner),
         (ops.SessionLeave(session), owner),
         (ops.SessionTransfer(session, some(chance, STAFF, nonsense)), owner),
+        (ops.SessionTransfer(session, subportal=chance.choice("xyzpqf"), comment=personal("take it")), owner),
+        (ops.SessionInvite(session, some(chance, STAFF, nonsense), masked=chance.random() < 0.5), owner),
+        (ops.SessionInvite(session, subportal=chance.choice("xyzpqf"), view_only=True, comment=personal("?")), owner),
+        (ops.SessionRemove(session, name), owner),
+        (ops.OfferRevoke(offer), owner),
         (ops.ChatSend(session, personal("!")), owner),
         (ops.NoteAdd(session, personal("!")), owner),
         (ops.SessionOutcome(session, chance.choice(["resolved", "unknown", "strange"])), owner),
