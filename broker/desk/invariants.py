@@ -30,10 +30,9 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E7 for files, E9 for guests and
-        who is asked about a session, E12 for canned replies, F9 for consent (of the features), I4 for managers who look
-        on, H1, H2 and H12 for teams, H4 for managers, H8 for names and how
-        people come in, L5 for blocks."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E7 for files, E9 for guests
+        and who is asked about a session, E12 for canned replies, F9 for consent (of the features), I4 for managers who
+        look on, H1, H2 and H12 for teams, H4 for managers, H8 for names and how people come in, L5 for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:

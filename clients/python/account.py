@@ -19,6 +19,8 @@ Policy = Literal["least_occupied", "longest_idle", "round_robin", "weighted"]
 Mode = Literal["web", "phone", "queue"]
 Take = Literal["any", "head", "off"]
 """What representatives may take by hand."""
+Monitoring = Literal["off", "announced", "silent"]
+"""Whether managers may look on in a portal's sessions, and whether those in there are told."""
 WebChat = Literal["none", "chat_only", "upgradable"]
 """Whether a portal's customers write in the page, and whether that may become a screen share."""
 Function = Literal[
@@ -199,6 +201,7 @@ class PortalSetup:
     survey: Sequence[Field] = attrs.field(default=(), metadata={LIST: Field})
     """What customers are asked afterwards."""
     files: Files | None = attrs.field(default=None, metadata={MAP: Files})
+    monitoring: Monitoring = "off"
 
 
 @attrs.frozen(kw_only=True)

@@ -27,6 +27,8 @@ class ManagerConsole(Console):
             "setup": ("what you manage, as it is set up", self._setup),
             "waiting": ("waiting SUBPORTAL: who stands in its line", self._waiting),
             "assign": ("assign REQUEST REPRESENTATIVE: give a waiting request to somebody", self._assign),
+            "monitor": ("monitor SESSION: look on in it, as far as its portal lets you", self._monitor),
+            "unmonitor": ("unmonitor SESSION: look on no longer", self._unmonitor),
             "functions": ("functions REPRESENTATIVE PORTAL: what it may do there, and who decides it", self._functions),
             "signins": ("signins PERSON: where somebody is signed in", self._sign_ins),
             "signout": ("signout PERSON: sign somebody out everywhere", self._sign_out),
@@ -41,8 +43,16 @@ class ManagerConsole(Console):
         await self.obey("setup")
 
     def words(self, item: Event | Notice) -> str | None:
-        """It follows no stream."""
-        return None
+        """It follows the sessions that it looks on in."""
+        data = item.data
+        match item.type:
+            case "chat.message" | "note.added":
+                who = f"{data.get('by', 'customer')}{' notes' if item.type == 'note.added' else ''}"
+                return f"{data['session']} {who}: {data['text']}"
+            case "session.ended" | "session.released":
+                return f"{data['session']} is over for you ({data['reason']})"
+            case _:
+                return None
 
     async def _setup(self, rest: str) -> object:
         found = await self.does.account()
@@ -67,6 +77,19 @@ class ManagerConsole(Console):
     async def _assign(self, rest: str) -> object:
         request, representative = _words(rest, "assign REQUEST REPRESENTATIVE")
         return await self.does.assign(request, representative)
+
+    async def _monitor(self, rest: str) -> object:
+        (session,) = _words(rest, "monitor SESSION")
+        announced = await self.does.monitor(session)
+        for stream in (f"session:{session}", f"session:{session}:staff"):
+            await self.follow(stream, snapshot=False)
+        told = "they are told" if announced else "nobody is told"
+        return {"announced": announced} if self.as_json else f"you look on; {told}"
+
+    async def _unmonitor(self, rest: str) -> object:
+        (session,) = _words(rest, "unmonitor SESSION")
+        await self.does.end_monitoring(session)
+        return None
 
     async def _functions(self, rest: str) -> object:
         representative, portal = _words(rest, "functions REPRESENTATIVE PORTAL")

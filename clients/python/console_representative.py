@@ -39,6 +39,8 @@ class RepresentativeConsole(Console):
     pins: Numbers = attrs.field(factory=lambda: Numbers("pin"))
     customers: dict[str, str | None] = attrs.field(factory=dict, repr=False)
     """Session to its customer's name, where there is one."""
+    asked: set[str] = attrs.field(factory=set)
+    """What it offered to colleagues."""
 
     @property
     def does(self) -> Representative:
@@ -61,7 +63,15 @@ class RepresentativeConsole(Console):
             "end": ("end [SESSION]: end the conversation", self._end),
             "done": ("done [SESSION]: what was to do after it is done, you have room again", self._done),
             "leave": ("leave [SESSION]: hand it back to the line", self._leave),
-            "transfer": ("transfer [SESSION] REPRESENTATIVE: offer it to a colleague", self._transfer),
+            "transfer": (
+                "transfer [SESSION] REPRESENTATIVE: offer it to a colleague; 'to SUBPORTAL' to all of one",
+                self._transfer,
+            ),
+            "invite": (
+                "invite [SESSION] REPRESENTATIVE [masked] [view]: ask in a colleague; 'to SUBPORTAL' one of many",
+                self._invite,
+            ),
+            "remove": ("remove [SESSION] REPRESENTATIVE: send a guest away", self._remove),
             "functions": ("functions PORTAL: what you may do in its sessions, and who decides it", self._functions),
             "replies": ("list the canned replies that you can send", self._replies),
             "reply": ("reply [SESSION] NAME [LANGUAGE]: send a canned reply, with the names filled in", self._reply),
@@ -94,6 +104,8 @@ class RepresentativeConsole(Console):
             await self._view(item)
         elif isinstance(item, Event) and item.type == "session.opened" and item.stream == "me":
             self.customers[str(item.data["session"])] = text_of(item.data.get("name"))
+            await self.follow(f"session:{item.data['session']}", snapshot=False)
+        elif isinstance(item, Event) and item.type == "session.joined" and item.stream == "me":
             await self.follow(f"session:{item.data['session']}", snapshot=False)
         elif isinstance(item, Event) and item.type in _LEAVES and item.stream == "me":
             self.customers.pop(str(item.data["session"]), None)
@@ -161,6 +173,13 @@ class RepresentativeConsole(Console):
             case "wrap_up.ended":
                 how = "time is up" if data["reason"] == "expired" else data["reason"]
                 return f"session {self.wrap_ups.drop(str(data['session']))} is wrapped up ({how})"
+            case "session.joined" if item.stream == "me":
+                return f"session {self.sessions.add(str(data['session']))}: you are in it as a guest"
+            case "session.left" if item.stream == "me" and data["reason"] != "transferred":
+                return f"session {self.sessions.drop(str(data['session']))}: you are out ({data['reason']})"
+            case "session.monitored":
+                on = "a manager looks on" if data["on"] else "no manager looks on any more"
+                return f"session {self.sessions.add(str(data['session']))}: {on}"
             case "session.transferred" if item.stream == "me":
                 return self._transferred(data)
             case "session.held" if data["who"] == "customer":
@@ -211,6 +230,9 @@ class RepresentativeConsole(Console):
 
     def _offer_ended(self, stream: str, data: Mapping[str, object]) -> str | None:
         number = self.offers.drop(str(data["offer"]))
+        if number is None and stream == "me" and data["offer"] in self.asked:
+            self.asked.discard(str(data["offer"]))
+            return None if data["reason"] in ("accepted", "revoked") else f"nobody came: {data['reason']}"
         if number is None:
             return None  # told already, in another stream
         reason = str(data["reason"])
@@ -292,11 +314,31 @@ class RepresentativeConsole(Console):
         return None
 
     async def _transfer(self, rest: str) -> object:
-        number, _, to = rest.rpartition(" ")
-        if not to:
-            raise InputError("transfer [SESSION] REPRESENTATIVE")
-        await self.does.transfer(self.sessions.find(number.strip()), to)
-        return f"offered to {to}; the session is yours until it is taken"
+        session, to, all_of = self._addressed(rest.split(), "transfer [SESSION] REPRESENTATIVE")
+        self.asked.add(await self.does.transfer(session, to, subportal=all_of))
+        return f"offered to {to or all_of}; the session is yours until it is taken"
+
+    async def _invite(self, rest: str) -> object:
+        words = [word for word in rest.split() if word not in ("masked", "view")]
+        session, to, all_of = self._addressed(words, "invite [SESSION] REPRESENTATIVE [masked] [view]")
+        flags = {"masked": "masked" in rest.split(), "view_only": "view" in rest.split()}
+        self.asked.add(await self.does.invite(session, to, subportal=all_of, **flags))
+        return f"asked {to or all_of} in"
+
+    async def _remove(self, rest: str) -> object:
+        session, who, _ = self._addressed(rest.split(), "remove [SESSION] REPRESENTATIVE")
+        await self.does.remove(session, who or "")
+        return None
+
+    def _addressed(self, words: list[str], usage: str) -> tuple[str, str | None, str | None]:
+        """(session, representative, sub-portal) of ``[SESSION] NAME`` or ``[SESSION] to SUBPORTAL``."""
+        if not words or len(words) > 3:
+            raise InputError(usage)
+        *before, name = words
+        to_all = bool(before) and before[-1] == "to"
+        number = " ".join(before[:-1] if to_all else before)
+        session = self.sessions.find(number)
+        return (session, None, name) if to_all else (session, name, None)
 
     async def _replies(self, rest: str) -> object:
         found = (await self.does.replies()).replies

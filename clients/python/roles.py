@@ -25,6 +25,7 @@ from clients.python.account import (
     Functions,
     Hours,
     Mode,
+    Monitoring,
     Needed,
     Overflow,
     Policy,
@@ -179,10 +180,44 @@ class Representative(Viewer, Talker, FileSender, Party):
         this sub-portal). ``Reply.filled`` makes of one what ``say`` takes."""
         return read(answers.Replies, (await self.request(ops.ReplyList(subportal))).value)
 
-    async def transfer(self, session: str, representative: str) -> str:
-        """Offer a session to another representative; the id of that offer. It stays here until the other accepts."""
-        offer: str = (await self.request(ops.SessionTransfer(session, representative)))["offer"]
+    async def transfer(
+        self,
+        session: str,
+        representative: str | None = None,
+        *,
+        subportal: str | None = None,
+        comment: str | None = None,
+    ) -> str:
+        """Offer a session to another representative, or to everybody of a sub-portal; the id of that offer. It stays
+        here until one accepts. The customer never sees the comment."""
+        command = ops.SessionTransfer(session, representative, subportal, personal(comment))
+        offer: str = (await self.request(command))["offer"]
         return offer
+
+    async def invite(
+        self,
+        session: str,
+        representative: str | None = None,
+        *,
+        subportal: str | None = None,
+        view_only: bool | None = None,
+        masked: bool | None = None,
+        comment: str | None = None,
+    ) -> str:
+        """Ask another representative, or one of a sub-portal, into a session; the id of that offer. ``masked``: the
+        customer never hears of it. ``Quota`` with seven guests and invitations; ``NotAllowed`` where collaboration is
+        off."""
+        command = ops.SessionInvite(session, representative, subportal, view_only, masked, personal(comment))
+        offer: str = (await self.request(command))["offer"]
+        return offer
+
+    async def revoke_offer(self, offer: str) -> None:
+        """Take back a transfer or an invitation that nobody has said yes to."""
+        await self.request(ops.OfferRevoke(offer))
+
+    async def remove(self, session: str, representative: str) -> None:
+        """Send a guest away."""
+        await self.request(ops.SessionRemove(session, representative))
 
     async def functions(self, portal: str, function: Function | None = None) -> list[answers.EffectiveFunction]:
         """What this representative may do in sessions of a portal (all, or one function), and who decides it."""
@@ -229,6 +264,16 @@ class Manager(_Overseer, People, Party):
     async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:
         """Up to 100 requests that stand in a sub-portal's line, from place ``first`` (1) on; no names or texts."""
         return await _listed(self, subportal, first)
+
+    async def monitor(self, session: str) -> bool:
+        """Look on in a session: from now on ``session:<id>`` and ``session:<id>:staff`` can be read. Whether those in
+        there are told. ``NotAllowed`` where the portal, a function or the manager's rights don't let it."""
+        announced: bool = (await self.request(ops.SessionMonitor(session)))["announced"]
+        return announced
+
+    async def end_monitoring(self, session: str) -> None:
+        """Look on no longer."""
+        await self.request(ops.SessionMonitorEnd(session))
 
     async def assign(self, request: str, representative: str) -> answers.Accepted:
         """Give a waiting request to somebody who is signed in. ``WrongState`` without room for it, or if somebody has
@@ -281,6 +326,7 @@ class Manager(_Overseer, People, Party):
         outcomes: Sequence[str] | None = None,
         survey: Sequence[Field] | None = None,
         files: Files | None = None,
+        monitoring: Monitoring | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -290,8 +336,8 @@ class Manager(_Overseer, People, Party):
         ``language`` does (en). ``closing_ms``: how long before its hours end it is closing. ``origins``: pages whose
         customers may connect. ``web_chat``: whether customers write in the page from their first step on, and whether a
         screen share may follow. ``retention_days``: how long its cases are kept after their end. ``outcomes``: what may
-        come of its sessions. ``survey``: what customers are asked when they rate one. ``files``: what
-        may be sent where ``file_transfer`` is on."""
+        come of its sessions. ``survey``: what customers are asked when they rate one. ``files``: what may be sent where
+        ``file_transfer`` is on. ``monitoring``: whether managers may look on in its sessions."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -317,6 +363,7 @@ class Manager(_Overseer, People, Party):
             None if outcomes is None else list(outcomes),
             document(survey),
             files=a_map(files),
+            monitoring=monitoring,
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

@@ -54,6 +54,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "pin.list": {"pins": [{"id": "p_1", "state": "used", "created": 1, "expires": 2}]},
     "offer.accept": {"request": "r_1", "session": "s_1"},
     "session.transfer": {"session": "s_1", "offer": "o_1"},
+    "session.invite": {"session": "s_1", "offer": "o_8"},
+    "session.monitor": {"session": "s_1", "announced": False},
     "share.request": {"share": "h_1"},
     "share.confirm": {"share": "h_1", "control": False},
 }
@@ -358,6 +360,17 @@ async def test_who_waits_is_listed_with_what_it_takes_to_take_it(representative:
         ("leave", ("session.leave", {"session": "s_9"})),
         ("take r_7", ("case.take", {"request": "r_7"})),
         ("transfer 1 bo", ("session.transfer", {"session": "s_9", "representative": "bo"})),
+        ("transfer to tech", ("session.transfer", {"session": "s_9", "subportal": "tech"})),
+        ("transfer 1 to tech", ("session.transfer", {"session": "s_9", "subportal": "tech"})),
+        (
+            "invite bo masked",
+            ("session.invite", {"session": "s_9", "representative": "bo", "view_only": False, "masked": True}),
+        ),
+        (
+            "invite 1 to tech view",
+            ("session.invite", {"session": "s_9", "subportal": "tech", "view_only": True, "masked": False}),
+        ),
+        ("remove bo", ("session.remove", {"session": "s_9", "representative": "bo"})),
     ],
 )
 async def test_a_line_becomes_an_operation(
@@ -437,6 +450,28 @@ async def test_E12_json_has_the_replies_and_what_was_said(autojump_clock: MockCl
         nursery.cancel_scope.cancel()
 
 
+async def test_a_guest_and_whoever_asks_colleagues_see_what_comes_of_it(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    await say.settle()
+    joined = {"session": "s_3", "representative": "ann", "name": "Ann", "role": "guest"}
+    assert await say.happens("me", "session.joined", **joined) == ["session 1: you are in it as a guest"]
+    looks = {"session": "s_3", "on": True}
+    assert await say.happens("session:s_3", "session.monitored", **looks) == ["session 1: a manager looks on"]
+    looks["on"] = False
+    told = await say.happens("session:s_3", "session.monitored", **looks)
+    assert told == ["session 1: no manager looks on any more"]
+    assert await say.type("invite bo") == ["asked bo in"]
+    ended = {"offer": "o_8", "request": "r_3", "reason": "expired", "representative": "bo"}
+    assert await say.happens("me", "offer.ended", **ended) == ["nobody came: expired"]
+    assert await say.happens("me", "offer.ended", **ended) == []
+    await say.type("transfer bo")
+    assert await say.happens("me", "offer.ended", **{**ended, "offer": "o_1", "reason": "accepted"}) == []
+    left = {"session": "s_3", "representative": "ann", "reason": "removed"}
+    assert await say.happens("me", "session.left", **left) == ["session 1: you are out (removed)"]
+
+
 async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, representative: Table) -> None:
     say = representative
     await say.settle()
@@ -446,6 +481,7 @@ async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, represen
     assert await say.type("take") == ["! take REQUEST"]
     assert await say.type("done 3") == ["! there is no session to wrap up 3"]
     assert await say.type("transfer") == ["! transfer [SESSION] REPRESENTATIVE"]
+    assert await say.type("invite 1 2 3 4") == ["! invite [SESSION] REPRESENTATIVE [masked] [view]"]
     assert await say.type("offline now") == ["! offline, or offline back"]
     assert await say.type("") == []
     assert any(line.strip().startswith("accept") for line in await say.type("help"))

@@ -41,6 +41,25 @@ async def manager(broker: FakeBroker) -> AsyncIterator[Table]:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_manager_looks_on_in_a_session_and_reads_what_is_said(
+    autojump_clock: MockClock, manager: Table
+) -> None:
+    say = manager
+    await say.settle()
+    assert await say.type("monitor") == ["! monitor SESSION"]
+    assert await say.type("monitor s_1") == ["you look on; nobody is told"]
+    said = {"session": "s_1", "message_seq": 1, "role": "customer", "text": "help"}
+    assert await say.happens("session:s_1", "chat.message", **said) == ["s_1 customer: help"]
+    note = {"session": "s_1", "by": "ann", "text": "hm"}
+    assert await say.happens("session:s_1:staff", "note.added", **note) == ["s_1 ann notes: hm"]
+    ended = {"session": "s_1", "request": "r_1", "reason": "customer"}
+    assert await say.happens("session:s_1", "session.ended", **ended) == ["s_1 is over for you (customer)"]
+    say.values["session.monitor"] = {"session": "s_1", "announced": True}
+    assert await say.type("monitor s_1") == ["you look on; they are told"]
+    assert await say.type("unmonitor s_1") == []
+    assert [op for op, _ in say.asked[1:]] == ["session.monitor", "session.monitor", "session.monitor_end"]
+
+
 async def test_a_manager_sees_what_it_manages_and_does_something_about_it(
     autojump_clock: MockClock, manager: Table
 ) -> None:

@@ -257,6 +257,23 @@ CALLS: list[Row] = [
     (R, "reply.list", lambda ann: ann.replies("s"), {"subportal": "s"}),
     (R, "session.leave", lambda ann: ann.leave("s_1"), {"session": "s_1"}),
     (R, "session.transfer", lambda ann: ann.transfer("s_1", "bo"), {"session": "s_1", "representative": "bo"}),
+    (
+        R,
+        "session.transfer",
+        lambda ann: ann.transfer("s_1", subportal="x", comment="hm"),
+        {"session": "s_1", "subportal": "x", "comment": "hm"},
+    ),
+    (
+        R,
+        "session.invite",
+        lambda ann: ann.invite("s_1", "bo", view_only=True, masked=True, comment="hm"),
+        {"session": "s_1", "representative": "bo", "view_only": True, "masked": True, "comment": "hm"},
+    ),
+    (R, "session.invite", lambda ann: ann.invite("s_1", subportal="x"), {"session": "s_1", "subportal": "x"}),
+    (R, "session.remove", lambda ann: ann.remove("s_1", "bo"), {"session": "s_1", "representative": "bo"}),
+    (R, "offer.revoke", lambda ann: ann.revoke_offer("o_1"), {"offer": "o_1"}),
+    (M, "session.monitor", lambda mia: mia.monitor("s_1"), {"session": "s_1"}),
+    (M, "session.monitor_end", lambda mia: mia.end_monitoring("s_1"), {"session": "s_1"}),
     (R, "share.request", lambda ann: ann.request_share("s_1"), {"session": "s_1"}),
     (R, "share.request", lambda ann: ann.request_share("s_1", control=True), {"session": "s_1", "control": True}),
     (R, "share.ask_control", lambda ann: ann.ask_control("h_1"), {"share": "h_1"}),
@@ -320,6 +337,7 @@ CALLS: list[Row] = [
             web_chat="chat_only",
             outcomes=("sold",),
             survey=FORM,
+            monitoring="silent",
         ),
         {
             "portal": "p",
@@ -335,6 +353,7 @@ CALLS: list[Row] = [
             "web_chat": "chat_only",
             "outcomes": ["sold"],
             "survey": FORM_DATA,
+            "monitoring": "silent",
         },
     ),
     (
@@ -484,6 +503,7 @@ VALUE = {
     "presence": "away",
     "offer": "o_1",
     "message_seq": 1,
+    "announced": False,
     "share": "h_1",
     "control": True,
     "backend": "webrtc",
@@ -581,7 +601,7 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     }
     portal: dict[str, Any] = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
     portal = {**portal, "require": ["text"], "form": FORM_DATA, "texts": None, "language": "de"}
-    portal = {**portal, "closing_ms": 1, "origins": [], "web_chat": "none"}
+    portal = {**portal, "closing_ms": 1, "origins": [], "web_chat": "none", "monitoring": "off"}
     subportal = {"subportal": "s", "portal": "p", "weight": 1, "policy": "weighted", "max_waiting": 9, "sticky_ms": 0}
     needed = {"skill": "german", "level": 5, "asked": True}
     person = {"representative": "ann", "name": {"erased": True}, "team": "t", "capacity": 2, "weight": 3}
