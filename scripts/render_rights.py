@@ -32,6 +32,7 @@ GRANTED: Final[dict[str, str]] = {
     "block": "Block visitors and addresses for an open request of a sub-portal that its teams serve, and end such "
     "blocks. A block holds for the whole account.",
     "transcripts": "Read what was said in sessions of the sub-portals that its teams serve, private notes included.",
+    "monitor": "Look on in sessions that its representatives have, where the portal's `monitoring` lets managers.",
     "portals": "Create and change portals and sub-portals.",
     "api_managers": "Create and change API managers, and choose what they come in by: passwords, addresses, keys.",
 }

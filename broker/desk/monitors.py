@@ -31,8 +31,9 @@ def start(state: State, command: ops.SessionMonitor, context: Context) -> Decisi
         return wrong_state("waiting", "session.monitor once somebody has it")
     portal = state.portals[state.requests[session.request].portal]
     if portal.monitoring == "off":
-        detail = {"portal": portal.portal, "monitoring": "off"}
-        return Refusal(Code.NOT_ALLOWED, f"nobody looks on in sessions of portal {portal.portal}", detail)
+        return Refusal(
+            Code.NOT_ALLOWED, f"nobody looks on in sessions of portal {portal.portal}: its monitoring is off"
+        )
     holder = state.representatives[session.representative]
     if (refusal := functions.refuse(state, portal, holder, "monitoring")) is not None:
         return refusal

@@ -321,8 +321,8 @@ class RepresentativeConsole(Console):
     async def _invite(self, rest: str) -> object:
         words = [word for word in rest.split() if word not in ("masked", "view")]
         session, to, all_of = self._addressed(words, "invite [SESSION] REPRESENTATIVE [masked] [view]")
-        flags = {"masked": "masked" in rest.split(), "view_only": "view" in rest.split()}
-        self.asked.add(await self.does.invite(session, to, subportal=all_of, **flags))
+        masked, view_only = ("masked" in rest.split(), "view" in rest.split())
+        self.asked.add(await self.does.invite(session, to, subportal=all_of, view_only=view_only, masked=masked))
         return f"asked {to or all_of} in"
 
     async def _remove(self, rest: str) -> object:

@@ -9,9 +9,9 @@ from broker.codes import Code
 from broker.desk import events as e
 from broker.desk.commands import BrokerStart
 from broker.desk.explain import tell
-from broker.desk.view import view
 from broker.protocol import ops
 from broker.units import SECONDS
+from tests.desk.test_members import listed
 from tests.support.builders import manager, offer_id, personal, representative, session_id
 from tests.support.scene import Scene, office
 
@@ -29,7 +29,7 @@ def between() -> Scene:
     return scene
 
 
-def transferred(scene: Scene, **more: object) -> str:
+def transferred(scene: Scene) -> str:
     """Ann offers the session to all of the other portal."""
     command = ops.SessionTransfer(SESSION, subportal="tech", comment=personal("he shouts", "c_shouts"))
     return str(scene.ok(command, ANN).value["offer"])
@@ -336,14 +336,11 @@ def test_invitations_go_with_whoever_made_them_and_guests_stay_through_a_transfe
 def test_what_was_asked_is_shown_to_whoever_asked_and_to_those_who_are_asked() -> None:
     scene = between()
     one, two = transferred(scene), invited(scene, "bo", masked=True)
-    mine = {name: items for part in view(scene.desk, "me:ann", ANN) for name, items in part.items()}
-    assert [(each["offer"], each["kind"]) for each in mine["sessions"][0]["offered"]] == [  # type: ignore[index]
-        (one, "transfer"),
-        (two, "invite"),
-    ]
-    (told,) = view(scene.desk, "subportal:tech", CY)[0]["offers"]  # type: ignore[misc]
+    (mine,) = listed(scene, "me:ann", ANN, "sessions")
+    assert [(each["offer"], each["kind"]) for each in mine["offered"]] == [(one, "transfer"), (two, "invite")]
+    (told,) = listed(scene, "subportal:tech", CY, "offers")
     assert (told["offer"], told["subportal"], told["comment"][0]) == (one, "tech", "c_shouts")
-    (told,) = view(scene.desk, "me:bo", BO)[1]["offers"]  # type: ignore[misc]
+    (told,) = listed(scene, "me:bo", BO, "offers")
     assert (told["kind"], told["masked"], "comment" in told) == ("invite", True, False)
 
 

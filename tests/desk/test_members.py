@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from broker.codes import Code
 from broker.desk import events as e
+from broker.desk.identity import Identity
+from broker.desk.view import view
 from broker.protocol import ops
 from tests.support.builders import manager, offer_id, personal, representative, session_id
 from tests.support.scene import Scene, office
@@ -19,6 +23,11 @@ def with_guest(*, masked: bool = False, view_only: bool = False) -> Scene:
     scene.ok(ops.SessionInvite(SESSION, "bo", view_only=view_only, masked=masked), ANN)
     scene.accept(offer_id("carl", 2), "bo")
     return scene
+
+
+def listed(scene: Scene, stream: str, who: Identity, name: str) -> list[dict[str, Any]]:
+    """A list of a stream's snapshot."""
+    return [one for part in view(scene.desk, stream, who) for one in cast("list[dict[str, Any]]", part.get(name, ()))]
 
 
 def kinds(scene: Scene, stream: str) -> list[str]:
@@ -124,9 +133,6 @@ def test_guests_and_invitations_end_when_collaboration_is_switched_off_and_where
 
 
 def test_a_guest_is_shown_where_it_is_one() -> None:
-    from broker.desk.view import view
-
     scene = with_guest(masked=True)
-    parts = {name: items for part in view(scene.desk, "me:bo", BO) for name, items in part.items()}
-    (one,) = parts["guest_of"]  # type: ignore[misc]
+    (one,) = listed(scene, "me:bo", BO, "guest_of")
     assert (one["session"], one["representative"], one["view_only"], one["masked"]) == (SESSION, "ann", False, True)

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from broker.desk import events as e
-from broker.desk import invariants, offers, requests
+from broker.desk import invariants, monitors, offers, publish, requests
 from broker.desk import state as desk_state
 from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Decision
@@ -22,8 +22,8 @@ from broker.routing.model import Line, Pool, make_key
 from broker.routing.policies import LeastOccupied, Rank
 from broker.routing.router import Router
 from broker.units import SECONDS
-from tests.support.builders import customer, offer_id, personal, representative, session_id
-from tests.support.scene import office
+from tests.support.builders import customer, manager, offer_id, personal, representative, session_id
+from tests.support.scene import Scene, office
 
 Patch = pytest.MonkeyPatch
 
@@ -55,6 +55,64 @@ def test_F3_caught_a_second_accept_of_one_offer(monkeypatch: Patch) -> None:
     monkeypatch.setitem(RULES, ops.OfferAccept, lambda state, command, context: Decision([second]))
     monkeypatch.setitem(EVOLVE, e.RequestAssigned, lambda state, event, t: None)
     breaks("F3", lambda: scene.do(ops.OfferAccept(offer_id("carl")), representative("bo")))
+
+
+def test_F3_caught_two_who_win_one_transfer(monkeypatch: Patch) -> None:
+    scene = office("ann", "bo", "cy")
+    session = scene.assign("carl", "ann")
+    transfer = ops.SessionTransfer(session, subportal="help")
+    offer = str(scene.ok(transfer, representative("ann")).value["offer"])
+    scene.accept(offer, "bo")
+    (event,) = scene.events(e.SessionTransferred)
+    second = attrs.evolve(event, representative="cy", former="bo")
+    monkeypatch.setitem(RULES, ops.OfferAccept, lambda state, command, context: Decision([second]))
+    monkeypatch.setitem(EVOLVE, e.SessionTransferred, lambda state, event, t: None)
+    breaks("F3", lambda: scene.do(ops.OfferAccept(offer), representative("cy")))
+
+
+def test_F4_caught_a_transfer_to_somebody_without_room(monkeypatch: Patch) -> None:
+    scene = office("ann", "bo")
+    session = scene.assign("carl", "ann")
+    transfer = ops.SessionTransfer(session, subportal="help")
+    offer = str(scene.ok(transfer, representative("ann")).value["offer"])
+    scene.assign("tom", "bo")
+    monkeypatch.setattr(offers, "no_room", lambda state, request, person: None)
+    breaks("F4", lambda: scene.accept(offer, "bo"))
+
+
+@pytest.mark.parametrize("cls", [e.MemberJoined, e.MemberLeft])
+def test_E9_caught_a_masked_guest_that_is_told_to_the_customer(monkeypatch: Patch, cls: type) -> None:
+    scene = office("ann", "bo")
+    session = scene.assign("carl", "ann")
+    monkeypatch.setitem(publish._AUDIENCES, cls, lambda event: [(f"session:{event.session}", "x")])
+    scene.ok(ops.SessionInvite(session, "bo", masked=True), representative("ann"))
+
+    def comes_and_goes() -> None:
+        scene.accept(offer_id("carl", 2), "bo")
+        scene.ok(ops.SessionLeave(session), representative("bo"))
+
+    breaks("E9", comes_and_goes)
+
+
+def _looked_at() -> tuple[Scene, str]:
+    scene = office("ann")
+    put = ops.PortalPut("help", "ask", "queue", ["help"], functions={"monitoring": True}, monitoring="silent")
+    scene.ok(put, manager())
+    session = scene.assign("carl", "ann")
+    scene.ok(ops.SessionMonitor(session), manager())
+    return scene, session
+
+
+def test_I4_caught_a_manager_who_is_left_behind_in_a_session_that_ends(monkeypatch: Patch) -> None:
+    scene, session = _looked_at()
+    monkeypatch.setattr(monitors, "all_end", lambda session, reason: [])
+    breaks("E9", lambda: scene.ok(ops.SessionEnd(session), representative("ann")))
+
+
+def test_I4_caught_a_manager_who_looks_on_after_it_was_forbidden(monkeypatch: Patch) -> None:
+    scene, _ = _looked_at()
+    monkeypatch.setattr(monitors, "lapsed", lambda state: [])
+    breaks("I4", lambda: scene.ok(ops.PortalPut("help", "ask", "queue", ["help"]), manager()))
 
 
 def test_F2_caught_a_session_with_two_owners() -> None:

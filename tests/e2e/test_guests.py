@@ -114,7 +114,8 @@ async def live(script: Script, *, policy: str) -> House:
                     if args.get("portal") == "help":
                         args = {**args, "monitoring": policy, "functions": {"monitoring": True}}
                     await client.do(op, **args)
-        house = House(*come)
+        boss, ann, eve, bob, mia, joe = come
+        house = House(boss, ann, eve, bob, mia, joe)
         for client in (house.ann, house.eve, house.bob, house.joe):
             await client.do("subscribe", stream="me", from_="now")
         await house.boss.do("subscribe", stream="audit", from_="now")

@@ -60,6 +60,8 @@ class Matching(Facts):
         """Make an offer."""
         wish.offers += 1
         deadline = None if to is None else self.now + self.doors[wish.portal].offer_ms
+        if kind == "transfer" and to is None:
+            deadline = self.now + 60 * SECONDS
         self.proposals.append(Proposal(f"o_{wish.name[2:]}.{wish.offers}", wish.name, kind, to, deadline))
         if kind != "transfer":
             wish.state = "offered"
