@@ -106,6 +106,7 @@ def _looked_at() -> tuple[Scene, str]:
 def test_I4_caught_a_manager_who_is_left_behind_in_a_session_that_ends(monkeypatch: Patch) -> None:
     scene, session = _looked_at()
     monkeypatch.setattr(monitors, "all_end", lambda session, reason: [])
+    monkeypatch.setattr(monitors, "lapsed", lambda state: [])
     breaks("E9", lambda: scene.ok(ops.SessionEnd(session), representative("ann")))
 
 

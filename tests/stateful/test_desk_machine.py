@@ -17,7 +17,7 @@ from broker.protocol import ops
 from broker.units import HOURS
 from tests.stateful.counter import number
 from tests.stateful.screens import Screens
-from tests.stateful.setting import QUEUES, rarely, staff
+from tests.stateful.setting import QUEUES, SUBPORTALS, rarely, staff
 from tests.support.agreement import agree, reloaded
 from tests.support.builders import representative
 from tests.support.model_things import Wish
@@ -34,7 +34,8 @@ class DeskMachine(Screens):
         """Somebody who may accept does."""
         offer = self.model.proposals[which % len(self.model.proposals)]
         wish = self.model.wish(offer.wish)
-        could = [person.name for person in self.model.serving(wish.line) if self.model.takes(person.name, wish)]
+        asked = self.model.serving(offer.line or wish.line)
+        could = [one.name for one in asked if self.model.takes(one.name, wish) and one.name != wish.owner]
         if offer.to is not None or could:
             self.accept(which, offer.to or could[which % len(could)])
 
@@ -45,7 +46,8 @@ class DeskMachine(Screens):
         offer = self.model.proposals[which % len(self.model.proposals)]
         command, who = ops.OfferAccept(offer.name), representative(name)
         code = self._not_for(offer.name, name)
-        if code is None and offer.to is None and not self.model.takes(name, self.model.wish(offer.wish)):
+        wish = self.model.wish(offer.wish)
+        if code is None and offer.to is None and (name == wish.owner or not self.model.takes(name, wish)):
             code = Code.WRONG_STATE
         if code is not None:
             self.refused(code, command, who)
@@ -74,7 +76,7 @@ class DeskMachine(Screens):
             return Code.NOT_ALLOWED
         if offer.to is not None:
             return None if offer.to == name else Code.NO_SUCH
-        serving = self.model.serving(self.model.wish(offer.wish).line)
+        serving = self.model.serving(offer.line or self.model.wish(offer.wish).line)
         return None if any(p.name == name and p.chosen != "offline" for p in serving) else Code.NO_SUCH
 
     @precondition(lambda self: self.ended)
@@ -134,7 +136,7 @@ class DeskMachine(Screens):
         self.compare()
 
     @precondition(lambda self: any(wish.owner for wish in self.model.wishes))
-    @rule(which=number, how=st.sampled_from(["end", "leave", "transfer"]), to=staff)
+    @rule(which=number, how=st.sampled_from(["end", "leave", "transfer", "to all"]), to=staff)
     def act_in_session(self, which: int, how: str, to: str) -> None:
         """A representative ends a session, hands it back, or offers it to another."""
         talking = [wish for wish in self.model.wishes if wish.owner is not None]
@@ -151,9 +153,20 @@ class DeskMachine(Screens):
         elif how == "leave":
             self.carried_out(ops.SessionLeave(session), representative(owner))
             self.model.leave(wish.name)
+        elif how == "to all":
+            self._transfer_to_all(wish, owner, SUBPORTALS[which % len(SUBPORTALS)])
         else:
             self._transfer(wish, owner, to)
         self.compare()
+
+    def _transfer_to_all(self, wish: Wish, owner: str, line: str) -> None:
+        command = ops.SessionTransfer("s_" + wish.name[2:], subportal=line)
+        offered = any(offer.wish == wish.name for offer in self.model.proposals)
+        if offered or not any(one.there and one.name != owner for one in self.model.serving(line)):
+            self.refused(Code.WRONG_STATE, command, representative(owner))
+            return
+        self.carried_out(command, representative(owner))
+        self.model.transfer(wish.name, None, line)
 
     def _transfer(self, wish: Wish, owner: str, to: str) -> None:
         command = ops.SessionTransfer("s_" + wish.name[2:], to)

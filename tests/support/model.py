@@ -21,6 +21,7 @@ from tests.support.model_things import (
     Crew,
     Elsewhere,
     Person,
+    Proposal,
     Row,
     Wish,
     WrapUp,
@@ -135,8 +136,7 @@ class Model(Matching, Shares):
     def start(self) -> None:
         """The broker starts: whoever waits for a person waits the whole time again."""
         for offer in self.proposals:
-            if offer.to is not None:
-                offer.deadline = self.now + self.doors[self.wish(offer.wish).portal].offer_ms
+            offer.deadline = self.full_time(offer)
         for person in self.people:
             if person.chosen != "offline":
                 held = person.hold is not None
@@ -250,9 +250,15 @@ class Model(Matching, Shares):
     def decline(self, offer_name: str, who: str) -> None:
         """Somebody doesn't want it."""
         offer = next(offer for offer in self.proposals if offer.name == offer_name)
-        if offer.to is not None:
+        offer.declined.add(who)
+        if offer.to is not None or (offer.line is not None and self.all_declined(offer)):
             self.undo(offer, refused=True)
         self.person(who).missed = 0
+
+    def all_declined(self, offer: Proposal) -> bool:
+        """Whether everybody who is there and could take a session doesn't want it."""
+        others = {person.name for person in self.serving(offer.line or "") if person.there}
+        return others <= offer.declined | {self.wish(offer.wish).owner or ""}
 
     def leave(self, name: str) -> None:
         """A session is handed back: the request waits again, at its age; a pin's is over."""
@@ -271,9 +277,9 @@ class Model(Matching, Shares):
             self.unplace(wish)
         self._look_who_serves([wish.line])
 
-    def transfer(self, name: str, to: str) -> None:
-        """A session is offered to somebody else."""
-        self.propose(self.wish(name), "transfer", to)
+    def transfer(self, name: str, to: str | None, line: str | None = None) -> None:
+        """A session is offered to somebody else, or to all who serve a line."""
+        self.propose(self.wish(name), "transfer", to, line)
 
     def _let_go(self, wish: Wish, *, for_good: bool = False) -> None:
         if wish.owner is None:
@@ -329,8 +335,9 @@ class Model(Matching, Shares):
     def _expire(self, name: str) -> None:
         """Who misses too many in a row is set away."""
         offer = next(offer for offer in self.proposals if offer.name == name)
-        assert offer.to is not None
         self.undo(offer, refused=True)
+        if offer.to is None:
+            return
         person = self.person(offer.to)
         person.missed += 1
         limit = self.teams[person.team].away_after

@@ -8,7 +8,7 @@ from fractions import Fraction
 import attrs
 
 from tests.support.model_facts import Facts
-from tests.support.model_things import PAUSE, Elsewhere, Key, Person, Proposal, Step, Turns, Wish
+from tests.support.model_things import PAUSE, TRANSFER, Elsewhere, Key, Person, Proposal, Step, Turns, Wish
 
 Rank = tuple[float | Fraction, float, str]
 
@@ -56,13 +56,18 @@ class Matching(Facts):
 
     # --- offers ------------------------------------------------------------------------------------
 
-    def propose(self, wish: Wish, kind: str, to: str | None) -> None:
+    def full_time(self, offer: Proposal) -> int | None:
+        """Until when an offer stands that is made now."""
+        if offer.to is None:
+            return None if offer.line is None else self.now + TRANSFER
+        return self.now + self.doors[self.wish(offer.wish).portal].offer_ms
+
+    def propose(self, wish: Wish, kind: str, to: str | None, line: str | None = None) -> None:
         """Make an offer."""
         wish.offers += 1
-        deadline = None if to is None else self.now + self.doors[wish.portal].offer_ms
-        if kind == "transfer" and to is None:
-            deadline = self.now + 60 * SECONDS
-        self.proposals.append(Proposal(f"o_{wish.name[2:]}.{wish.offers}", wish.name, kind, to, deadline))
+        made = Proposal(f"o_{wish.name[2:]}.{wish.offers}", wish.name, kind, to, None, line=line)
+        made.deadline = self.full_time(made)
+        self.proposals.append(made)
         if kind != "transfer":
             wish.state = "offered"
 

@@ -20,6 +20,7 @@ LEASE, HOLD, ABANDON, PAUSE, CONSENT, SET_UP, REBOOT, PIN_LIFE = (
     600 * SECONDS,
     4 * HOURS,
 )
+TRANSFER = 60 * SECONDS
 BATCH = 64
 """How many requests leave an unstaffed line at once."""
 
@@ -196,6 +197,9 @@ class Proposal:
     deadline: int | None
     charge: tuple[Key, Fraction] | None = None
     """Whose turn it was in which group of people, and what that cost."""
+    line: str | None = None
+    """Of a transfer: to all who serve this one, if not to one of them."""
+    declined: set[str] = attrs.field(factory=set)
 
 
 @attrs.define
