@@ -130,6 +130,15 @@ KEY_MEMORY: Final = 24 * HOURS  # idempotency keys in the journal
 RECENT_SESSIONS: Final = 4096  # ended sessions whose streams their parties may still read to the end
 RECENT_OFFERS: Final = 4096  # ended offers remembered, so that a late accept learns why
 MAX_WAITING: Final = 200_000  # requests waiting in one sub-portal's line
+MAX_CASES: Final = (
+    50_000  # of an account: about 2 KiB each, a desk's largest part; past it the one over longest is erased
+)
+MAX_OPEN_CASES: Final = (
+    10_000  # support requests not resolved: more than a team answers in a week, and a bound to floods
+)
+LISTED_RESOLVED: Final = 500  # resolved cases of a sub-portal in its list: a few days; older ones are found by search
+CASE_MAIL_TEXT: Final = 8000  # characters of an e-mail to a customer: two of its own texts
+MAX_CASE_MAILS: Final = 1000  # e-mails of an account on their way: a server that is down for an afternoon
 MAX_PINS: Final = 64  # live pins of one representative
 MAX_DECISIONS: Final = 100  # decisions about one request that are explained at once: the last ones
 LISTED_CASES: Final = 100  # requests of a line told at once: more than a page shows
@@ -187,6 +196,12 @@ MAX_HOLIDAYS: Final = 400  # dates and their spans: ten years of feasts, or ever
 HOURS_AHEAD: Final = 400 * DAYS  # how far the next opening or closing is looked for: a year, and a feast that moves
 MAX_ZONE_BYTES: Final = 64  # a time zone's name; the longest takes 32
 MAX_ZONES: Final = 1024  # time zones kept in memory: more than there are names, about 4 KiB each
+
+CASE_MAIL_SWEEP: Final = 10 * SECONDS  # between two looks at e-mails of cases that nobody is sending
+CASE_SWEEP: Final = 60 * SECONDS  # between two looks at cases whose time is over: they wait for days
+ERASED_AT_ONCE: Final = 64  # cases erased by the broker in one commit: each scrubs the journal's WAL once
+MAX_ERASING: Final = 1024  # cases whose contents were gathered and that aren't erased yet
+GATHERED_AGAIN: Final = 5  # times that what goes with a case is gathered anew because something was just said in it
 
 # --- files of a session ---------------------------------------------------------------------------
 

@@ -348,6 +348,12 @@ class Mail:
         default=None,
         example="mail-password",
     )
+    reply_to: str | None = setting(
+        kinds.perhaps(kinds.text("an e-mail address", r"[!-~]{3,254}")),
+        "Where answers to e-mails go that representatives write to customers. Default: to the sender.",
+        default=None,
+        example="help@example.org",
+    )
     sender: str | None = setting(
         kinds.perhaps(kinds.fitting("one plain e-mail address, like desk@example.org", is_address)),
         "Who writes. Required with a host.",

@@ -48,6 +48,8 @@ def _worth(identity: Identity, op: str, command: object, happened: Sequence[e.Ev
 
 def _object(command: object) -> str | None:
     """The operation's first argument: what it is about."""
+    if isinstance(command, ops.CaseAssign):
+        return command.request or command.case
     if isinstance(command, ops.VisitorBlock):
         return command.request or command.session or command.visitor
     if isinstance(command, ops.ReplyPut | ops.ReplyDelete):

@@ -1,4 +1,5 @@
 """What an event says on the wire: for each class and wire type, which of its fields, under which names."""
+# size: one table of what is told of each event, and how each special field of it is read
 
 from __future__ import annotations
 
@@ -172,6 +173,60 @@ def _by_staff(event: e.FileShared, stream: str) -> str | None:
 
 
 _GRANTED = _body("share", "session", grant=_grant, functions=_why)
+
+
+_CaseMoves = (
+    e.RequestAssigned | e.RequestRequeued | e.RequestMoved | e.RequestEnded | e.SessionTransferred | e.CaseChanged
+)
+
+
+def _its_request(event: e.ChatSent, stream: str) -> str:
+    return f"r_{event.session[2:]}"
+
+
+def _its_case(event: e.ChatSent, stream: str) -> str:
+    return f"k_{event.session[2:]}"
+
+
+def _case_id(event: _CaseMoves | e.RequestCreated | e.CaseDeleted, stream: str) -> str:
+    """A request and its case have one token."""
+    return f"k_{event.request[2:]}"
+
+
+def _now(at: int) -> Callable[[_CaseMoves, str], object]:
+    return lambda event, stream: None if event.case is None else event.case[at]
+
+
+def _clock(event: _CaseMoves, stream: str) -> dict[str, object] | None:
+    if event.case is None:
+        return None
+    told: dict[str, object] = {"kind": event.case[6], "ms": event.case[7]}
+    return told if event.case[8] is None else {**told, "since": event.case[8]}
+
+
+def _left_to(event: e.RequestEnded | e.RequestRequeued, stream: str) -> str | None:
+    """Who has the case from then on."""
+    return event.representative if isinstance(event, e.RequestEnded) else None
+
+
+def _session_id(event: e.RequestMoved, stream: str) -> str:
+    return f"s_{event.request[2:]}"
+
+
+_CASE = {"type": 0, "status": 1, "reason": 2, "version": 3, "listed": 4, "subportal": 5, "ended": 9}
+_CASE_NOW = {name: _now(at) for name, at in _CASE.items()}
+
+
+def _case_changed(*plain: str, personal: Mapping[str, str] | None = None, **special: object) -> Body:
+    shown: dict[str, object] = {**_CASE_NOW, **special}
+    return _body("request", *plain, personal=personal, renamed=None, case=_case_id, clock=_clock, **shown)
+
+
+def _excerpt() -> Body:
+    shown: dict[str, object] = {**_CASE_NOW, "request": _its_request, "case": _its_case}
+    return _body(personal={"text": "text"}, renamed=None, clock=_clock, **shown)
+
+
 _LOAD = _body("representative", "load", "capacity")
 _OPENED = _body(
     "session",
@@ -248,6 +303,38 @@ BODIES: dict[tuple[type, str], Body] = {
         "web_chat",
         personal={"name": "name", "text": "text", "fields": "fields", "page": "page"},
     ),
+    (e.RequestCreated, "case.opened"): _body(
+        "request",
+        "number",
+        "session",
+        "portal",
+        "subportal",
+        "listed",
+        personal={"name": "name", "text": "text"},
+        case=_case_id,
+        type="live_chat",
+        status="unassigned",
+        reason="opened",
+        version=1,
+    ),
+    (e.RequestMoved, "case.opened"): _case_changed(
+        "number", "portal", personal={"name": "name", "text": "text"}, created=_Attr("arrived"), session=_session_id
+    ),
+    (e.RequestMoved, "case.deleted"): _body("request", case=_case_id, reason="moved"),
+    (e.RequestRequeued, "case.changed"): _case_changed(),
+    (e.RequestEnded, "case.changed"): _case_changed(personal={"name": "name", "text": "text"}, representative=_left_to),
+    (e.RequestAssigned, "case.changed"): _case_changed("representative"),
+    (e.SessionTransferred, "case.changed"): _case_changed("representative"),
+    (e.CaseChanged, "case.changed"): _case_changed("representative", "by"),
+    (e.CaseChanged, "case.follow_up"): _body("request", "representative", case=_case_id, subportal=_now(5)),
+    (e.CaseDeleted, "case.deleted"): _body("request", "reason", "by", case=_case_id),
+    (e.CasesSeen, "cases.seen"): _body("upto"),
+    (e.CaseMailed, "case.mailed"): _body(
+        "session", "mail", "by", personal={"subject": "subject", "text": "text"}, case=_case_id
+    ),
+    (e.CaseMailAttempted, "case.mail_attempted"): _body(
+        "session", "mail", "attempt", "state", "code", "reason", case=_case_id
+    ),
     (e.RequestClassified, "request.classified"): _body("request", renamed={"class": "class_"}, boost_ms=_Attr("boost")),
     (e.RequestWidened, "request.widened"): _body("request", "step"),
     (e.RequestReleased, "request.released"): _body("request", "representative", "reason"),
@@ -323,6 +410,7 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.ChatSent, "chat.message"): _body(
         "session", "role", personal={"text": "text"}, message_seq=_Attr("number"), by=_speaker
     ),
+    (e.ChatSent, "case.changed"): _excerpt(),
     (e.NoteAdded, "note.added"): _body("session", "by", personal={"text": "text"}),
     (e.OutcomeSet, "session.outcome"): _body(
         "session", "request", "representative", "outcome", personal={"note": "note"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import offers
+from broker.desk import cases, offers
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, State
@@ -61,9 +61,14 @@ def _off(portal: str) -> Refusal:
 def take(state: State, command: ops.CaseTake, context: Context) -> Decision | Refusal:
     """A representative takes a waiting request, as far as the portal allows it."""
     assert context.identity is not None
-    person = state.representatives.get(context.identity.person)
-    request = _open(state, command.request)
-    if person is None or request is None or request.subportal not in state.teams[person.team].subportals:
+    person = state.representatives[context.identity.person]  # the gate lets nobody else come here
+    name = cases.request_of(command)
+    if isinstance(name, Refusal):
+        return name
+    request = _open(state, name)
+    if request is None:
+        return cases.take(state, name, person, context)
+    if request.subportal not in state.teams[person.team].subportals:
         return no_such("request")
     take = state.portals[request.portal].take
     if take == "off":
@@ -77,12 +82,17 @@ def take(state: State, command: ops.CaseTake, context: Context) -> Decision | Re
 
 def assign(state: State, command: ops.CaseAssign, context: Context) -> Decision | Refusal:
     """A manager gives a waiting request to somebody who has room for it."""
-    request = _open(state, command.request)
-    if request is None:
-        return no_such("request")
+    name = cases.request_of(command)
+    if isinstance(name, Refusal):
+        return name
     person = state.representatives.get(command.representative)
+    request = _open(state, name)
+    if request is None and cases.settled(state, name) is None:
+        return no_such("request")
     if person is None:
         return bad_args("args.representative", "a representative of the account")
+    if request is None:
+        return cases.give(state, name, person, context)
     return _cannot(state, request, person) or _handed_over(state, request, person, "given")
 
 

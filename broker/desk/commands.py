@@ -120,6 +120,33 @@ class CountRefusals:
     """Refusals of others, which had no room."""
 
 
+@attrs.define(frozen=True)
+class Gathered:
+    """What ``case.delete`` needs: how far the streams of its session had been read for what is to be erased."""
+
+    heads: tuple[int, int]
+    """Of the session's stream, and of its staff's."""
+
+
+@attrs.define(frozen=True)
+class EraseCases:
+    """Cases whose time is over, or for which there is no room."""
+
+    cases: tuple[tuple[str, Gathered], ...]
+    reason: str
+    """retention or full."""
+
+
+@attrs.define(frozen=True)
+class MailAttempted:
+    """What came of handing an e-mail of a case to the mail server."""
+
+    mail: str
+    state: str
+    code: int
+    reason: str
+
+
 Internal = (
     BrokerStart
     | ConnectionLost
@@ -131,4 +158,6 @@ Internal = (
     | Rehashed
     | Audit
     | CountRefusals
+    | EraseCases
+    | MailAttempted
 )

@@ -28,6 +28,7 @@ from broker.desk import (
     shares,
 )
 from broker.desk import events as e
+from broker.desk.casebook import STAMPS
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
@@ -122,6 +123,9 @@ class Desk:
         return records
 
     def _record(self, event: e.Event, now: int) -> Recorded:
+        stamp = STAMPS.get(type(event))
+        if stamp is not None:
+            stamp(self.state, event, now)
         streams = self.state.streams
         entries: list[Entry] = []
         for stream, wire_type in audiences(event):

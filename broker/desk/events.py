@@ -22,6 +22,10 @@ from broker.routing.model import Need
 
 Chains = tuple[tuple[str, bool, tuple[tuple[str, str, bool | None, bool], ...]], ...]
 """(function, whether it is on, ((level, name, value, whether it decides), …)), …: see ``functions.chains``."""
+CaseNow = tuple[str, str, str, int, int, str, str, int, int | None, int | None]
+"""A case from then on: (type, status, reason, version, listed, sub-portal, what its clock counts, ms of that so far,
+since when it counts on, when the conversation ended). The desk puts it into each event that changes a case (see
+``casebook``); older bodies have none."""
 
 
 @attrs.define
@@ -587,6 +591,8 @@ class RequestCreated:
     """The keyed digest of the address there."""
     web_chat: str = "none"
     """Of its portal: if it isn't none, the session opens with it."""
+    listed: int = attrs.field(default=0, eq=False)
+    """Of its case: how many had come to be unassigned before, and this one."""
 
 
 @attrs.define
@@ -641,6 +647,13 @@ class RequestMoved:
     ladder: tuple[tuple[int, Need], ...]
     """Steps that are still to come."""
     overflow: tuple[tuple[int, str | None], ...]
+    case: CaseNow | None = attrs.field(default=None, eq=False)
+    number: int = attrs.field(default=0, eq=False)
+    portal: str = attrs.field(default="", eq=False)
+    arrived: int = attrs.field(default=0, eq=False)
+    text: Ref | None = attrs.field(default=None, eq=False)
+    name: Ref | None = attrs.field(default=None, eq=False)
+    """What those who serve the other sub-portal are told of it: it is new to them."""
 
 
 @attrs.define
@@ -698,6 +711,7 @@ class RequestRequeued:
     representative: str
     """Who had it: counts as having refused it in the round that begins."""
     reason: str
+    case: CaseNow | None = attrs.field(default=None, eq=False)
 
 
 @attrs.define
@@ -711,6 +725,13 @@ class RequestEnded:
     state: str
     session: str | None = None
     """The session that waited with it and ends with it."""
+    text: Ref | None = None
+    """The question that is left, where it became a support request by its customer; the next two with it."""
+    name: Ref | None = None
+    email: Ref | None = None
+    case: CaseNow | None = attrs.field(default=None, eq=False)
+    representative: str | None = attrs.field(default=None, eq=False)
+    """Whose case it stays."""
 
 
 @attrs.define
@@ -816,6 +837,7 @@ class RequestAssigned:
     """Whether the session opens with it; if not, it was open and waited."""
     outcomes: tuple[str, ...] = ()
     """What may come of it, where the portal says something else than by default."""
+    case: CaseNow | None = attrs.field(default=None, eq=False)
 
 
 @attrs.define
@@ -840,6 +862,7 @@ class SessionTransferred:
     """As of ``RequestAssigned``."""
     subportal: str | None = None
     """Whose people were asked, if not one person."""
+    case: CaseNow | None = attrs.field(default=None, eq=False)
 
 
 @attrs.define
@@ -938,6 +961,8 @@ class ChatSent:
     subportal: str
     excerpt: bool
     """Whether it is what the request asks, for that had no text."""
+    case: CaseNow | None = attrs.field(default=None, eq=False)
+    """Its case, if this says what that is about."""
 
 
 @attrs.define
@@ -996,6 +1021,77 @@ class SessionEnded:
     capacity: int
     wrap_up: int | None = None
     """Until when its places stay taken (ms)."""
+
+
+@attrs.define
+class CaseChanged:
+    """Somebody moved a case, or its representative left; what else changes one are the events of its request."""
+
+    TYPE: ClassVar[str] = "case.changed"
+    VERSION: ClassVar[int] = 1
+    request: str
+    reason: str
+    """taken, given, resolved, reopened, returned (reopened, and its representative is gone), left."""
+    representative: str | None
+    former: str | None
+    by: str
+    case: CaseNow | None = attrs.field(default=None, eq=False)
+
+
+@attrs.define
+class CaseDeleted:
+    """A case is gone, and with this commit all that was said and written in it."""
+
+    TYPE: ClassVar[str] = "case.deleted"
+    VERSION: ClassVar[int] = 1
+    request: str
+    number: int
+    subportal: str
+    representative: str | None
+    reason: str
+    """deleted, retention or full."""
+    by: str
+
+
+@attrs.define
+class CasesSeen:
+    """A representative has looked at the unassigned cases up to this one."""
+
+    TYPE: ClassVar[str] = "cases.seen"
+    VERSION: ClassVar[int] = 1
+    representative: str
+    upto: int
+
+
+@attrs.define
+class CaseMailed:
+    """An e-mail to a case's customer was written; how it travels are events of their own."""
+
+    TYPE: ClassVar[str] = "case.mailed"
+    VERSION: ClassVar[int] = 1
+    request: str
+    session: str
+    mail: str
+    by: str
+    subject: Ref | None
+    text: Ref
+
+
+@attrs.define
+class CaseMailAttempted:
+    """An e-mail of a case was handed to the mail server, or wasn't."""
+
+    TYPE: ClassVar[str] = "case.mail_attempted"
+    VERSION: ClassVar[int] = 1
+    request: str
+    session: str
+    mail: str
+    attempt: int
+    state: str
+    """sent, deferred (tried again) or failed (given up)."""
+    code: int
+    """What the server said, as SMTP has it; 0: nothing."""
+    reason: str
 
 
 @attrs.define
@@ -1304,6 +1400,11 @@ Event = (
     | OutcomeSet
     | SessionRated
     | SessionEnded
+    | CaseChanged
+    | CaseDeleted
+    | CasesSeen
+    | CaseMailed
+    | CaseMailAttempted
     | WrapUpEnded
     | PinCreated
     | PinEnded

@@ -132,11 +132,14 @@ _ACCOUNT_ONLY: Final = _row(account_manager=_ACCOUNT)
 _TEAMS_OF: Final = _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT)
 _BLOCKS: Final = _row(account_manager=_ACCOUNT, team_manager=_teams("block"))
 
+_CASES: Final = _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_teams("assign"))
+
 RIGHTS: Final[dict[str, Row]] = {
     "portal.open": _CUSTOMERS,
     "request.create": _CUSTOMERS,
     "request.pick": _CUSTOMERS,
     "request.withdraw": _CUSTOMERS,
+    "request.convert": _CUSTOMERS,
     "pin.redeem": _CUSTOMERS,
     "share.accept": _CUSTOMERS,
     "share.confirm": _CUSTOMERS,
@@ -178,6 +181,14 @@ RIGHTS: Final[dict[str, Row]] = {
     "case.take": _REPRESENTATIVES,
     "case.list": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS),
     "case.assign": _row(account_manager=_ACCOUNT, team_manager=_teams("assign")),
+    "case.resolve": _CASES,
+    "case.reopen": _CASES,
+    "case.mail": _CASES,
+    "case.get": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS),
+    "case.search": _row(representative=_PARTY, account_manager=_ACCOUNT, team_manager=_TEAMS),
+    "case.delete": _ACCOUNT_ONLY,
+    "cases.seen": _REPRESENTATIVES,
+    "customer.export": _ACCOUNT_ONLY,
     "request.classify": _row(account_manager=_ACCOUNT, team_manager=_teams("assign"), service=_service("classify")),
     "transcript.get": _row(
         customer=_PARTY, representative=_PARTY, account_manager=_ACCOUNT, team_manager=_teams("transcripts")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from broker import limits
+from broker.desk.case_invariants import cases
 from broker.desk.file_invariants import files_kept
 from broker.desk.guest_invariants import accompanied
 from broker.desk.line_invariants import Broken, in_order, meets, used, working
@@ -30,9 +31,10 @@ class InvariantBroken(Exception):
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
-        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, E7 for files, E9 for guests
-        and who is asked about a session, E12 for canned replies, F9 for consent (of the features), I4 for managers who
-        look on, H1, H2 and H12 for teams, H4 for managers, H8 for names and how people come in, L5 for blocks."""
+        """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, D4 and G1 to G10 for cases, E7
+        for files, E9 for guests and who is asked about a session, E12 for canned replies, F9 for consent (of the
+        features), I4 for managers who look on, H1, H2 and H12 for teams, H4 for managers, H8 for names and how people
+        come in, L5 for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -44,7 +46,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
-    for part in (shared, _pins, _deadlines, files_kept, in_order, working, replies, accompanied):
+    for part in (shared, _pins, _deadlines, files_kept, cases, in_order, working, replies, accompanied):
         _raise(part(state))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker.codes import Code
-from broker.desk import credentials, names, offers, overflow, sessions, wrap_up
+from broker.desk import cases, credentials, names, offers, overflow, sessions, wrap_up
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, State
@@ -25,6 +25,7 @@ def delete(state: State, command: ops.RepresentativeDelete, context: Context) ->
         happened.append(e.PresenceChanged(name, person.team, "offline", "manager", None))
     happened += offers.withdraw_all(state, person)
     happened += sessions.give_back_all(state, person, "signed_out")
+    happened += cases.orphaned(state, person, context.who)
     happened += wrap_up.end_all(state, person)
     live = (state.pins[pin] for pin in person.pins if state.pins[pin].state == "live")
     happened += [e.PinEnded(pin.pin, name, "revoked", pin.expires) for pin in live]

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from broker.desk import casebook, skills, waits
 from broker.desk import events as e
-from broker.desk import skills, waits
 from broker.desk.state import Request, Rule, State, Subportal, Waits
 from broker.desk.transitions import REQUEST, move
 
@@ -72,7 +72,7 @@ def go(state: State, request: e.RequestCreated | Request, rule: str, to: str | N
 def _can_go(state: State, to: str | None, been: Collection[str], coming: int = 0) -> bool:
     """``coming``: requests that are on their way there already."""
     if to is None:
-        return True
+        return casebook.has_room(state)
     there = state.subportals.get(to)
     return there is not None and to not in been and len(state.router.lines[to].order) + coming < there.max_waiting
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker import ids, limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import functions, requests
+from broker.desk import functions, requests, support
 from broker.desk.commands import PinGuessing
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.portal_state import pin_portal
@@ -84,7 +84,7 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
     if member.load + member.offers + portal.places > member.capacity:
         return wrong_state("representative_full", "pin.redeem later")
     created = requests.created(state, context, portal, portal.subportals[0], target=person.representative)
-    created.name = requests.ref_of(command.name)
+    created.name = support.ref_of(command.name)
     assigned = e.RequestAssigned(
         request=created.request,
         session=created.session,

@@ -110,8 +110,43 @@ def _offer_ended(event: e.OfferEnded) -> Audience:
     return told
 
 
+def _case(case: e.CaseNow | None, *owners: str | None) -> Audience:
+    """Those who have a case in one of their lists. Those who had it, too: there it goes from."""
+    if case is None:
+        return []
+    told = [(f"me:{name}", "case.changed") for name in dict.fromkeys(owners) if name is not None]
+    return [*told, (f"cases:{case[5]}", "case.changed")]
+
+
+def _moved(event: e.RequestMoved) -> Audience:
+    told = [(f"me:{event.visitor}", "request.moved"), ("account", "request.moved")]
+    if event.case is not None:
+        told += [(f"cases:{event.former}", "case.deleted"), (f"cases:{event.subportal}", "case.opened")]
+    return told
+
+
+def _requeued(event: e.RequestRequeued) -> Audience:
+    told = [(f"me:{event.visitor}", "request.requeued"), ("account", "request.requeued")]
+    return told + _case(event.case, event.representative)
+
+
+def _case_changed(event: e.CaseChanged) -> Audience:
+    told = _case(event.case, event.representative, event.former)
+    if event.case is None:
+        return told
+    told.append(("account", "case.changed"))
+    if event.case[0] == "support_request" and event.reason in ("taken", "given"):
+        told.append(("account", "case.follow_up"))
+    return told
+
+
+def _case_deleted(event: e.CaseDeleted) -> Audience:
+    told = [(f"cases:{event.subportal}", "case.deleted"), ("account", "case.deleted")]
+    return told if event.representative is None else [(f"me:{event.representative}", "case.deleted"), *told]
+
+
 def _assigned(event: e.RequestAssigned) -> Audience:
-    told: Audience = []
+    told = _case(event.case, event.representative)
     if event.kind == "broadcast":
         told.append((f"subportal:{event.subportal}", "offer.ended"))
     elif event.offer is not None:
@@ -131,6 +166,7 @@ def _assigned(event: e.RequestAssigned) -> Audience:
 def _transferred(event: e.SessionTransferred) -> Audience:
     asked = f"me:{event.representative}" if event.subportal is None else f"subportal:{event.subportal}"
     return [
+        *_case(event.case, event.representative, event.former),
         (asked, "offer.ended"),
         (f"me:{event.representative}", "session.transferred"),
         (f"me:{event.former}", "session.transferred"),
@@ -162,14 +198,14 @@ def _created(event: e.RequestCreated) -> Audience:
     told = [(f"me:{event.visitor}", "request.created"), ("account", "request.created")]
     if event.web_chat != "none":
         told.append((f"session:{event.session}", "session.opened"))
-    return told
+    return [*told, (f"cases:{event.subportal}", "case.opened")]
 
 
 def _request_ended(event: e.RequestEnded) -> Audience:
     told = [(f"me:{event.visitor}", "request.ended"), ("account", "request.ended")]
     if event.session is not None:
         told.append((f"session:{event.session}", "session.ended"))
-    return told
+    return told + _case(event.case, event.representative)
 
 
 def _in_session(event: e.MemberJoined | e.MemberLeft) -> str:
@@ -203,8 +239,12 @@ def _monitored(event: e.MonitorStarted | e.MonitorEnded) -> Audience:
     return told
 
 
-def _staff(event: e.NoteAdded) -> Audience:
-    return [(f"session:{event.session}:staff", "note.added")]
+def _staff(wire_type: str) -> Decide:
+    return lambda event: [(f"session:{event.session}:staff", wire_type)]
+
+
+def _sent(event: e.ChatSent) -> Audience:
+    return [(f"session:{event.session}", "chat.message"), *_case(event.case)]
 
 
 def _staff_and_account(wire_type: str) -> Decide:
@@ -335,11 +375,11 @@ _AUDIENCES: dict[type, Decide] = {
     e.RequestClassified: _customer_and_account("request.classified"),
     e.RequestWidened: _account("request.widened"),
     e.RequestReleased: _account("request.released"),
-    e.RequestMoved: _customer_and_account("request.moved"),
+    e.RequestMoved: _moved,
     e.LineUnstaffed: lambda event: [] if event.upto is not None else [("account", "subportal.unstaffed")],
     e.RequestPicked: _customer_and_account("request.picked"),
     e.RequestUnplaced: _customer_and_account("request.unplaced"),
-    e.RequestRequeued: _customer_and_account("request.requeued"),
+    e.RequestRequeued: _requeued,
     e.RequestEnded: _request_ended,
     e.OfferMade: _offer_made,
     e.OfferEnded: _offer_ended,
@@ -351,11 +391,16 @@ _AUDIENCES: dict[type, Decide] = {
     e.MemberLeft: _left,
     e.MonitorStarted: _monitored,
     e.MonitorEnded: _monitored,
-    e.ChatSent: lambda event: [(f"session:{event.session}", "chat.message")],
-    e.NoteAdded: _staff,
+    e.ChatSent: _sent,
+    e.NoteAdded: _staff("note.added"),
     e.OutcomeSet: _staff_and_account("session.outcome"),
     e.SessionRated: _staff_and_account("session.rated"),
     e.SessionEnded: _ended,
+    e.CaseChanged: _case_changed,
+    e.CaseDeleted: _case_deleted,
+    e.CasesSeen: lambda event: [(f"me:{event.representative}", "cases.seen")],
+    e.CaseMailed: _staff("case.mailed"),
+    e.CaseMailAttempted: _staff("case.mail_attempted"),
     e.WrapUpEnded: _wrapped_up,
     e.PinCreated: _pin,
     e.PinEnded: _pin,

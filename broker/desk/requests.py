@@ -8,8 +8,7 @@ import attrs
 
 from broker import ids, limits
 from broker.codes import Code
-from broker.content import Personal, Ref
-from broker.desk import chat, forms, functions, offers, overflow, sessions, skills, waits
+from broker.desk import chat, forms, functions, offers, overflow, sessions, skills, support, waits
 from broker.desk import events as e
 from broker.desk.identity import Entry
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
@@ -45,18 +44,22 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     subportal = command.subportal or portal.subportals[0]
     if (refusal := _refuse_form(state, portal, subportal, command, context.now)) is not None:
         return refusal
+    if command.support and (refusal := support.refuse(state, command)) is not None:
+        return refusal
     event = created(state, context, portal, subportal, target=command.representative)
-    event.text = ref_of(command.text)
-    event.name = ref_of(command.name)
-    event.email = ref_of(command.email)
-    event.fields = ref_of(command.fields)
-    event.page = ref_of(command.page)
+    event.text = support.ref_of(command.text)
+    event.name = support.ref_of(command.name)
+    event.email = support.ref_of(command.email)
+    event.fields = support.ref_of(command.fields)
+    event.page = support.ref_of(command.page)
     value = {"request": event.request, "session": event.session, "state": "converted", "existing": False}
     happened: list[e.Event] = [event]
     if functions.chats(portal):
         event.web_chat = portal.web_chat
         if event.text is not None:  # the question is the first thing said
             happened.append(chat.message(event, 1, context.identity, event.text))
+    if command.support:
+        return Decision([*happened, waits.over(state, event, "converted")], value)
     if portal.mode != "queue":
         return Decision(happened, value, state_of=event.request)
     event.asked = tuple(command.skills or ())
@@ -108,11 +111,6 @@ def _queue_up(state: State, event: e.RequestCreated, visitor: Visitor | None, no
         event.held_for, event.held_until = last.id, now + settings.sticky_ms
 
 
-def ref_of(personal: Personal | None) -> Ref | None:
-    """The reference that stands for a personal field."""
-    return None if personal is None else personal.ref
-
-
 def existing(request: Request) -> Decision:
     """The answer to asking twice."""
     return Decision(
@@ -156,6 +154,8 @@ def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.Requ
         return bad_args("args.representative", "nothing: only a pick portal lets a customer choose")
     if (refusal := _refuse_skills(state.subportals[subportal], command.skills or ())) is not None:
         return refusal
+    if command.support:
+        return None  # it is left there, whoever comes whenever
     if not is_open(state, portal, subportal, now):
         return closed(portal, now)
     if portal.kind == "pick":
@@ -366,8 +366,6 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     state.deadlines.set("round", event.request, None)
     waits.disarm(state, request)
     state.release(request.text, request.name, request.email, request.fields, request.page)
-    if request.session not in state.ended_sessions:  # else its stream is read to the end, for a while
-        state.forget_streams(request.session)
     visitor = state.visitors[request.visitor]
     del visitor.requests[request.portal]
     rest(state, visitor, t)

@@ -149,9 +149,20 @@ def _request(state: State, name: str) -> Target:
     return Target(subportals=frozenset({"" if request is None else request.subportal}))
 
 
+def _case(state: State, name: str) -> Target:
+    case = state.cases.get(name)
+    return Target(subportals=frozenset({"" if case is None else case.subportal}))
+
+
 def _assign(state: State, command: ops.CaseAssign) -> Target:
     who = _representative(state, command.representative)
-    return attrs.evolve(_request(state, command.request), teams=who.teams)
+    name = command.case or f"k_{(command.request or '')[2:]}"
+    return attrs.evolve(_case(state, name), teams=who.teams)
+
+
+def _search(state: State, command: ops.CaseSearch) -> Target:
+    """What isn't the asker's is left out of what is found."""
+    return Target(subportals=frozenset() if command.subportal is None else frozenset({command.subportal}))
 
 
 def _speaks_for(state: State, person: str | None) -> frozenset[str]:
@@ -224,6 +235,11 @@ TOUCHES: Final[dict[type, Touches]] = {
     ops.ManagerPut: _manager_put,
     ops.CaseList: lambda state, command: Target(subportals=frozenset({command.subportal})),
     ops.CaseAssign: _assign,
+    ops.CaseResolve: lambda state, command: _case(state, command.case),
+    ops.CaseReopen: lambda state, command: _case(state, command.case),
+    ops.CaseMail: lambda state, command: _case(state, command.case),
+    ops.CaseGet: lambda state, command: _case(state, command.case),
+    ops.CaseSearch: _search,
     ops.VisitorBlock: _block,
     ops.BlockEnd: _block_end,
     ops.TranscriptGet: _transcript,
@@ -305,7 +321,7 @@ def may_read(state: State, identity: Identity, stream: str) -> bool:
             return not name and _oversees(who, "audit")
         case "team":
             return name in state.teams and (who.kind == "account_manager" or name in who.teams)
-        case "subportal":
+        case "subportal" | "cases":
             return name in state.subportals and (who.kind == "account_manager" or name in who.subportals)
         case _:
             return False
@@ -326,7 +342,7 @@ def _oversees(who: Actor, scope: str) -> bool:
 
 def _representative_may_read(state: State, who: str, kind: str, name: str) -> bool:
     """Its own, and what it serves while it is at its desk. Asked with most commands of representatives."""
-    if kind == "subportal":
+    if kind in ("subportal", "cases"):
         return name in state.subportals and serves(state, who, name)
     return kind == "me" and name == who and who in state.representatives
 
@@ -336,7 +352,12 @@ def _may_read_session(state: State, identity: Identity, stream: str) -> bool:
     name, _, part = stream.partition(":")
     session, who = state.sessions.get(name), identity.person
     found = session if session is not None else state.ended_sessions.get(name)
-    if found is None or part not in ("", "staff"):
+    if part not in ("", "staff"):
+        return False
+    case = state.cases.get(f"k_{name[2:]}")
+    if case is not None and case.representative == who and identity.role is Role.REPRESENTATIVE:
+        return who in state.representatives  # whoever has the case, for as long as it is kept
+    if found is None:
         return False
     if identity.role is Role.CUSTOMER:
         return not part and found.visitor == who

@@ -9,6 +9,8 @@ from broker.desk import (
     audit,
     blocks,
     by_hand,
+    casebook,
+    cases,
     chat,
     colleagues,
     configuration,
@@ -32,6 +34,7 @@ from broker.desk import (
     sessions,
     share_state,
     shares,
+    support,
     teams,
     waits,
     wrap_up,
@@ -46,6 +49,18 @@ Rule = Callable[..., Decision | Refusal]  # type: ignore[explicit-any]  # each t
 """(state, the command, context)."""
 Apply = Callable[..., None]  # type: ignore[explicit-any]  # each takes its own class
 """(state, the event, time ms)."""
+
+
+def _both(first: Apply, then: Apply) -> Apply:
+    """One after the other: of an event that changes two things which know nothing of each other."""
+
+    def apply(state: State, event: e.Event, t: int) -> None:
+        first(state, event, t)
+        then(state, event, t)
+
+    return apply
+
+
 Due = Callable[[State, str, int], Sequence[e.Event]]
 
 RULES: dict[type, Rule] = {
@@ -92,9 +107,17 @@ RULES: dict[type, Rule] = {
     ops.RequestPick: requests.pick,
     ops.RequestClassify: requests.classify,
     ops.RequestWithdraw: requests.withdraw,
+    ops.RequestConvert: support.convert,
     ops.CaseList: by_hand.listed,
     ops.CaseTake: by_hand.take,
     ops.CaseAssign: by_hand.assign,
+    ops.CaseResolve: cases.resolve,
+    ops.CaseReopen: cases.reopen,
+    ops.CaseDelete: cases.delete,
+    ops.CaseMail: cases.mail,
+    ops.CasesSeen: cases.seen,
+    c.EraseCases: cases.erase,
+    c.MailAttempted: cases.attempted,
     ops.WrapUpEnd: wrap_up.end,
     ops.OfferAccept: colleagues.accept,
     ops.OfferDecline: colleagues.decline,
@@ -170,34 +193,39 @@ EVOLVE: dict[type, Apply] = {
     e.CustomerLost: presence.customer_lost,
     e.CustomerBack: presence.customer_back,
     e.VisitorsForgotten: presence.visitors_forgotten,
-    e.RequestCreated: requests.request_created,
+    e.RequestCreated: _both(requests.request_created, casebook.opened),
     e.RequestClassified: requests.request_classified,
     e.RequestWidened: waits.request_widened,
     e.RequestReleased: waits.request_released,
-    e.RequestMoved: overflow.request_moved,
+    e.RequestMoved: _both(overflow.request_moved, casebook.settle),
     e.OverflowPassed: overflow.overflow_passed,
     e.LineUnstaffed: overflow.line_unstaffed,
     e.RequestPicked: requests.request_picked,
     e.RequestUnplaced: requests.request_unplaced,
-    e.RequestRequeued: requests.request_requeued,
-    e.RequestEnded: requests.request_ended,
+    e.RequestRequeued: _both(requests.request_requeued, casebook.settle),
+    e.RequestEnded: _both(requests.request_ended, casebook.request_ended),
     e.OfferMade: offers.offer_made,
     e.OfferEnded: offers.offer_ended,
     e.BroadcastDeclined: offers.broadcast_declined,
     e.RoundPaused: offers.round_paused,
     e.RoundStarted: offers.round_started,
-    e.RequestAssigned: sessions.request_assigned,
-    e.SessionTransferred: sessions.session_transferred,
+    e.RequestAssigned: _both(sessions.request_assigned, casebook.settle),
+    e.SessionTransferred: _both(sessions.session_transferred, casebook.settle),
     e.SessionReleased: sessions.session_released,
     e.SessionEnded: sessions.session_ended,
     e.MemberJoined: members.member_joined,
     e.MemberLeft: members.member_left,
     e.MonitorStarted: monitors.monitor_started,
     e.MonitorEnded: monitors.monitor_ended,
-    e.ChatSent: chat.chat_sent,
+    e.ChatSent: _both(chat.chat_sent, casebook.chat_sent),
     e.NoteAdded: chat.note_added,
-    e.OutcomeSet: chat.outcome_set,
-    e.SessionRated: chat.session_rated,
+    e.OutcomeSet: _both(chat.outcome_set, casebook.outcome_set),
+    e.SessionRated: _both(chat.session_rated, casebook.session_rated),
+    e.CaseChanged: casebook.settle,
+    e.CaseDeleted: casebook.deleted,
+    e.CasesSeen: cases.cases_seen,
+    e.CaseMailed: cases.case_mailed,
+    e.CaseMailAttempted: cases.case_mail_attempted,
     e.WrapUpEnded: wrap_up.wrap_up_ended,
     e.PinCreated: pins.pin_created,
     e.PinEnded: pins.pin_ended,

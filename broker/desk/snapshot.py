@@ -2,6 +2,7 @@
 
 Only facts are dumped. Lines, pools, deadlines and counters are rebuilt from them.
 """
+# size: one format, both ways; what is written and what is read are looked at side by side
 
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ from broker.desk.state import (
     Access,
     ApiKey,
     Block,
+    Case,
+    CaseMail,
     EndedSession,
     File,
     Manager,
@@ -54,6 +57,7 @@ class Dump(TypedDict):
     last_t: int
     next_serial: int
     next_number: int
+    next_listed: int
     turns: int
     account: Row
     portals: list[Row]
@@ -72,6 +76,8 @@ class Dump(TypedDict):
     idle_visitors: list[str]
     requests: list[Row]
     pools: list[Row]
+    cases: list[Row]
+    case_mails: list[Row]
     offers: list[Row]
     sessions: list[Row]
     shares: list[Row]
@@ -109,6 +115,7 @@ def parts(desk: Desk) -> Iterator[Part]:
     yield "last_t", desk.last_t
     yield "next_serial", state.next_serial
     yield "next_number", state.next_number
+    yield "next_listed", state.next_listed
     yield "turns", state.router.turns
     yield "account", account_settings.as_row(state.account_settings)
     for name, rows in _sections(state):
@@ -142,6 +149,8 @@ def _sections(state: State) -> Iterator[tuple[str, Iterator[object]]]:
     yield "idle_visitors", iter(state.idle_visitors)
     yield "requests", _requests(state)
     yield "pools", _pools(state)
+    yield "cases", map(_CASE, state.cases.values())
+    yield "case_mails", map(_CASE_MAIL, state.case_mails.values())
     yield "offers", map(_OFFER, state.offers.values())
     yield "sessions", ((*_SESSION(session), *_company(session)) for session in state.sessions.values())
     yield "shares", map(_SHARE, state.shares.values())
@@ -173,6 +182,7 @@ def _representatives(state: State) -> Iterator[Row]:
             person.taken_over,
             person.email,
             person.management,
+            person.cases_seen,
             tuple(person.sessions),
             tuple(person.offers),
             tuple(person.pins),
@@ -229,6 +239,7 @@ _SHARE, _PIN, _ENDED = map(_row_of, (Share, Pin, EndedSession))
 _SESSION: Final = _row_of(Session, "members", "invites", "monitors")
 _FILE: Final = _row_of(File)
 _REQUEST: Final = _row_of(Request)
+_CASE, _CASE_MAIL = map(_row_of, (Case, CaseMail))
 _MANAGER, _SERVICE, _SIGN_IN, _KEY = map(_row_of, (Manager, Service, SignIn, ApiKey))
 _BLOCK: Final = _row_of(Block)
 _VISITOR: Final = _row_of(Visitor, "requests", "shares")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from broker.desk import account as account_settings
-from broker.desk import files, share_state, waits
+from broker.desk import casebook, files, share_state, waits
 from broker.desk.desk import Desk
 from broker.desk.flow import Flow
 from broker.desk.hours import restore
@@ -15,6 +15,8 @@ from broker.desk.state import (
     Access,
     ApiKey,
     Block,
+    Case,
+    CaseMail,
     EndedOffer,
     EndedSession,
     File,
@@ -49,11 +51,13 @@ def load(account: str, slot: int, pinspace: PinSpace, data: Dump, times: Times |
     desk.seq, desk.last_t = data["seq"], data["last_t"]
     state = desk.state
     state.next_serial, state.next_number = data["next_serial"], data["next_number"]
+    state.next_listed = data["next_listed"]
     state.account_settings = account_settings.of_row(tuple(data["account"]))
     _load_configuration(state, data)
     _load_access(state, data)
     _load_people(state, data)
     _load_open(state, data)
+    _load_cases(state, data)
     state.ended_offers = OrderedDict(
         (name, EndedOffer(reason, who)) for name, reason, who in _rows(data["ended_offers"])
     )
@@ -122,11 +126,11 @@ def _load_access(state: State, data: Dump) -> None:
 
 
 def _load_people(state: State, data: Dump) -> None:
-    for *facts, email, management, sessions, offers, pins, wrap_ups, idle_since, turn, tag, vacate in _rows(
+    for *facts, email, management, seen, sessions, offers, pins, wrap_ups, idle_since, turn, tag, vacate in _rows(
         data["representatives"]
     ):
         person = Representative(*facts)
-        person.email, person.management = email, management
+        person.email, person.management, person.cases_seen = email, management, seen
         person.sessions, person.offers, person.pins = map(dict.fromkeys, (sessions, offers, pins))
         name = person.representative
         for session, *work in wrap_ups:
@@ -203,6 +207,13 @@ def _load_open(state: State, data: Dump) -> None:
         share_state.keep(state, Share(*row))
     for row in _rows(data["files"]):
         files.keep(state, File(*row))
+
+
+def _load_cases(state: State, data: Dump) -> None:
+    """On the shelves they stand in the order in which they came there."""
+    state.cases = {row[0]: Case(*row) for row in _rows(data["cases"])}
+    state.case_mails = {row[0]: CaseMail(*row) for row in _rows(data["case_mails"])}
+    casebook.fill(state.shelves, state.cases.values())
 
 
 def _load_ticket(state: State, request: Request, ticket: Ticket, *, paused: bool) -> None:

@@ -210,6 +210,8 @@ class Representative:
     """Whether it may read its own data on the management side."""
     shares: dict[str, None] = attrs.field(factory=dict)
     """Its screen shares, of which some may have outlived their sessions."""
+    cases_seen: int = 0
+    """Up to which unassigned case it has looked at them."""
 
     @property
     def presence(self) -> str:
@@ -397,6 +399,92 @@ class Request:
     """The network that its customer spoke from."""
     source: str | None = None
     """The keyed digest of the address there."""
+
+
+@attrs.define(eq=False)
+class Case:
+    """What is left to do for a customer: comes with the request, and outlives it."""
+
+    case: str
+    number: int
+    request: str
+    session: str
+    portal: str
+    subportal: str
+    visitor: str
+    name: Ref | None
+    email: Ref | None
+    text: Ref | None
+    """The first thing that the customer wrote."""
+    fields: Ref | None
+    page: Ref | None
+    created: int
+    listed: int
+    """Given each time it comes to the unassigned ones, and dense in the account: later ones are newer to everybody."""
+    since: int | None
+    """Since when its clock runs (ms); None: it stands."""
+    type: str = "live_chat"
+    status: str = "unassigned"
+    reason: str = "opened"
+    """Why it is as it is."""
+    version: int = 1
+    """How often type, status or representative changed, and once for being there."""
+    representative: str | None = None
+    question: Ref | None = None
+    """What the customer left when it stopped waiting."""
+    waited: int = 0
+    """How long it was nobody's; of a support request, and since it became one (ms)."""
+    talked: int = 0
+    """How long its conversation went on with somebody (ms)."""
+    ended: int | None = None
+    """When the conversation ended: then it may be deleted."""
+    resolved: int | None = None
+    outcome: str | None = None
+    rated: int | None = None
+    mails: int = 0
+    """E-mails written: numbers the next."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do: resolved, and nobody talks any more."""
+        return self.status == "resolved" and self.ended is not None
+
+
+@attrs.define(eq=False)
+class CaseMail:
+    """An e-mail to a case's customer, on its way."""
+
+    mail: str
+    case: str
+    by: str
+    subject: Ref | None
+    text: Ref
+    since: int
+    attempts: int = 0
+
+
+Names = dict[str, None]
+"""In the order in which they came."""
+
+
+@attrs.define(eq=False)
+class Shelves:
+    """Cases by what is asked of them; all of it follows from the cases themselves (see ``casebook``)."""
+
+    unassigned: dict[str, Names] = attrs.field(factory=dict)
+    """By sub-portal, the one listed last at the end."""
+    assigned: dict[str, Names] = attrs.field(factory=dict)
+    """By sub-portal."""
+    resolved: dict[str, Names] = attrs.field(factory=dict)
+    """By sub-portal."""
+    mine: dict[str, Names] = attrs.field(factory=dict)
+    """Assigned ones by representative."""
+    over: dict[str, Names] = attrs.field(factory=dict)
+    """By portal, the one over longest first; those that nobody ever had are under the empty name."""
+    left: dict[str, Names] = attrs.field(factory=dict)
+    """Under the empty name: conversations that ended, not resolved."""
+    asked: dict[str, Names] = attrs.field(factory=dict)
+    """Under the empty name: support requests that aren't resolved."""
 
 
 @attrs.define(eq=False)
@@ -620,6 +708,12 @@ class State:
     """Of all of them, as announced."""
     unstored: list[str] = attrs.field(factory=list)
     """Files whose bytes are to go once that is on disk; the runtime drains it."""
+    cases: dict[str, Case] = attrs.field(factory=dict)
+    """The oldest first."""
+    shelves: Shelves = attrs.field(factory=Shelves)
+    next_listed: int = 1
+    case_mails: dict[str, CaseMail] = attrs.field(factory=dict)
+    """Those neither sent nor given up."""
     wrapping: dict[str, str] = attrs.field(factory=dict)
     """Ended session to whoever is wrapping it up."""
     pins: dict[str, Pin] = attrs.field(factory=dict)
@@ -669,9 +763,10 @@ class State:
                 self.forget_streams(oldest)
 
     def forget_streams(self, session: str) -> None:
-        """Nobody writes to a session's streams any more: only the journal knows their heads from now on."""
-        self.streams.pop(f"session:{session}", None)
-        self.streams.pop(f"session:{session}:staff", None)
+        """Forget how far a session's streams are, once nothing more can be published there, and nobody asks."""
+        if f"k_{session[2:]}" not in self.cases and session not in self.ended_sessions:
+            self.streams.pop(f"session:{session}", None)
+            self.streams.pop(f"session:{session}:staff", None)
 
     def remember_offer(self, offer: str, reason: str, representative: str | None) -> None:
         """Keep the end of an offer for late accepts, within ``RECENT_OFFERS``."""

@@ -1,4 +1,4 @@
-"""The life of a request, an offer, a session and a share, each as a table: state, event, next state.
+"""The life of a request, an offer, a session, a case and a share, each as a table: state, event, next state.
 
 ``evolve`` moves along these tables and nowhere else: a pair that isn't listed is a bug and raises
 ``IllegalMove``. Docs and tests are made from the same tables. What people may ask for in a wrong state
@@ -48,6 +48,37 @@ OFFER: Final[Table] = {
         f"{e.OfferEnded.TYPE}:gone": "gone",
         f"{e.OfferEnded.TYPE}:revoked": "revoked",
         f"{e.OfferEnded.TYPE}:rescinded": "rescinded",
+    },
+}
+
+CASE: Final[Table] = {
+    "unassigned": {
+        e.RequestAssigned.TYPE: "assigned",
+        e.RequestMoved.TYPE: "unassigned",
+        f"{e.RequestEnded.TYPE}:withdrawn": "resolved",
+        f"{e.RequestEnded.TYPE}:abandoned": "resolved",
+        f"{e.RequestEnded.TYPE}:refused": "resolved",
+        f"{e.RequestEnded.TYPE}:converted": "unassigned",  # also of who is gone, and left what to answer and where to
+        f"{e.CaseChanged.TYPE}:taken": "assigned",
+        f"{e.CaseChanged.TYPE}:given": "assigned",
+        e.CaseDeleted.TYPE: "deleted",
+    },
+    "assigned": {
+        e.RequestRequeued.TYPE: "unassigned",
+        e.SessionTransferred.TYPE: "assigned",
+        f"{e.RequestEnded.TYPE}:closed": "assigned",
+        f"{e.CaseChanged.TYPE}:given": "assigned",
+        f"{e.CaseChanged.TYPE}:resolved": "resolved",
+        f"{e.CaseChanged.TYPE}:left": "unassigned",
+        e.CaseDeleted.TYPE: "deleted",
+    },
+    "resolved": {
+        e.RequestRequeued.TYPE: "unassigned",  # it was resolved while they still talked
+        e.SessionTransferred.TYPE: "assigned",
+        f"{e.RequestEnded.TYPE}:closed": "resolved",
+        f"{e.CaseChanged.TYPE}:reopened": "assigned",
+        f"{e.CaseChanged.TYPE}:returned": "unassigned",
+        e.CaseDeleted.TYPE: "deleted",
     },
 }
 
@@ -144,6 +175,11 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "uploading": ("file.chunk", "file.finish", "file.cancel"),
         "shared": ("file.get",),
     },
+    "case": {
+        "unassigned": ("case.take", "case.assign"),
+        "assigned": ("case.resolve", "case.assign"),
+        "resolved": ("case.reopen",),
+    },
 }
 """What may be asked for in each state, by the kind of thing: what a refusal (2410) names."""
 
@@ -152,6 +188,7 @@ TABLES: Final[Mapping[str, Table]] = {
     "request": REQUEST,
     "offer": OFFER,
     "session": SESSION,
+    "case": CASE,
     "file": FILE,
     "share": SHARE,
 }

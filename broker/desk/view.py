@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from broker.desk import functions, offers, share_ends
+from broker.desk import case_view, functions, offers, share_ends
+from broker.desk.casebook import unread
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
 from broker.desk.state import Offer, Representative, Session, Share, State, Subportal
@@ -43,6 +44,8 @@ def view(desk: Desk, stream: str, identity: Identity) -> list[Part]:
             )
         case "team":
             return _parts(("representatives", _team(state, name)))
+        case "cases":
+            return _parts(("cases", case_view.listed(state, name)))
         case "account":
             return _parts(("subportals", _lines(desk)))
         case _:
@@ -70,6 +73,8 @@ def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]
         "team": person.team,
         "subportals": list(state.teams[person.team].subportals),
     }
+    presence["cases_seen"] = person.cases_seen
+    presence["unread"] = unread(state, state.teams[person.team].subportals, person.cases_seen)
     if person.taken_over:
         presence["taken_over"] = True
     return [
@@ -79,6 +84,7 @@ def _representative(state: State, name: str) -> list[tuple[str, Iterable[Part]]]
         ("shares", _alone(state, person.shares)),
         ("guest_of", [_guest(state, state.sessions[session], name) for session in person.guest]),
         ("wrap_ups", [{"session": name, "until": work.until} for name, work in person.wrap_ups.items()]),
+        ("cases", case_view.mine(state, name)),
     ]
 
 

@@ -49,6 +49,9 @@ class Mail:
     to: str = attrs.field(repr=False, validator=_address)
     subject: str = attrs.field(repr=False, validator=_subject)
     text: str = attrs.field(repr=False, validator=_text)
+    reply_to: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_address))
+    automatic: bool = attrs.field(default=True, repr=False)
+    """Whether nobody wrote it: then nobody's holiday answer is to come back."""
 
 
 def write(mail: Mail, *, sender: str, now: int, name: str) -> bytes:
@@ -59,8 +62,11 @@ def write(mail: Mail, *, sender: str, now: int, name: str) -> bytes:
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(datetime.fromtimestamp(now // SECONDS, UTC))
     message["Message-ID"] = f"<{name}@{sender.partition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answer comes back
-    message["X-Auto-Response-Suppress"] = "All"  # the same, for servers that don't know it
+    if mail.reply_to is not None:
+        message["Reply-To"] = mail.reply_to
+    if mail.automatic:
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answer comes back
+        message["X-Auto-Response-Suppress"] = "All"  # the same, for servers that don't know it
     message.set_content(mail.text, charset="utf-8")
     return message.as_bytes()
 

@@ -36,6 +36,10 @@ class Tell(Protocol):
         """One line."""
 
 
+Told = Callable[[Attempt, str], None]
+"""What came of an attempt, and what follows: sent, deferred (tried again) or failed (given up)."""
+
+
 @attrs.frozen(kw_only=True)
 class Pace:
     """How often and how long an e-mail is tried. Durations in milliseconds."""
@@ -73,6 +77,7 @@ class _Item:
     message: bytes = attrs.field(order=False, repr=False)
     since: float = attrs.field(order=False)
     attempts: int = attrs.field(order=False, default=0)
+    told: Told | None = attrs.field(order=False, default=None)
 
 
 def _silent(level: str, event: str, /, *, reason: str, number: int) -> None:
@@ -94,8 +99,9 @@ class Mailer:
         self._changed = trio.Event()
         self._numbers = self._waiting = self._sent = self._failed = self._retried = self._refused = 0
 
-    def send_nowait(self, mail: Mail) -> None:
-        """Take an e-mail and return at once. Raises ``trio.WouldBlock`` where too many wait already."""
+    def send_nowait(self, mail: Mail, told: Told | None = None) -> None:
+        """Take an e-mail and return at once; ``told`` is called after each attempt. Raises ``trio.WouldBlock`` where
+        too many wait already."""
         if self._waiting >= limits.MAX_MAILS_WAITING:
             self._refused += 1
             raise trio.WouldBlock
@@ -103,7 +109,7 @@ class Mailer:
         self._numbers += 1
         self._waiting += 1
         time = trio.current_time()
-        self._put(_Item(time, self._numbers, mail.to, message, time))
+        self._put(_Item(time, self._numbers, mail.to, message, time, told=told))
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -151,8 +157,12 @@ class Mailer:
                 self._tell("info", "mail_deferred", reason=attempt.reason, number=attempt.code)
                 item.due = due
                 self._put(item)
+                if item.told is not None:
+                    item.told(attempt, "deferred")
                 return
         self._waiting -= 1
+        if item.told is not None:
+            item.told(attempt, "sent" if attempt.came is Came.SENT else "failed")
         if attempt.came is Came.SENT:
             self._sent += 1
             return

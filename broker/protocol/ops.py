@@ -43,6 +43,7 @@ class RequestCreate:
     skills: Sequence[str] | None = None
     fields: Personal | None = None
     page: Personal | None = None
+    support: bool | None = None
 
 
 @attrs.define
@@ -97,20 +98,102 @@ class CaseList:
 @attrs.define
 class CaseTake:
     """Take a waiting request by hand, as far as its portal lets representatives (take: any, head, off). Pending offers
-    of it are rescinded."""
+    of it are rescinded. A case whose customer waits no more is taken by anybody who serves it."""
 
     OP: ClassVar[str] = "case.take"
-    request: str
+    request: str | None = None
+    case: str | None = None
 
 
 @attrs.define
 class CaseAssign:
     """Give a waiting request to a representative with room for it, who is signed in. Pending offers of it are
-    rescinded."""
+    rescinded. A case whose customer waits no more may be given to anybody, from somebody else, too."""
 
     OP: ClassVar[str] = "case.assign"
-    request: str
     representative: str
+    request: str | None = None
+    case: str | None = None
+
+
+@attrs.define
+class CaseResolve:
+    """Nothing is left to do. With a version, only if the case is still as the asker saw it; else 2410, with the case as
+    it is."""
+
+    OP: ClassVar[str] = "case.resolve"
+    case: str
+    version: int | None = None
+
+
+@attrs.define
+class CaseReopen:
+    """There is something left to do, for its representative; if that one left, for anybody."""
+
+    OP: ClassVar[str] = "case.reopen"
+    case: str
+    version: int | None = None
+
+
+@attrs.define
+class CaseGet:
+    """All that is known of a case, beside what was said in it."""
+
+    OP: ClassVar[str] = "case.get"
+    case: str
+
+
+@attrs.define
+class CaseSearch:
+    """The cases that fit, as far as the asker may see them, the newest first, at most 100; with `after`, those that
+    come then."""
+
+    OP: ClassVar[str] = "case.search"
+    query: str | None = None
+    subportal: str | None = None
+    status: str | None = None
+    type: str | None = None
+    representative: str | None = None
+    from_: int | None = None
+    to: int | None = None
+    after: int | None = None
+
+
+@attrs.define
+class CaseDelete:
+    """Erase a case and all that was said and written in it, for good, once the conversation is over."""
+
+    OP: ClassVar[str] = "case.delete"
+    case: str
+
+
+@attrs.define
+class CaseMail:
+    """Answer a case's customer by e-mail: what becomes of it is told in the session's staff stream."""
+
+    OP: ClassVar[str] = "case.mail"
+    case: str
+    text: Personal
+    subject: Personal | None = None
+
+
+@attrs.define
+class CasesSeen:
+    """The unassigned cases were looked at, up to the one listed as this: no red dot for them on any device."""
+
+    OP: ClassVar[str] = "cases.seen"
+    upto: int
+
+
+@attrs.define
+class CustomerExport:
+    """All that is stored about a customer, known by an e-mail address or as a visitor: cases in full with all that was
+    said in them, the oldest first, a few at a time; with `after`, those that come then."""
+
+    OP: ClassVar[str] = "customer.export"
+    email: str | None = None
+    visitor: str | None = None
+    after: int | None = None
 
 
 @attrs.define
@@ -127,6 +210,18 @@ class RequestWithdraw:
 
     OP: ClassVar[str] = "request.withdraw"
     request: str
+
+
+@attrs.define
+class RequestConvert:
+    """Stop waiting and leave a question, which is answered by e-mail: the case becomes a support request. The address
+    must be known, from here or from before, and so must a text."""
+
+    OP: ClassVar[str] = "request.convert"
+    request: str
+    text: Personal | None = None
+    name: Personal | None = None
+    email: Personal | None = None
 
 
 @attrs.define
@@ -827,8 +922,17 @@ Command = (
     | CaseList
     | CaseTake
     | CaseAssign
+    | CaseResolve
+    | CaseReopen
+    | CaseGet
+    | CaseSearch
+    | CaseDelete
+    | CaseMail
+    | CasesSeen
+    | CustomerExport
     | WrapUpEnd
     | RequestWithdraw
+    | RequestConvert
     | PinRedeem
     | PresenceSet
     | OfferAccept
@@ -913,8 +1017,17 @@ OPS: Final[dict[str, type[Command]]] = {
         CaseList,
         CaseTake,
         CaseAssign,
+        CaseResolve,
+        CaseReopen,
+        CaseGet,
+        CaseSearch,
+        CaseDelete,
+        CaseMail,
+        CasesSeen,
+        CustomerExport,
         WrapUpEnd,
         RequestWithdraw,
+        RequestConvert,
         PinRedeem,
         PresenceSet,
         OfferAccept,

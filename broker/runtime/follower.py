@@ -24,7 +24,7 @@ from broker.limits import SNAPSHOT_RECORDS
 from broker.protocol import frames
 from broker.protocol.codec import pack, pack_event, pack_value, unpack_values
 from broker.routing.pins import PinSpace
-from broker.runtime import transcript_pages
+from broker.runtime import case_reader, transcript_pages
 from broker.runtime.texts import refs
 from broker.runtime.why import decisions, event_of
 
@@ -79,6 +79,10 @@ class Follower:
             "transcript": self._transcript,
             "why": _why,
             "snapshot": self._snapshot,
+            "case": self._case,
+            "cases": self._cases,
+            "named": self._named,
+            "customer": self._customer,
             "save": self._save,
             "forget": lambda store, before, limit: store.forget_answers(before, limit),
         }
@@ -197,6 +201,29 @@ class Follower:
             pack(frames.Snapshot(wire, offset, number, number == last, resolve(part, texts.get)))
             for number, part in enumerate(parts)
         ]
+
+    def _case(self, store: Store, account: str, name: str, person: case_reader.Person) -> Chunks:
+        """The details of a case, as this person may see it."""
+        folded = yield from self._caught_up(store, account)
+        return case_reader.one(store, folded.desk, account, name, person, _texts)
+
+    def _cases(self, store: Store, account: str, asked: Mapping[str, object], person: case_reader.Person) -> Chunks:
+        """The cases that fit, as far as this person may see them."""
+        folded = yield from self._caught_up(store, account)
+        found = yield from case_reader.search(store, folded.desk, account, asked, person, _texts)
+        return found
+
+    def _named(self, store: Store, account: str, sessions: Sequence[str]) -> Chunks:
+        """What goes with the cases of these sessions."""
+        folded = yield from self._caught_up(store, account)
+        found = yield from case_reader.named(store, folded.desk, account, sessions)
+        return found
+
+    def _customer(self, store: Store, account: str, email: str | None, visitor: str | None, after: int) -> Chunks:
+        """All that is stored about a customer, some of it."""
+        folded = yield from self._caught_up(store, account)
+        found = yield from case_reader.export(store, folded.desk, account, email, visitor, after, _texts)
+        return found
 
     def _left(self, store: Store, account: str, known: int, people: Sequence[tuple[str, str]]) -> int:
         """Take note of who left, after ``known`` others; how many that makes."""

@@ -4,6 +4,7 @@ A tick takes what the transport and the journal have, runs what is due, hands th
 once to each connection that has something to get. The work itself is in this package's other files; here they are
 put together. See ``docs/explanation/hub.md``.
 """
+# size: it hands each part what it needs, and decides nothing
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from broker.runtime import (
     answers,
     asks,
     batches,
+    cases,
     conductor,
     entrance,
     faults,
@@ -44,6 +46,7 @@ from broker.runtime import (
     watch,
 )
 from broker.runtime.admission import Admission
+from broker.runtime.case_mail import CaseMails
 from broker.runtime.clock import Clock
 from broker.runtime.connection import Connection
 from broker.runtime.keyring import Secrets
@@ -78,10 +81,12 @@ class Hub:
         hashers: Hashers | None = None,
         post: Post | None = None,
         keeper: Keeper | None = None,
+        reply_to: str | None = None,
     ) -> None:
         """``accounts``: (name, pin slot) of each account to serve. ``entropy``: so many fresh random bytes; None: the
         system's. ``serve_http``: None closes such connections. ``hashers``: None hashes passwords in this task.
-        ``post`` takes e-mails: None sends none. ``keeper`` has the files: None keeps them in memory."""
+        ``post`` takes e-mails: None sends none. ``keeper`` has the files: None keeps them in memory.
+        ``reply_to``: where customers' answers go."""
         self.options = options or Options()
         self.clock = clock
         self.accounts = {name: account.Account(name, slot) for name, slot in accounts}
@@ -90,6 +95,7 @@ class Hub:
         self._tell = tell
         self.hashers = hashers or InlineHashers()
         self._post = post
+        self._reply_to = reply_to
         self.ticks = 0
         self.keeper = keeper or InlineKeeper(MemoryBlobs())
         self._build(secrets, times, entropy or Randomness())
@@ -210,8 +216,33 @@ class Hub:
             tell=self._tell,
         )
 
+    def _build_cases(self) -> None:
+        """What is done with cases beside what their desks do."""
+        self.cases = cases.Cases(
+            accounts=self.accounts,
+            requests=self.requests,
+            answers=self.answers,
+            asks=self.asks,
+            conductor=self.conductor,
+            clock=self.clock,
+            timers=self.timers,
+            options=self.options,
+        )
+        self.case_mail = CaseMails(
+            accounts=self.accounts,
+            requests=self.requests,
+            asks=self.asks,
+            conductor=self.conductor,
+            clock=self.clock,
+            timers=self.timers,
+            post=self._post,
+            reply_to=self._reply_to,
+            wake=self._transport.wake,
+        )
+
     def _build_notices(self) -> None:
         """What is told and not kept."""
+        self._build_cases()
         self._build_files()
         self.talk = talk.Talk(outbox=self.outbox, answers=self.answers, requests=self.requests)
         self.portal_notices = portal_notices.PortalNotices(
@@ -231,6 +262,8 @@ class Hub:
         """Told of each command's events, before they are on disk."""
         self.publisher.decided(part, records)
         self.entrance.decided(part, records)
+        self.cases.decided(part, records)
+        self.case_mail.decided(part, records)
 
     def _wire(self) -> None:
         """The calls that go upwards."""
@@ -276,6 +309,8 @@ class Hub:
         self.notices.start()
         self.files.start()
         self.portal_notices.start()
+        self.cases.start()
+        self.case_mail.start()
         self.timers.wake_by("forget answers", self.clock.now() + self.options.forget_period, self._forget_answers)
 
     @property

@@ -86,6 +86,8 @@ class Publisher:
                 self._signals.committed(account, event.share, event.customer, event.representative)
             elif type(event) is e.ShareEnded or type(event) is e.ShareRebooting:
                 self._signals.stopped(account, event.share)
+            elif type(event) is e.CaseDeleted:
+                self._feeds.renamed(account)  # what was made ready before may have its words
         for person, _, entry in part.keys:
             person.keys.settle(entry)
         for waiting in part.waiting:
@@ -153,6 +155,12 @@ def _of_request(account: Account, event: e.RequestMoved) -> Iterable[Cursor]:
     return () if request is None else _of_session(account, request)
 
 
+def _of_case(account: Account, event: e.CaseChanged | e.CaseDeleted) -> Iterable[Cursor]:
+    session = f"session:s_{event.request[2:]}"
+    streams = [account.streams.get(name) for name in (session, f"{session}:staff")]
+    return [cursor for stream in streams if stream is not None for cursor in (*stream.live, *stream.others)]
+
+
 def _of_person(name: str) -> Callable[[Account, e.Event], Iterable[Cursor]]:
     def find(account: Account, event: e.Event) -> Iterable[Cursor]:
         person = account.people.get(getattr(event, name))
@@ -175,6 +183,8 @@ _CONCERN: Final[dict[type, Callable[[Account, Any], Iterable[Cursor]]]] = {
     e.SessionReleased: _of_session,
     e.SessionEnded: _of_session,
     e.SessionTransferred: _of_session,
+    e.CaseChanged: _of_case,
+    e.CaseDeleted: _of_case,
     e.PresenceChanged: _of_person("representative"),
     e.ManagerPut: _of_person("manager"),
     e.ServicePut: _of_person("service"),

@@ -109,6 +109,7 @@ class _Broker:
                 hashers=ThreadHashers(config.sign_in.hash_workers),
                 post=mailer,
                 keeper=parts.keeper(config),
+                reply_to=config.mail.reply_to,
             )
             nursery.start_soon(self._await_signal)
             if mailer is not None:

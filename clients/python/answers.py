@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from clients.python.account import Field, Reply
-from clients.python.commands import LIST, TEXT
+from clients.python.commands import LIST, MAP, TEXT
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +116,98 @@ class Accepted:
 
     request: str
     session: str
+
+
+@attrs.frozen(kw_only=True)
+class Left:
+    """A question was left (``request.convert``)."""
+
+    request: str
+    case: str
+
+
+@attrs.frozen(kw_only=True)
+class Moved:
+    """A case is in another state (``case.resolve``, ``case.reopen``)."""
+
+    case: str
+    status: str
+    version: int
+
+
+@attrs.frozen(kw_only=True)
+class Clock:
+    """How long it is (``Case.clock``)."""
+
+    kind: str
+    """waiting, chat or request."""
+    ms: int
+    """So far."""
+    since: int | None
+    """And all the time since then (ms since 1970 UTC); None: it stands."""
+
+    def at(self, now: int) -> int:
+        """What it shows then (ms).
+
+        >>> Clock(kind="chat", ms=5, since=100).at(110), Clock(kind="chat", ms=5, since=None).at(110)
+        (15, 5)
+        """
+        return self.ms if self.since is None else self.ms + max(0, now - self.since)
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """A case, as a list or (with what is behind ``representative_name``) ``case.get`` has it. Times are ms since 1970
+    UTC."""
+
+    case: str
+    number: int
+    request: str
+    session: str
+    portal: str
+    subportal: str
+    type: str
+    """live_chat or support_request."""
+    status: str
+    """unassigned, assigned or resolved."""
+    reason: str
+    version: int
+    listed: int
+    representative: str | None
+    created: int
+    ended: int | None
+    resolved: int | None
+    clock: Clock = attrs.field(metadata={MAP: Clock})
+    outcome: str | None
+    rated: int | None
+    name: str | None = attrs.field(metadata={TEXT: True})
+    text: str | None = attrs.field(metadata={TEXT: True})
+    representative_name: str | None = attrs.field(metadata={TEXT: True})
+    visitor: str | None
+    email: str | None = attrs.field(metadata={TEXT: True})
+    question: str | None = attrs.field(metadata={TEXT: True})
+    fields: Mapping[str, Any] | None
+    page: str | None = attrs.field(metadata={TEXT: True})
+    mails: Sequence[str] | None
+
+
+@attrs.frozen(kw_only=True)
+class Cases:
+    """Some of those that were looked for (``case.search``)."""
+
+    cases: Sequence[Case] = attrs.field(metadata={LIST: Case})
+    next: int | None
+    """There may be more: ask again, after this."""
+
+
+@attrs.frozen(kw_only=True)
+class Exported:
+    """Some of what is stored about a customer (``customer.export``)."""
+
+    cases: Sequence[Mapping[str, Any]]
+    """Each with its ``case`` and the ``events`` of its session."""
+    next: int | None
+    """There may be more: ask again, after this."""
 
 
 @attrs.frozen(kw_only=True)

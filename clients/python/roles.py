@@ -63,14 +63,16 @@ class Customer(Shown, Talker, FileSender, Party):
         skills: Sequence[str] | None = None,
         fields: Mapping[str, object] | None = None,
         page: str | None = None,
+        support: bool | None = None,
     ) -> answers.Asked:
         """Ask for help; where a request is open at this portal already, that one (``existing``). ``skills``: what who
         helps must have, of those that the sub-portal lets its customers ask for. ``fields``: of the portal's form.
+        ``support``: leave the question, to be answered by e-mail; also where the portal is closed or its line is full.
         ``WrongState`` (``opens``) outside of the portal's hours, ``QueueFull`` where the line is; ``BadArgs`` names the
         field that isn't as the form asks for it."""
         given = personal(text), personal(name), personal(email)
         needs = None if skills is None else list(skills)
-        command = ops.RequestCreate(subportal, *given, representative, needs, document(fields), personal(page))
+        command = ops.RequestCreate(subportal, *given, representative, needs, document(fields), personal(page), support)
         return read(answers.Asked, (await self.request(command)).value)
 
     async def pick(self, request: str, representative: str) -> answers.Asked:
@@ -80,6 +82,14 @@ class Customer(Shown, Talker, FileSender, Party):
     async def withdraw(self, request: str) -> None:
         """Stop waiting."""
         await self.request(ops.RequestWithdraw(request))
+
+    async def convert(
+        self, request: str, *, text: str | None = None, name: str | None = None, email: str | None = None
+    ) -> answers.Left:
+        """Stop waiting and leave a question, to be answered by e-mail. ``BadArgs`` where nobody knows the address, or
+        the question."""
+        command = ops.RequestConvert(request, personal(text), personal(name), personal(email))
+        return read(answers.Left, (await self.request(command)).value)
 
     async def redeem(self, pin: str, *, name: str | None = None) -> answers.Redeemed:
         """Connect to the representative who told this pin. ``PinInvalid`` for any that isn't good."""
@@ -98,7 +108,48 @@ class Customer(Shown, Talker, FileSender, Party):
 
 
 @attrs.frozen
-class Representative(Viewer, Talker, FileSender, Party):
+class _WithCases(Staff):
+    """What representatives and managers can both ask about cases."""
+
+    async def case(self, case: str) -> answers.Case:
+        """All that is known of a case, beside what was said in it."""
+        return read(answers.Case, (await self.request(ops.CaseGet(case)))["case"])
+
+    async def search(
+        self,
+        query: str | None = None,
+        *,
+        subportal: str | None = None,
+        status: Literal["unassigned", "assigned", "resolved"] | None = None,
+        type: Literal["live_chat", "support_request"] | None = None,
+        representative: str | None = None,
+        first: int | None = None,
+        last: int | None = None,
+        after: int | None = None,
+    ) -> answers.Cases:
+        """The cases that fit and may be seen, the newest first, up to 100. ``query``: within a name, an address, a
+        text, or as the number. ``first``, ``last``: created from then on, and before then (ms since 1970 UTC)."""
+        command = ops.CaseSearch(query, subportal, status, type, representative, first, last, after)
+        return read(answers.Cases, (await self.request(command)).value)
+
+    async def resolve(self, case: str, *, version: int | None = None) -> answers.Moved:
+        """Nothing is left to do. ``WrongState`` (``case``: as it is) where it has another version, or isn't
+        assigned."""
+        return read(answers.Moved, (await self.request(ops.CaseResolve(case, version))).value)
+
+    async def reopen(self, case: str, *, version: int | None = None) -> answers.Moved:
+        """There is something left."""
+        return read(answers.Moved, (await self.request(ops.CaseReopen(case, version))).value)
+
+    async def mail(self, case: str, text: str, *, subject: str | None = None) -> str:
+        """Answer its customer by e-mail; the e-mail's id. What becomes of it is told in the staff stream."""
+        command = ops.CaseMail(case, Personal(text), personal(subject))
+        mail: str = (await self.request(command))["mail"]
+        return mail
+
+
+@attrs.frozen
+class Representative(_WithCases, Viewer, Talker, FileSender, Party):
     """Somebody who serves customers. Events: its stream ``me``, ``subportal:<id>`` of those it serves (broadcast
     offers), and ``session:<id>`` of its sessions."""
 
@@ -128,6 +179,15 @@ class Representative(Viewer, Talker, FileSender, Party):
         """Up to 100 requests that stand in the line of a sub-portal that it serves, from place ``first`` (1) on.
         ``NotAllowed`` where the portal lets nobody take them by hand."""
         return await _listed(self, subportal, first)
+
+    async def take_case(self, case: str) -> answers.Accepted:
+        """Assign a case to itself; of one whose customer still waits, as ``take``."""
+        return read(answers.Accepted, (await self.request(ops.CaseTake(case=case))).value)
+
+    async def seen(self, upto: int) -> int:
+        """The unassigned cases were looked at, up to the one listed as this."""
+        now: int = (await self.request(ops.CasesSeen(upto)))["upto"]
+        return now
 
     async def take(self, request: str) -> answers.Accepted:
         """Take a waiting request by hand. ``NotAllowed`` where its portal lets nobody; ``WrongState`` if it isn't the
@@ -258,7 +318,7 @@ class _Overseer(Staff):
 
 
 @attrs.frozen
-class Manager(_Overseer, People, Party):
+class Manager(_WithCases, _Overseer, People, Party):
     """Somebody who sets the account up. Events: ``account``, ``team:<id>``, ``subportal:<id>``."""
 
     async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:
@@ -278,7 +338,21 @@ class Manager(_Overseer, People, Party):
     async def assign(self, request: str, representative: str) -> answers.Accepted:
         """Give a waiting request to somebody who is signed in. ``WrongState`` without room for it, or if somebody has
         it."""
-        return read(answers.Accepted, (await self.request(ops.CaseAssign(request, representative))).value)
+        return read(answers.Accepted, (await self.request(ops.CaseAssign(representative, request))).value)
+
+    async def assign_case(self, case: str, representative: str) -> answers.Accepted:
+        """Give a case to somebody; one whose customer waits no more to anybody, from somebody else, too."""
+        return read(answers.Accepted, (await self.request(ops.CaseAssign(representative, case=case))).value)
+
+    async def delete_case(self, case: str) -> None:
+        """Erase a case and all that was said and written in it, for good. ``WrongState`` while they talk."""
+        await self.request(ops.CaseDelete(case))
+
+    async def export_customer(
+        self, *, email: str | None = None, visitor: str | None = None, after: int | None = None
+    ) -> answers.Exported:
+        """Some of all that is stored about a customer."""
+        return read(answers.Exported, (await self.request(ops.CustomerExport(email, visitor, after))).value)
 
     async def account(self) -> Configuration:
         """How it is set up."""

@@ -44,7 +44,7 @@ def take(name: str) -> ops.CaseTake:
 
 
 def give(name: str, to: str) -> ops.CaseAssign:
-    return ops.CaseAssign(request_id(name), to)
+    return ops.CaseAssign(to, request_id(name))
 
 
 def state_of(refusal: object) -> object:
@@ -144,7 +144,8 @@ def test_what_is_not_there_for_its_asker_cannot_be_taken(why: str) -> None:
             scene.ok(ops.RequestWithdraw(request_id("carl")), customer("carl"))
         case _:
             pass
-    scene.refused(take(name), who, Code.NOT_ALLOWED if why == "nobody" else Code.NO_SUCH)
+    code = {"nobody": Code.NOT_ALLOWED, "ended": Code.WRONG_STATE}.get(why, Code.NO_SUCH)
+    scene.refused(take(name), who, code)
 
 
 def test_what_somebody_has_cannot_be_taken_or_given() -> None:

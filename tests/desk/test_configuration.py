@@ -608,7 +608,7 @@ def test_a_portal_with_open_requests_is_not_deleted_wherever_they_wait() -> None
     assert refusal.text == "1 open requests came through the portal, or wait in it"
     scene.ok(ops.RequestWithdraw(request_id("cora")), customer("cora"))
     scene.ok(ops.PortalDelete("spill"), MIA)
-    scene.request("cora")  # its rule leads nowhere any more: it waits where it is
+    scene.request("coral")  # its rule leads nowhere any more: it waits where it is
     assert len(scene.line("help")) == 2
 
 

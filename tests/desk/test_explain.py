@@ -125,7 +125,7 @@ def test_what_time_and_hands_decide_is_told() -> None:
         ("request.widened", "relax"),
         ("request.moved", "overflow: wait"),
     ]
-    scene.ok(ops.CaseAssign(request_id("carl"), "ann"), manager())
+    scene.ok(ops.CaseAssign("ann", request_id("carl")), manager())
     scene.pass_time(10 * SECONDS)
     assert words(decisions(scene, request_id("carl"))[-1]) == ("request.assigned", "given", "ann")
     assert words(decisions(scene, request_id("cora"))[-1])[:2] == ("request.ended", "overflow: to a support request")

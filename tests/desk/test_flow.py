@@ -58,7 +58,7 @@ def test_assignments_are_counted_by_kind_and_those_by_hand_with_them() -> None:
     for name in ("two", "three"):
         scene.ask(name, "hand")
     scene.ok(ops.CaseTake(request_id("two")), representative("ann"))
-    scene.ok(ops.CaseAssign(request_id("three"), "bo"), manager())
+    scene.ok(ops.CaseAssign("bo", request_id("three")), manager())
     scene.ok(ops.SubportalPut("help", overflow=[{"on": "wait", "after_ms": 1000, "to": "spare"}]), manager())
     scene.ok(ops.SubportalPut("spare", overflow=[{"on": "wait", "after_ms": 2000}]), manager())
     scene.ask("four")

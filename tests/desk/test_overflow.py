@@ -373,7 +373,7 @@ def test_a_request_that_is_handed_back_into_a_line_without_staff_goes_elsewhere(
     scene.hire("ann")
     scene.set("bo", "away")
     scene.ask("carl")
-    scene.ok(ops.CaseAssign(request_id("carl"), "bo"), MIA)
+    scene.ok(ops.CaseAssign("bo", request_id("carl")), MIA)
     scene.set("ann", "offline")
     assert scene.desk.next_deadline() is None or scene.desk.next_deadline() != scene.now
     scene.ok(ops.SessionLeave(session_id("carl")), representative("bo"))

@@ -12,6 +12,7 @@ import pytest
 from broker.desk import events as e
 from broker.desk import invariants, monitors, offers, publish, requests
 from broker.desk import state as desk_state
+from broker.desk.casebook import STAMPS
 from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Decision
 from broker.desk.rules import EVOLVE, RULES
@@ -54,6 +55,7 @@ def test_F3_caught_a_second_accept_of_one_offer(monkeypatch: Patch) -> None:
     second = attrs.evolve(event, representative="bo")
     monkeypatch.setitem(RULES, ops.OfferAccept, lambda state, command, context: Decision([second]))
     monkeypatch.setitem(EVOLVE, e.RequestAssigned, lambda state, event, t: None)
+    monkeypatch.delitem(STAMPS, e.RequestAssigned)
     breaks("F3", lambda: scene.do(ops.OfferAccept(offer_id("carl")), representative("bo")))
 
 

@@ -392,7 +392,7 @@ def test_F2_caught_a_request_given_while_its_offer_is_out(monkeypatch: Patch) ->
     scene.ask("one")
     monkeypatch.setattr(offers, "end", lambda state, offer, reason, code=None: [])
     with pytest.raises(InvariantBroken):
-        scene.ok(ops.CaseAssign(request_id("one"), "bo"), MIA)
+        scene.ok(ops.CaseAssign("bo", request_id("one")), MIA)
 
 
 def test_F4_caught_a_request_taken_without_room(monkeypatch: Patch) -> None:
@@ -409,7 +409,7 @@ def test_F2_caught_a_request_taken_from_somebody(monkeypatch: Patch) -> None:
     scene.assign("one", "ann")
     monkeypatch.setattr(by_hand, "_cannot", lambda state, request, person: None)
     with pytest.raises(Exception, match=r"assigned|F2"):
-        scene.ok(ops.CaseAssign(request_id("one"), "bo"), MIA)
+        scene.ok(ops.CaseAssign("bo", request_id("one")), MIA)
 
 
 # --- overflow ----------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ NO_PERSON: Mapping[type, tuple[str, ...]] = {
 }
 """Fields called like one that holds a name, which hold something else."""
 THINGS = frozenset({
+    "case", "mail", "subject",
     "file", "files", "sha256", "type",
     "asked", "block", "changes", "class_", "classes", "code", "comment", "customer", "customer_name", "digest", "email",
     "fields", "form", "functions", "hours", "how", "into", "key", "kind", "labels", "ladder", "language",

@@ -43,6 +43,9 @@ WORDS: dict[tuple[str, str], list[str]] = {
     ("ChatSent", "role"): ["customer", "representative"],
     ("RequestCreated", "web_chat"): ["none", "chat_only", "upgradable"],
     ("BlockEnded", "reason"): ["ended", "expired"],
+    ("CaseChanged", "reason"): ["taken", "given", "resolved", "reopened", "returned", "left"],
+    ("CaseDeleted", "reason"): ["deleted", "retention", "full"],
+    ("CaseMailAttempted", "state"): ["sent", "deferred", "failed"],
     ("PinEnded", "state"): ["expired", "revoked"],
     ("ShareEnded", "state"): ["refused", "ended"],
     ("ShareEnded", "by"): ["customer", "representative", "broker"],
@@ -58,6 +61,22 @@ DOCUMENTS = ("fields", "labels", "survey_labels", "texts")
 KINDS = ["pick", "ask", "button", "pin", "global_pin"]
 
 
+REASONS = ["assigned", "requeued", "closed", "withdrawn", "left"]
+NOW: st.SearchStrategy[object] = st.tuples(
+    st.sampled_from(["live_chat", "support_request"]),
+    st.sampled_from(["unassigned", "assigned", "resolved"]),
+    st.sampled_from(REASONS),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    slug,
+    st.sampled_from(["waiting", "chat", "request"]),
+    st.integers(0, 10**9),
+    st.none() | st.integers(1, 10**15),
+    st.none() | st.integers(1, 10**15),
+)
+"""What an event makes of a case."""
+
+
 def events_of(cls: type[e.Event]) -> st.SearchStrategy[e.Event]:
     """Any event of a class, its words as the desk uses them."""
     hints = get_type_hints(cls)
@@ -66,6 +85,10 @@ def events_of(cls: type[e.Event]) -> st.SearchStrategy[e.Event]:
         words = WORDS.get((cls.__name__, field.name))
         if words is not None:
             fields[field.name] = st.sampled_from(words)
+        elif field.name == "case":
+            fields[field.name] = st.none() | NOW
+        elif field.name in ("code", "listed") and cls is not e.OfferEnded and hints[field.name] is int:
+            fields[field.name] = st.integers(1, 999)
         elif field.name in DOCUMENTS:
             fields[field.name] = st.none() | st.just(("d_secret", b"d" * 16))
         elif field.name == "score":
@@ -105,7 +128,9 @@ def _of_type(hint: object) -> st.SearchStrategy[object]:
 
 
 def _coherent(event: e.Event) -> e.Event:
-    """What goes together does: a pin's assignment has no offer, any other has one."""
+    """What goes together does: a pin's assignment has no offer, any other has one; who is given a case has it."""
+    if isinstance(event, e.CaseChanged) and event.reason in ("taken", "given"):
+        event.representative = event.representative or "ann"
     if isinstance(event, e.RequestAssigned):
         if event.kind in ("taken", "given"):
             event.offer = event.pin = event.pin_expires = None

@@ -424,13 +424,17 @@ def test_a_class_changes_the_place_of_a_held_request_and_it_stays_held() -> None
     scene.hire("ann")
     scene.serve("carl", "ann")
     scene.assign("other", "ann")
-    scene.ask("two")
-    scene.ok(ops.RequestCreate(None, QUESTION), customer("carl"), "three")
-    scene.classify("three", "vip")
+    scene.ask("second")
+    scene.ok(ops.RequestCreate(None, QUESTION), customer("carl"), "third")
+    scene.classify("third", "vip")
     scene.hire("bo")
-    assert (scene.has("two"), scene.has("three"), stand(scene)) == ("bo", None, ["three", "two"])
+    assert (scene.has("second"), scene.has("third"), scene.names("help", "second", "third")) == (
+        "bo",
+        None,
+        ["third", "second"],
+    )
     scene.end(session_id("other"))
-    assert scene.has("three") == "ann"
+    assert scene.has("third") == "ann"
 
 
 def test_of_two_lines_whose_turn_it_is_alike_the_head_by_class_goes_first() -> None:

@@ -19,7 +19,17 @@ from broker.desk.rules import RULES
 from broker.protocol import ops, schema
 from broker.protocol.check import ROLES
 from tests.support import people
-from tests.support.builders import ACCOUNT, block_id, customer, manager, offer_id, personal, representative, session_id
+from tests.support.builders import (
+    ACCOUNT,
+    block_id,
+    case_id,
+    customer,
+    manager,
+    offer_id,
+    personal,
+    representative,
+    session_id,
+)
 from tests.support.people import ANN, CY, DI, ED, MIA, PIA, ROBOT, TED, TIM, house
 from tests.support.scene import Scene, office
 
@@ -44,6 +54,7 @@ portal.open           c:party
 request.create        c:party
 request.pick          c:party
 request.withdraw      c:party
+request.convert       c:party
 pin.redeem            c:party
 share.accept          c:party
 share.confirm         c:party
@@ -85,6 +96,14 @@ wrap_up.end           r:party m:party
 case.take             r:party m:party
 case.list             r:party m:party A:account T:teams
 case.assign           A:account T:teams/assign
+case.resolve          r:party m:party A:account T:teams/assign
+case.reopen           r:party m:party A:account T:teams/assign
+case.mail             r:party m:party A:account T:teams/assign
+case.get              r:party m:party A:account T:teams
+case.search           r:party m:party A:account T:teams
+case.delete           A:account
+cases.seen            r:party m:party
+customer.export       A:account
 request.classify      A:account T:teams/assign S:account/classify
 transcript.get        c:party r:party m:party A:account T:teams/transcripts
 request.why           A:account S:account/why
@@ -293,10 +312,14 @@ CASES: list[tuple[str | None, object, object]] = [
     (None, ops.CaseList("side"), ops.CaseList("nowhere")),
     (None, ops.AccountGet(), None),
     (None, ops.FunctionEffective("ann", "help"), ops.FunctionEffective("di", "help")),
-    ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign(REQUESTS["kim"], "di")),
-    ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign(REQUESTS["carl"], "di")),
-    ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign(REQUESTS["kim"], "ann")),
-    ("assign", ops.CaseAssign(REQUESTS["carl"], "ann"), ops.CaseAssign("r_none", "ann")),
+    ("assign", ops.CaseAssign("ann", REQUESTS["carl"]), ops.CaseAssign("di", REQUESTS["kim"])),
+    ("assign", ops.CaseAssign("ann", REQUESTS["carl"]), ops.CaseAssign("di", REQUESTS["carl"])),
+    ("assign", ops.CaseAssign("ann", REQUESTS["carl"]), ops.CaseAssign("ann", REQUESTS["kim"])),
+    ("assign", ops.CaseAssign("ann", REQUESTS["carl"]), ops.CaseAssign("ann", "r_none")),
+    ("assign", ops.CaseResolve(case_id("old")), ops.CaseResolve(case_id("kim"))),
+    ("assign", ops.CaseResolve(case_id("old")), ops.CaseResolve("k_none")),
+    ("assign", ops.CaseReopen(case_id("gone")), ops.CaseReopen(case_id("kim"))),
+    ("assign", ops.CaseMail(case_id("old"), personal("Hello")), ops.CaseMail(case_id("kim"), personal("Hello"))),
     (
         "assign",
         ops.RequestClassify(REQUESTS["carl"], "normal"),
@@ -358,8 +381,13 @@ HASHED = people.hashed("new")
 
 
 def asked() -> Scene:
-    """The house, with a request at help and one at other, and an address for links."""
+    """The house, with a request at help and one at other, and an address for links; one that was answered there before,
+    and one that was given up."""
     scene = house()
+    command = ops.RequestCreate(text=personal("Why?", "c_why"), email=personal("old@example.com", "c_mail"))
+    scene.ok(command, customer("old"), "old")
+    scene.end(scene.accept(offer_id("old"), "ann"))
+    scene.ok(ops.RequestWithdraw(scene.ask("gone")), customer("gone"))
     scene.set("ann", "away")
     scene.set("di", "away")
     scene.ask("carl", "help")
@@ -382,6 +410,7 @@ def test_every_operation_of_team_managers_is_tried_within_and_beyond_its_scope()
     tried = {type(inside).OP for _, inside, _ in CASES}  # type: ignore[attr-defined]
     hubs = {"auth.refresh", "subscribe", "unsubscribe", "meta.schema", "transcript.get"}
     hubs |= {"session.monitor_end"}  # of what one looks on in
+    hubs |= {"case.get", "case.search"}  # below
     assert tried == {op for op, row in RIGHTS.items() if "team_manager" in row} - hubs
 
 

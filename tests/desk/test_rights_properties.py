@@ -192,7 +192,7 @@ def test_no_sequence_of_a_team_managers_commands_changes_anything_outside(given:
         (ops.TeamPut, ops.TeamPut("blue", ["other"])),
         (ops.TeamPut, ops.TeamPut("ruby", ["far"], parent="blue")),
         (ops.SignInEnd, ops.SignInEnd("di")),
-        (ops.CaseAssign, ops.CaseAssign(request_id("other"), "di")),
+        (ops.CaseAssign, ops.CaseAssign("di", request_id("other"))),
     ],
 )
 def test_caught_an_operation_that_forgets_what_it_touches(

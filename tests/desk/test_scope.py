@@ -136,7 +136,7 @@ def _command(scene: Scene, side: Side, step: Step, named: str) -> tuple[object, 
         case "gone":
             return ConnectionLost(f"v_{side.customers[how % 3]}"), None
         case "give" if waiting:
-            return ops.CaseAssign(waiting[0], name), MIA
+            return ops.CaseAssign(name, waiting[0]), MIA
         case "sign in" if person is not None:
             return SignIn(name, "representative", "password", None, scene.now + 9_000_000), None
         case _:

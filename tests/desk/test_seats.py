@@ -248,7 +248,7 @@ def test_nothing_new_reaches_it_by_pin_by_hand_or_by_transfer() -> None:
     assert (refusal.detail or {})["state"] == "representative_taken_over"
     request = scene.ask("dora")
     scene.refused(ops.CaseTake(request), representative("ann"))
-    scene.refused(ops.CaseAssign(request, "ann"), MIA)
+    scene.refused(ops.CaseAssign("ann", request), MIA)
     own = scene.accept(offer_id("dora"), "bo")
     scene.refused(ops.SessionTransfer(own, "ann"), representative("bo"))
     assert list(scene.desk.state.representatives["ann"].sessions) == [session]

@@ -134,7 +134,7 @@ def test_skills_bind_neither_broadcasts_nor_picks_nor_transfers_nor_hands() -> N
     scene.ok(ops.SessionTransfer(session, "bo"), representative("ann"))
     scene.accept(offer_id("carl", 2), "bo")
     scene.ask("dora")
-    scene.ok(ops.CaseAssign(request_id("dora"), "ann"), MIA)
+    scene.ok(ops.CaseAssign("ann", request_id("dora")), MIA)
     assert scene.has("dora") == "ann"
 
 
@@ -185,7 +185,7 @@ def test_a_ladder_is_of_the_settings_at_its_requests_creation() -> None:
 def test_steps_whose_time_comes_while_somebody_has_the_request_are_taken_one_by_one_afterwards() -> None:
     scene = relaxing()
     scene.ask("carl")
-    scene.ok(ops.CaseAssign(request_id("carl"), "bo"), MIA)
+    scene.ok(ops.CaseAssign("bo", request_id("carl")), MIA)
     assert scene.due("relax", "carl") is None
     scene.pass_time(70 * SECONDS)
     scene.ok(ops.SessionLeave(scene.desk.state.requests[request_id("carl")].session), representative("bo"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from broker.desk import events as e
-from broker.desk.transitions import TABLES, IllegalMove, move
+from broker.desk.transitions import ALLOWED, TABLES, IllegalMove, move
+from broker.protocol.ops import OPS
 
 FINAL = {
     "request": {"withdrawn", "abandoned", "closed", "converted", "refused"},
     "offer": {"accepted", "declined", "expired", "gone", "revoked", "rescinded"},
     "session": {"ended"},
     "file": {"shared", "ended"},
+    "case": {"deleted"},
     "share": {"refused", "ended"},
 }
 INPUTS = sorted(
@@ -48,6 +50,12 @@ def test_each_event_moves_as_listed_or_is_illegal(name: str, state: str) -> None
             continue
         with pytest.raises(IllegalMove, match=f"{event} in state {state}"):
             move(TABLES[name], state, kind, how or None)
+
+
+def test_what_people_are_told_they_may_ask_for_are_operations_and_of_every_state_something() -> None:
+    for name, rows in ALLOWED.items():
+        assert set(TABLES[name]) <= rows.keys() <= set(states(name))
+        assert {op for row in rows.values() for op in row} <= set(OPS)
 
 
 def test_the_tables_name_events_that_exist() -> None:

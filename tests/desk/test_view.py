@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from broker.desk.case_view import row
 from broker.desk.publish import resolve
 from broker.desk.view import PART_ITEMS, view
 from broker.protocol import ops
 from tests.support.builders import (
     START,
+    case_id,
     customer,
     manager,
     offer_id,
@@ -34,10 +36,20 @@ def test_a_representative_is_shown_presence_offers_and_sessions() -> None:
     scene.accept(offer_id("carl"), "ann")
     scene.ok(ops.ShareRequest(session_id("carl")), representative("ann"))
     scene.ask("cora")
-    assert shown(scene, "me:ann", "ann") == [
+    *told, cases = shown(scene, "me:ann", "ann")
+    assert cases == {"cases": resolve([row(scene.desk.state, scene.desk.state.cases[case_id("carl")])], str.upper)}
+    assert told == [
         {
             "presence": [
-                {"presence": "available", "load": 1, "capacity": 2, "team": "blue", "subportals": ["help"]},
+                {
+                    "presence": "available",
+                    "load": 1,
+                    "capacity": 2,
+                    "team": "blue",
+                    "subportals": ["help"],
+                    "cases_seen": 0,
+                    "unread": True,
+                },
             ]
         },
         {
@@ -95,6 +107,7 @@ def test_who_was_taken_over_is_shown_it() -> None:
     scene.staff("blue", "bo", presence="offline")
     scene.ok(ops.PresenceSet("available", takeover="ann"), representative("bo"))
     presence = {"presence": "away", "load": 1, "capacity": 1, "team": "blue", "subportals": ["help"]}
+    presence |= {"cases_seen": 0, "unread": False}
     assert shown(scene, "me:ann", "ann")[0] == {"presence": [{**presence, "taken_over": True}]}
 
 

@@ -147,7 +147,7 @@ def test_a_hold_ends_when_the_request_does() -> None:
 
 def test_a_held_request_can_be_taken_by_hand_by_somebody_else() -> None:
     scene = busy("bo")
-    scene.ok(ops.CaseAssign(request_id("again"), "bo"), MIA)
+    scene.ok(ops.CaseAssign("bo", request_id("again")), MIA)
     assert (scene.has("again"), scene.due("sticky", "again")) == ("bo", None)
 
 
@@ -193,7 +193,7 @@ def test_whoever_had_the_last_session_however_it_came_to_it_is_who_served_last(h
     scene = known("bo", "cy")
     again(scene)
     if how == "given":
-        scene.ok(ops.CaseAssign(request_id("again"), "bo"), MIA)
+        scene.ok(ops.CaseAssign("bo", request_id("again")), MIA)
     else:
         scene.accept(offer_id("again"), "ann")
         scene.ok(ops.SessionTransfer(session_id("again"), "bo"), representative("ann"))

@@ -199,7 +199,7 @@ def test_F4_places_of_wrap_ups_count_for_all_that_needs_room() -> None:
     scene.ask("three")
     for command, who in (
         (ops.CaseTake(request_id("three")), representative("ann")),
-        (ops.CaseAssign(request_id("three"), "ann"), MIA),
+        (ops.CaseAssign("ann", request_id("three")), MIA),
         (ops.SessionTransfer(session_id("two"), "ann"), representative("bo")),
     ):
         assert full.items() <= (scene.refused(command, who).detail or {}).items()

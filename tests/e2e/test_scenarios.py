@@ -440,6 +440,69 @@ def _is(frame: frames.Frame, type_: str) -> TypeGuard[frames.Event]:
     return isinstance(frame, frames.Event) and frame.type == type_
 
 
+# --- 11 --------------------------------------------------------------------------------------------
+
+
+async def test_scenario_11_giving_up_the_wait(autojump_clock: MockClock) -> None:
+    async with stage() as b:
+        await _desk(b, [("help", "ask", "web"), ("other", "ask", "web")], {"t": ["a", "b"], "other": ["d"]})
+        robot = await b.staff("crm", "service")
+        await robot.ask("subscribe", stream="account", from_="now", types=["case.follow_up"])
+        rep = await _on_duty(b, "a", "cases:help")
+        colleague, outsider = await _on_duty(b, "b", "cases:help"), await b.staff("d")
+        with pytest.raises(Refused):
+            await outsider.ask("subscribe", stream="cases:help", from_="now")
+        customer, request = await _asking(b, "help", text="It is broken", email="kim@example.org", name="Kim")
+        opened = (await rep.event("case.opened")).data
+        case = str(opened["case"])
+        assert (opened["text"], opened["name"], opened["type"]) == ("It is broken", "Kim", "live_chat")
+        await trio.sleep(90)
+        left = await customer.write("request.convert", request=request, text="Please write to me")
+        assert left == {"request": request, "case": case}
+        assert (await customer.event("request.ended")).data["state"] == "converted"
+        changed = (await rep.event("case.changed")).data
+        assert (changed["type"], changed["status"]) == ("support_request", "unassigned")
+        assert changed["text"] == "Please write to me"
+        clock = changed["clock"]
+        assert isinstance(clock, dict)
+        assert (clock["kind"], clock["ms"] // 1000) == ("request", 90)
+        assert "since" in clock  # it goes on
+        for op, allowed in (
+            ("case.resolve", ["case.take", "case.assign"]),
+            ("case.reopen", ["case.take", "case.assign"]),
+        ):
+            with pytest.raises(Refused) as refused:
+                await rep.write(op, case=case)
+            assert (refused.value.code, (refused.value.fail.detail or {})["allowed"]) == (2410, allowed)
+        await rep.write("case.take", case=case)
+        assert (await robot.event("case.follow_up")).data["case"] == case
+        mine = (await rep.event("case.changed")).data  # on me
+        assert (mine["status"], mine["representative"]) == ("assigned", "a")
+        await colleague.event("case.changed")
+        assert (await colleague.event("case.changed")).data["representative"] == "a"
+        with pytest.raises(Refused) as refused:
+            await colleague.write("case.take", case=case)
+        assert (refused.value.fail.detail or {})["allowed"] == ["case.resolve", "case.assign"]
+        found = (await rep.ask("case.get", case=case))["case"]
+        assert (found["email"], found["question"], found["text"]) == (
+            "kim@example.org",
+            "Please write to me",
+            "It is broken",
+        )
+        resolved = await rep.write("case.resolve", case=case, version=found["version"])
+        assert resolved["status"] == "resolved"
+        with pytest.raises(Refused) as refused:
+            await rep.write("case.resolve", case=case)
+        assert (refused.value.fail.detail or {})["allowed"] == ["case.reopen"]
+        with pytest.raises(Refused) as refused:
+            await rep.write("case.reopen", case=case, version=1)
+        now = (refused.value.fail.detail or {})["case"]
+        assert isinstance(now, dict)
+        assert now["version"] == resolved["version"]
+        assert (await rep.write("case.reopen", case=case))["status"] == "assigned"
+        assert (await rep.ask("case.get", case=case))["case"]["representative"] == "a"
+
+
 # --- 12: what takes time; the rest over real sockets in test_screen_share -----------------------------
 
 

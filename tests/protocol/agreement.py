@@ -14,7 +14,7 @@ TYPES = {"id", "slug", "str", "int", "bool", "time", "bin", "enum", "list", "map
 KEYS = {"name", "type", "optional", "min", "max", "values", "fallback", "of", "fields", "personal", "secret", "unkeyed"}
 PERSONAL = {"str", "map", "list"}
 ROLES = {"customer", "representative", "manager", "service"}
-STREAMS = {"me", "subportal", "session", "session_staff", "team", "account", "audit"}
+STREAMS = {"me", "subportal", "cases", "session", "session_staff", "team", "account", "audit"}
 
 
 def attribute(name: str) -> str:

@@ -17,6 +17,7 @@ import trio
 from broker.blobs.keeper import Keeper
 from broker.identity.hashers import InlineHashers
 from broker.identity.letters import Mail
+from broker.identity.mail import Mailer, Told
 from broker.identity.media import Media, WebRtc
 from broker.identity.passwords import Cost
 from broker.identity.tokens import Signer
@@ -51,12 +52,15 @@ class Post:
 
     mails: list[Mail] = attrs.field(factory=list)
     full: bool = False
+    told: list[Told | None] = attrs.field(factory=list)
+    """Who wants to know what comes of each."""
 
-    def send_nowait(self, mail: Mail) -> None:
+    def send_nowait(self, mail: Mail, told: Told | None = None) -> None:
         """Keep it."""
         if self.full:
             raise trio.WouldBlock
         self.mails.append(mail)
+        self.told.append(told)
 
 
 class Refused(Exception):
@@ -306,8 +310,10 @@ async def broker(
     entropy: Callable[[int], bytes] | None = None,
     media: Media | None = None,
     keeper: Keeper | None = None,
+    mailer: Mailer | None = None,
 ) -> AsyncIterator[Broker]:
-    """A running broker. ``faults``: how many bugs it is to meet; ``up``: whether it is to get so far."""
+    """A running broker. ``mailer`` sends its e-mails; None: they are kept. ``faults``: how many bugs it is to meet;
+    ``up``: whether it is to get so far."""
     clock = TrioClock()
     transport = MemoryTransport()
     kept = store or MemoryStore()
@@ -328,8 +334,9 @@ async def broker(
         entropy=entropy,
         tell=tell,
         hashers=InlineHashers(cost=CHEAP),
-        post=made_post,
+        post=mailer or made_post,
         keeper=keeper,
+        reply_to="help@example.org",
     )
     made = Broker(transport, journal, kept, hub, clock, lines, made_post)
     async with trio.open_nursery() as nursery:

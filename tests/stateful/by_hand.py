@@ -74,7 +74,7 @@ class ByHand(Counter):
     def assign(self, which: int, name: str) -> None:
         """A manager gives a request to somebody, whatever that one serves."""
         wish = self.model.wishes[which % len(self.model.wishes)]
-        command = ops.CaseAssign(wish.name, name)
+        command = ops.CaseAssign(name, wish.name)
         if wish.how == "pin":
             self.refused(Code.NO_SUCH, command, manager())
         elif not self.model.knows(name):
@@ -93,7 +93,7 @@ class ByHand(Counter):
         """What is over can't be moved."""
         self.refused(Code.NO_SUCH, ops.RequestClassify(GONE, "normal"), manager())
         self.refused(Code.NO_SUCH, ops.CaseTake(GONE), representative("ann"))
-        self.refused(Code.NO_SUCH, ops.CaseAssign(GONE, "ann"), manager())
+        self.refused(Code.NO_SUCH, ops.CaseAssign("ann", GONE), manager())
         self.refused(Code.NO_SUCH, ops.WrapUpEnd("s_gone"), representative("ann"))
 
     @precondition(lambda self: any(person.wrap_ups for person in self.model.people))

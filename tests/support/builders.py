@@ -33,6 +33,11 @@ def request_id(name: str) -> str:
     return f"r_{ids.token(entropy(name))}"
 
 
+def case_id(name: str) -> str:
+    """The case of the request of this name."""
+    return f"k_{request_id(name)[2:]}"
+
+
 def session_id(name: str) -> str:
     """Its session."""
     return f"s_{ids.token(entropy(name))}"

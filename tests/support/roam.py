@@ -149,7 +149,7 @@ def _of_others(scene: Routed, chance: Random) -> Asked:
     commands: list[Asked] = [
         (ops.RequestClassify(request, chance.choice(["vip", "gold", "normal"])), mia),
         (ops.RequestClassify(request, chance.choice(["vip", "gold", "normal"])), mia),
-        (ops.CaseAssign(request, chance.choice(STAFF)), mia),
+        (ops.CaseAssign(chance.choice(STAFF), request), mia),
         (person(chance, chance.choice(STAFF)), mia),
         (settings(chance, chance.choice(LINES)), mia),
         (ops.TeamPut("red", serves, away_after=chance.choice([None, 1, 2])), mia),

@@ -91,6 +91,45 @@ Call = Callable[[Any], Awaitable[object]]
 Row = tuple[type[Role], str, Call, dict[str, object]]
 
 
+def _of_both(role: type[Role]) -> list[Row]:
+    """What representatives and managers ask about cases."""
+    return [
+        (role, "case.get", lambda who: who.case("k_1"), {"case": "k_1"}),
+        (role, "case.resolve", lambda who: who.resolve("k_1", version=2), {"case": "k_1", "version": 2}),
+        (role, "case.reopen", lambda who: who.reopen("k_1", version=2), {"case": "k_1", "version": 2}),
+        (
+            role,
+            "case.mail",
+            lambda who: who.mail("k_1", "Hello", subject="You asked"),
+            {"case": "k_1", "text": "Hello", "subject": "You asked"},
+        ),
+        (
+            role,
+            "case.search",
+            lambda who: who.search(
+                "kim",
+                subportal="s",
+                status="assigned",
+                type="live_chat",
+                representative="bo",
+                first=1,
+                last=2,
+                after=3,
+            ),
+            {
+                "query": "kim",
+                "subportal": "s",
+                "status": "assigned",
+                "type": "live_chat",
+                "representative": "bo",
+                "from": 1,
+                "to": 2,
+                "after": 3,
+            },
+        ),
+    ]
+
+
 def of_files(who: type[Role]) -> list[Row]:
     """What those ask for who send files."""
     announced: dict[str, object] = {"session": "s_1", "name": "a.txt", "size": 5, "type": "text/plain"}
@@ -185,6 +224,18 @@ CALLS: list[Row] = [
         {"session": "s_1", "format": "html", "after": "x", "notes": True},
     ),
     (C, "request.pick", lambda kim: kim.pick("r_1", "bo"), {"request": "r_1", "representative": "bo"}),
+    (
+        C,
+        "request.create",
+        lambda kim: kim.ask("?", email="k@x", support=True),
+        {"text": "?", "email": "k@x", "support": True},
+    ),
+    (
+        C,
+        "request.convert",
+        lambda kim: kim.convert("r_1", text="?", name="Kim", email="k@x"),
+        {"request": "r_1", "text": "?", "name": "Kim", "email": "k@x"},
+    ),
     (C, "request.withdraw", lambda kim: kim.withdraw("r_1"), {"request": "r_1"}),
     (C, "pin.redeem", lambda kim: kim.redeem("123456789", name="Kim"), {"pin": "123456789", "name": "Kim"}),
     (C, "session.end", lambda kim: kim.end("s_1"), {"session": "s_1"}),
@@ -215,6 +266,18 @@ CALLS: list[Row] = [
     (R, "case.list", lambda ann: ann.waiting("s"), {"subportal": "s"}),
     (M, "case.list", lambda mia: mia.waiting("s", first=101), {"subportal": "s", "from": 101}),
     (R, "case.take", lambda ann: ann.take("r_1"), {"request": "r_1"}),
+    (R, "case.take", lambda ann: ann.take_case("k_1"), {"case": "k_1"}),
+    (R, "cases.seen", lambda ann: ann.seen(7), {"upto": 7}),
+    *_of_both(R),
+    *_of_both(M),
+    (M, "case.assign", lambda mia: mia.assign_case("k_1", "bo"), {"case": "k_1", "representative": "bo"}),
+    (M, "case.delete", lambda mia: mia.delete_case("k_1"), {"case": "k_1"}),
+    (
+        M,
+        "customer.export",
+        lambda mia: mia.export_customer(email="k@x", visitor="v_1", after=3),
+        {"email": "k@x", "visitor": "v_1", "after": 3},
+    ),
     (R, "wrap_up.end", lambda ann: ann.end_wrap_up("s_1"), {"session": "s_1"}),
     (R, "pin.create", lambda ann: ann.create_pin(), {}),
     (R, "pin.revoke", lambda ann: ann.revoke_pin("p_1"), {"id": "p_1"}),
@@ -487,6 +550,9 @@ CALLS: list[Row] = [
 ]
 VALUE = {
     "pins": [],
+    "case": {"case": "k_1"},
+    "mail": "m_1",
+    "upto": 7,
     "functions": [],
     "former": "former-1",
     "sign_ins": [],

@@ -1,0 +1,132 @@
+"""E-mails to customers of cases: sent until they are taken or refused for good, also across restarts.
+
+Theory of operation. What is on its way is state of the desk, and what came of each attempt is a record. The post
+office keeps its queue in memory. So a sweep hands it whatever it doesn't have: right after the e-mail's commit, and
+again after a start. An e-mail whose last attempt wasn't on disk yet when the broker died is sent twice: better
+than never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+import trio
+
+from broker import limits
+from broker.content import Ref
+from broker.desk.commands import MailAttempted
+from broker.desk.events import CaseMailed
+from broker.desk.outcome import Recorded, Refusal, wrong_state
+from broker.desk.state import CaseMail
+from broker.identity.letters import Mail
+from broker.identity.smtp import Attempt, Came
+from broker.journal.base import Reply
+from broker.protocol import ops
+from broker.runtime.account import Account
+from broker.runtime.asks import Asks
+from broker.runtime.batches import Later, Part
+from broker.runtime.clock import Clock
+from broker.runtime.conductor import Conductor
+from broker.runtime.connection import Connection
+from broker.runtime.links import Post
+from broker.runtime.requests import READY, Go, Requests
+from broker.runtime.timers import Timers
+
+SUBJECT = "Your question ({number})"
+"""Where its writer gives none."""
+
+
+class CaseMails:
+    """Hands e-mails of cases to the post, and records what comes of them."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, Account],
+        requests: Requests,
+        asks: Asks,
+        conductor: Conductor,
+        clock: Clock,
+        timers: Timers,
+        post: Post | None,
+        reply_to: str | None,
+        wake: Callable[[], None],
+    ) -> None:
+        """``post``: None sends nothing. ``wake``: what came of an attempt is to be written soon."""
+        self._accounts = accounts
+        self._asks = asks
+        self._conductor = conductor
+        self._clock = clock
+        self._timers = timers
+        self._post = post
+        self._reply_to = reply_to
+        self._wake = wake
+        self._sending: set[tuple[str, str]] = set()
+        """(account, e-mail) of those that are being read, or that the post has."""
+        requests.prepare[ops.CaseMail] = self._may_send
+
+    def start(self) -> None:
+        """Look for what nobody sends, again and again."""
+        if self._post is not None:
+            self._timers.wake_by("case mail", self._clock.now() + limits.CASE_MAIL_SWEEP, self._sweep)
+
+    def _may_send(self, connection: Connection, command: ops.CaseMail, go: Go) -> None:
+        if self._post is None:
+            refusal = wrong_state("no_mail", "case.get")
+            go.on(
+                Refusal(refusal.code, "this broker sends no e-mail: answer with a program of your own", refusal.detail)
+            )
+        else:
+            go.on(READY)
+
+    def decided(self, part: Part, records: Sequence[Recorded]) -> None:
+        """Told of each command's events, before they are on disk."""
+        if any(type(recorded.event) is CaseMailed for recorded in records):
+            part.waiting.append(Later(lambda: self.look(part.account)))
+
+    def _sweep(self, now: int) -> int:
+        for account in self._accounts.values():
+            self.look(account)
+        return now + limits.CASE_MAIL_SWEEP
+
+    def look(self, account: Account) -> None:
+        """Send what is on its way and nobody sends."""
+        if not account.up or account.parts:
+            return  # what isn't on disk may never have been written
+        for mail in list(account.desk.state.case_mails.values()):
+            if (account.name, mail.mail) not in self._sending:
+                self._read(account, mail)
+
+    def _read(self, account: Account, mail: CaseMail) -> None:
+        case = account.desk.state.cases[mail.case]
+        refs: list[Ref | None] = [case.email, mail.subject, mail.text]
+        key, subject = (account.name, mail.mail), SUBJECT.format(number=case.number)
+        self._sending.add(key)
+
+        def found(reply: Reply) -> None:
+            texts = cast("Mapping[str, str]", reply.value or {})
+            to, given, text = (None if ref is None else texts.get(ref[0]) for ref in refs)
+            if to is None or text is None:
+                self._sending.discard(key)  # erased meanwhile, or it can't be read now
+            else:
+                self._send(account, mail.mail, to, given or subject, text)
+
+        self._asks.ask("texts", account.name, [ref[0] for ref in refs if ref is not None], then=found)
+
+    def _send(self, account: Account, name: str, to: str, subject: str, text: str) -> None:
+        assert self._post is not None
+
+        def told(attempt: Attempt, state: str) -> None:
+            if state != "deferred":
+                self._sending.discard((account.name, name))
+            self._conductor.tell(account, MailAttempted(name, state, attempt.code, attempt.reason))
+            self._wake()
+
+        try:
+            letter = Mail(to=to, subject=subject, text=text, reply_to=self._reply_to, automatic=False)
+            self._post.send_nowait(letter, told)
+        except ValueError as error:  # an address that no mail can go to, say
+            told(Attempt(Came.NEVER, str(error).partition(":")[0]), "failed")
+        except trio.WouldBlock:
+            self._sending.discard((account.name, name))  # the next look finds it

@@ -1,0 +1,362 @@
+"""What becomes of a case by the events of its request: types, statuses, clocks, and where it stands (G1 to G8)."""
+
+# covers: broker/desk/support.py
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from broker import limits
+from broker.codes import Code
+from broker.desk import casebook, cases
+from broker.desk import events as e
+from broker.desk.desk import Desk
+from broker.desk.state import Case
+from broker.protocol import ops
+from broker.units import SECONDS
+from tests.support.agreement import reloaded
+from tests.support.builders import case_id, customer, desk, offer_id, personal, representative, request_id, session_id
+from tests.support.people import MIA
+from tests.support.scene import Scene, office
+
+ANN, BO = representative("ann"), representative("bo")
+Patch = pytest.MonkeyPatch
+
+
+def case(scene: Scene, name: str = "carl") -> Case:
+    return scene.desk.state.cases[case_id(name)]
+
+
+def clock(scene: Scene, name: str = "carl") -> tuple[object, int]:
+    """What the clock counts, and how much of it there is now."""
+    told = casebook.clock(case(scene, name))
+    ms, since = told["ms"], told.get("since", scene.now)
+    assert isinstance(ms, int)
+    assert isinstance(since, int)
+    return told["kind"], ms + scene.now - since
+
+
+def status(scene: Scene, name: str = "carl") -> tuple[str, str, str | None, str]:
+    one = case(scene, name)
+    return one.type, one.status, one.representative, one.reason
+
+
+def reachable(scene: Scene, name: str = "carl", *, text: bool = True, portal: str = "help") -> None:
+    """A customer asks who can be answered by e-mail."""
+    said = personal("Why?", f"c_{name}_why") if text else None
+    scene.ok(ops.RequestCreate(text=said, email=personal("c@x.org", f"c_{name}_mail")), customer(name, portal), name)
+
+
+def listed(scene: Scene, subportal: str = "help") -> list[tuple[str, dict[str, object]]]:
+    return [one for one in scene.told(f"cases:{subportal}") if one[0].startswith("case.")]
+
+
+# --- along its request -------------------------------------------------------------------------------
+
+
+def test_a_case_comes_with_the_request_and_is_told_where_it_is_served() -> None:
+    scene = office()
+    scene.ask("carl")
+    assert status(scene) == ("live_chat", "unassigned", None, "opened")
+    ((kind, data),) = listed(scene)
+    assert kind == "case.opened"
+    assert (data["case"], data["number"], data["listed"], data["version"]) == (case_id("carl"), 1, 1, 1)
+    assert data["text"] == f"C_CARL_{scene.commands - 1}"
+
+
+def test_a_taken_offer_assigns_it_a_hand_back_unassigns_it_and_counts_as_new() -> None:
+    scene = office("ann")
+    session = scene.assign("carl", "ann")
+    assert status(scene) == ("live_chat", "assigned", "ann", "assigned")
+    scene.ok(ops.SessionLeave(session), ANN)
+    assert status(scene) == ("live_chat", "unassigned", None, "requeued")
+    assert (case(scene).listed, case(scene).version) == (2, 3)
+    told = [data for kind, data in scene.told("me:ann") if kind == "case.changed"]
+    assert [one["status"] for one in told] == ["assigned", "unassigned"]
+    assert listed(scene)[-1][1]["listed"] == 2
+
+
+def test_a_transfer_gives_it_to_the_other_and_tells_both() -> None:
+    scene = office("ann", "bo")
+    session = scene.assign("carl", "ann")
+    scene.ok(ops.SessionTransfer(session, "bo"), ANN)
+    scene.accept(offer_id("carl", 2), "bo")
+    assert status(scene) == ("live_chat", "assigned", "bo", "transferred")
+    for name in ("ann", "bo"):
+        (last,) = [data for kind, data in scene.told(f"me:{name}") if data.get("reason") == "transferred"]
+        assert last["representative"] == "bo"
+    assert case_id("carl") in scene.desk.state.shelves.mine["bo"]
+    assert "ann" not in scene.desk.state.shelves.mine
+
+
+def test_G8_the_end_of_the_chat_leaves_it_assigned_with_its_clock_standing() -> None:
+    scene = office("ann")
+    session = scene.assign("carl", "ann")
+    version = case(scene).version
+    scene.now += 5 * SECONDS
+    scene.end(session)
+    assert status(scene) == ("live_chat", "assigned", "ann", "closed")
+    assert case(scene).version == version
+    scene.now += 5 * SECONDS
+    assert clock(scene) == ("chat", 5000)
+    assert case(scene).ended == scene.now - 5 * SECONDS
+
+
+@pytest.mark.parametrize("why", ["withdrawn", "abandoned", "refused"])
+def test_who_gives_up_leaves_a_resolved_case(why: str) -> None:
+    scene = office()
+    scene.ask("carl")
+    match why:
+        case "withdrawn":
+            scene.ok(ops.RequestWithdraw(request_id("carl")), customer("carl"))
+        case "abandoned":
+            scene.lose("v_carl")
+            scene.pass_time(limits.ABANDON_GRACE)
+        case _:
+            scene.ok(ops.VisitorBlock("rude", request_id("carl")), MIA)
+    assert status(scene) == ("live_chat", "resolved", None, why)
+    assert listed(scene)[-1][1]["reason"] == why
+
+
+@pytest.mark.parametrize("text", ["text", "none"])
+def test_who_is_gone_and_can_be_answered_leaves_a_support_request(text: str) -> None:
+    scene = office(kind="button")
+    reachable(scene, text=text == "text")
+    scene.lose("v_carl")
+    scene.pass_time(limits.ABANDON_GRACE)
+    type_, state = ("support_request", "unassigned") if text == "text" else ("live_chat", "resolved")
+    assert status(scene) == (type_, state, None, "abandoned")
+
+
+def test_a_case_moves_with_its_request_from_one_list_to_the_other() -> None:
+    scene = office()
+    scene.portal("next", "ask", "queue")
+    scene.ok(ops.SubportalPut("help", overflow=[{"on": "wait", "after_ms": 30_000, "to": "next"}]), MIA)
+    scene.ask("carl")
+    scene.pass_time(30 * SECONDS)
+    assert [kind for kind, _ in listed(scene)] == ["case.opened", "case.deleted"]
+    ((kind, data),) = listed(scene, "next")
+    assert (kind, data["portal"], data["subportal"], data["reason"]) == ("case.opened", "help", "next", "moved")
+    assert data["text"] == listed(scene)[0][1]["text"]
+    assert (case(scene).subportal, case(scene).listed, case(scene).version) == ("next", 2, 1)
+
+
+def test_a_pins_case_is_its_makers_from_the_first() -> None:
+    scene = office("ann")
+    scene.portal("phone", "pin", "phone")
+    pin = str(scene.ok(ops.PinCreate(), ANN).secret["pin"])
+    scene.ok(ops.PinRedeem(pin), customer("carl", "phone"), "carl")
+    assert status(scene) == ("live_chat", "assigned", "ann", "assigned")
+
+
+# --- a question is left ------------------------------------------------------------------------------
+
+
+def test_C12_giving_up_the_wait_leaves_a_support_request_with_what_was_added() -> None:
+    scene = office("ann", kind="ask", mode="web")
+    scene.ask("carl")
+    text = case(scene).text
+    command = ops.RequestConvert(
+        request_id("carl"), personal("More", "c_more"), personal("Carl", "c_name"), personal("c@x.org", "c_mail")
+    )
+    handled = scene.ok(command, customer("carl"))
+    assert handled.value == {"request": request_id("carl"), "case": case_id("carl")}
+    assert status(scene) == ("support_request", "unassigned", None, "converted")
+    one = case(scene)
+    assert (one.text, one.question and one.question[0], one.email and one.email[0]) == (text, "c_more", "c_mail")
+    assert scene.desk.state.offers == {}
+    kind, data = listed(scene)[-1]
+    assert (kind, data["type"], data["text"], data["name"]) == ("case.changed", "support_request", "C_MORE", "C_NAME")
+    assert {"c_more", "c_name", "c_mail"} <= set(scene.desk.drain_released())
+    assert one.listed == 1
+
+
+def test_a_name_given_anew_replaces_the_one_before_for_good() -> None:
+    scene = office()
+    scene.ok(
+        ops.RequestCreate(text=personal("Why?", "c_1"), name=personal("Karl", "c_2"), email=personal("x@y.zz", "c_3")),
+        customer("carl"),
+        "carl",
+    )
+    scene.ok(ops.RequestConvert(request_id("carl"), name=personal("Carl", "c_4")), customer("carl"))
+    assert case(scene).name == personal("Carl", "c_4").ref
+    assert scene.desk.drain_erased() == ["c_2"]
+    assert case(scene).question is None
+
+
+@pytest.mark.parametrize(("missing", "given"), [("email", "text"), ("text", "email")])
+def test_nobody_can_answer_without_a_question_or_an_address(missing: str, given: str) -> None:
+    scene = office(kind="button")
+    said = personal("a@b.cc", "c_1")
+    command = ops.RequestCreate(text=said) if given == "text" else ops.RequestCreate(email=said)
+    scene.ok(command, customer("carl"), "carl")
+    refusal = scene.refused(ops.RequestConvert(request_id("carl")), customer("carl"), Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == f"args.{missing}"
+
+
+def test_only_what_still_waits_and_is_ones_own_can_be_left() -> None:
+    scene = office("ann")
+    reachable(scene)
+    scene.refused(ops.RequestConvert(request_id("carl")), customer("dora"), Code.NO_SUCH)
+    scene.accept(offer_id("carl"), "ann")
+    scene.refused(ops.RequestConvert(request_id("carl")), customer("carl"))
+
+
+def test_a_question_can_be_left_where_it_is_closed_or_full() -> None:
+    scene = office()
+    scene.portal("shut", "pick", "web")
+    for portal in ("shut", "help"):
+        text, email = personal("Why?", f"c_{portal}"), personal("c@x.org", f"c_{portal}_m")
+        made = scene.ok(ops.RequestCreate(text=text, email=email, support=True), customer(portal, portal), portal)
+        assert made.value["state"] == "converted"
+        assert status(scene, portal) == ("support_request", "unassigned", None, "converted")
+    refusal = scene.refused(ops.RequestCreate(text=personal("Why?"), support=True), customer("dora"), Code.BAD_ARGS)
+    assert (refusal.detail or {})["path"] == "args.email"
+
+
+def test_past_their_bound_no_support_requests_come(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(limits, "MAX_OPEN_CASES", 1)
+    scene = office()
+    for name in ("one", "two"):
+        reachable(scene, name)
+    scene.ok(ops.RequestConvert(request_id("one")), customer("one"))
+    refusal = scene.refused(ops.RequestConvert(request_id("two")), customer("two"), Code.QUEUE_FULL)
+    assert refusal.detail == {"max_open": 1}
+    text, email = personal("Why?"), personal("x@y.zz")
+    scene.refused(ops.RequestCreate(text=text, email=email, support=True), customer("three"), Code.QUEUE_FULL)
+    scene.lose("v_two")
+    scene.pass_time(limits.ABANDON_GRACE)
+    assert status(scene, "two") == ("live_chat", "resolved", None, "abandoned")
+    scene.ok(ops.SubportalPut("help", overflow=[{"on": "wait", "after_ms": 30_000}]), MIA)
+    scene.ask("four")
+    scene.pass_time(60 * SECONDS)
+    assert case(scene, "four").type == "live_chat"  # the rule found no room
+
+
+# --- clocks ------------------------------------------------------------------------------------------
+
+
+def test_G6_a_live_chats_clock_is_the_wait_then_the_time_in_chat_summed_over_hand_backs() -> None:
+    scene = office("ann", mode="web")
+    scene.ask("carl")
+    scene.now += 90 * SECONDS
+    assert clock(scene) == ("waiting", 90_000)
+    session = scene.accept(offer_id("carl"), "ann")
+    assert clock(scene) == ("chat", 0)
+    scene.now += 40 * SECONDS
+    assert clock(scene) == ("chat", 40_000)
+    scene.ok(ops.SessionLeave(session), ANN)
+    scene.now += 10 * SECONDS
+    assert clock(scene) == ("waiting", 100_000)
+    scene.accept(offer_id("carl", 2), "ann")
+    scene.now += 5 * SECONDS
+    assert clock(scene) == ("chat", 45_000)
+
+
+def test_G6_a_support_requests_clock_is_the_wait_and_the_time_since_until_it_is_resolved() -> None:
+    scene = office("ann", mode="web")
+    reachable(scene)
+    scene.now += 90 * SECONDS
+    scene.ok(ops.RequestConvert(request_id("carl")), customer("carl"))
+    assert clock(scene) == ("request", 90_000)
+    scene.now += 3600 * SECONDS
+    assert clock(scene) == ("request", 3_690_000)
+    scene.ok(ops.CaseTake(case=case_id("carl")), ANN)
+    scene.now += 10 * SECONDS
+    assert clock(scene) == ("request", 3_700_000)
+    scene.ok(ops.CaseResolve(case_id("carl")), ANN)
+    scene.now += 10 * SECONDS
+    assert clock(scene) == ("request", 3_700_000)
+    scene.ok(ops.CaseReopen(case_id("carl")), ANN)
+    scene.now += 10 * SECONDS
+    assert clock(scene) == ("request", 3_710_000)
+
+
+def test_the_clock_in_the_event_is_the_one_of_the_case() -> None:
+    scene = office("ann", mode="web")
+    scene.ask("carl")
+    scene.now += 7 * SECONDS
+    session = scene.accept(offer_id("carl"), "ann")
+    assert listed(scene)[-1][1]["clock"] == casebook.clock(case(scene))
+    scene.now += 7 * SECONDS
+    scene.end(session)
+    assert listed(scene)[-1][1]["clock"] == casebook.clock(case(scene)) == {"kind": "chat", "ms": 7000}
+    assert listed(scene)[-1][1]["ended"] == scene.now
+
+
+# --- replay ------------------------------------------------------------------------------------------
+
+
+def lived() -> Scene:
+    scene = office("ann", "bo", capacity=4)
+    for name in ("one", "two", "three", "four"):
+        reachable(scene, name)
+        scene.now += 1
+    scene.end(scene.accept(offer_id("one"), "ann"))
+    scene.ok(ops.SessionLeave(scene.accept(offer_id("two"), "bo")), BO)
+    scene.set("ann", "away")
+    scene.set("bo", "away")
+    scene.ok(ops.RequestConvert(request_id("three")), customer("three"))
+    scene.ok(ops.CaseResolve(case_id("one")), ANN)
+    scene.ok(ops.CasesSeen(2), ANN)
+    scene.ok(ops.CaseTake(case=case_id("three")), BO)
+    scene.ok(ops.CaseMail(case_id("three"), personal("Hello", "c_hello")), BO)
+    scene.now += SECONDS
+    return scene
+
+
+def as_told(one: Desk) -> tuple[object, ...]:
+    shelves = {
+        name: {key: list(inner) for key, inner in kind.items()}
+        for name, kind in attrs.asdict(one.state.shelves).items()
+    }
+    mails = [attrs.astuple(mail) for mail in one.state.case_mails.values()]
+    return [attrs.astuple(each) for each in one.state.cases.values()], shelves, mails, one.state.next_listed
+
+
+def test_F21_a_replay_and_a_snapshot_give_the_same_cases_in_the_same_places() -> None:
+    scene = lived()
+    replayed = desk()
+    for record in scene.records:
+        event = e.unpack_body(record.event.TYPE, 1, e.pack_body(record.event))
+        replayed.evolve(event, record.t, record.entries)
+    assert as_told(replayed) == as_told(scene.desk) == as_told(reloaded(scene.desk))
+    assert reloaded(scene.desk).state.representatives["ann"].cases_seen == 2
+
+
+def test_records_of_older_releases_have_the_cases_they_would_have_now() -> None:
+    scene = lived()
+    replayed = desk()
+    for record in scene.records:
+        if isinstance(record.event, casebook.Moves):
+            record.event.case = None
+        if isinstance(record.event, e.RequestCreated):
+            record.event.listed = 0
+        replayed.evolve(record.event, record.t, record.entries)
+    assert as_told(replayed) == as_told(scene.desk)
+
+
+# --- shelves -----------------------------------------------------------------------------------------
+
+
+def test_D4_unread_is_what_was_listed_after_the_last_look() -> None:
+    scene = office("ann", "bo", mode="web")
+    state = scene.desk.state
+    assert not casebook.unread(state, ("help", "nowhere"), 0)
+    scene.ask("one")
+    scene.ask("two")
+    assert casebook.unread(state, ("help",), 1)
+    assert not casebook.unread(state, ("help",), 2)
+    session = scene.accept(offer_id("one"), "ann")
+    assert not casebook.unread(state, ("help",), 2)
+    scene.ok(ops.SessionLeave(session), ANN)
+    assert casebook.unread(state, ("help",), 2)
+
+
+def test_a_case_is_found_by_its_session_while_it_is_kept() -> None:
+    scene = office("ann")
+    scene.ask("carl")
+    assert casebook.of_session(scene.desk.state, session_id("carl")) is case(scene)
+    assert casebook.of_session(scene.desk.state, "s_none") is None
+    assert cases.settled(scene.desk.state, request_id("carl")) is None
