@@ -38,10 +38,9 @@ def request(state: State, command: ops.ShareRequest, context: Context) -> Decisi
         return wrong_state(state.shares[session.share].state, "share.stop")
     of = state.requests[session.request]
     portal = state.portals[of.portal]
-    if session.representative is None or session.web_chat == "chat_only":
-        state_of = "waiting" if session.representative is None else "chat_only"
-        return wrong_state(state_of, *ALLOWED["session"][session.state])
-    person = state.representatives[session.representative]
+    if session.web_chat == "chat_only":
+        return wrong_state("chat_only", *ALLOWED["session"][session.state])
+    person = state.representatives[session.lead]
     for function in ("screen_share", "control") if command.control else ("screen_share",):
         if (refusal := functions.refuse(state, portal, person, function)) is not None:
             return refusal

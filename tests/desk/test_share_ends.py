@@ -11,8 +11,10 @@ import pytest
 
 from broker import limits
 from broker.codes import Code
+from broker.desk import blocks, invariants
 from broker.desk import events as e
 from broker.desk.identity import Identity
+from broker.desk.invariants import InvariantBroken
 from broker.desk.view import view
 from broker.protocol import ops
 from broker.units import HOURS, MINUTES, SECONDS
@@ -212,6 +214,21 @@ def test_who_is_blocked_by_address_loses_shares_and_others_keep_theirs() -> None
     scene.ok(ops.VisitorBlock("abuse", session=session, what="address"), MIA)
     assert list(scene.desk.state.shares) == [SHARE]
     assert share != SHARE
+
+
+def test_L5_caught_a_block_that_forgets_the_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "_shared", lambda state, visitor, source: ())
+    with pytest.raises(InvariantBroken) as caught:
+        _is_blocked(alone())
+    assert caught.value.invariant == "L5"
+
+
+def test_F2_caught_a_share_of_nobody() -> None:
+    scene = alone()
+    del scene.desk.state.visitors["v_carl"]
+    with pytest.raises(InvariantBroken) as caught:
+        invariants.check(scene.desk.state)
+    assert caught.value.invariant == "F2"
 
 
 def test_a_share_ends_when_the_session_is_handed_back_or_somebody_else_has_it() -> None:

@@ -23,7 +23,7 @@ from broker.units import MINUTES, SECONDS
 from tests.support.agreement import reloaded, replay, same_desk, stored
 from tests.support.builders import customer, desk, personal, representative, session_id, share_id
 from tests.support.playbook import Playbook, seen
-from tests.support.scene import of
+from tests.support.scene import of, office
 from tests.support.shares import ANN, CARL, MIA, SESSION, SHARE, in_state, steps, switch, talking, the, told
 
 GRANT = ["chat", "web_chat", "screen_share", "control", "reboot", "collaboration"]
@@ -137,6 +137,18 @@ def test_there_is_one_share_of_a_session_at_a_time(state: str) -> None:
     refusal = scene.refused(ops.ShareRequest(SESSION), ANN)
     assert refusal.detail == {"state": state, "allowed": ["share.stop"]}
     scene.refused(ops.ShareRequest("s_none"), ANN, Code.NO_SUCH)
+
+
+def test_A9_a_chat_that_is_only_one_stays_so_and_another_becomes_a_share() -> None:
+    for web_chat in ("chat_only", "upgradable"):
+        scene = office("ann")
+        scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], web_chat=web_chat), MIA)
+        scene.assign("carl", "ann")
+        if web_chat == "upgradable":
+            scene.ok(ops.ShareRequest(SESSION), ANN)
+            continue
+        refusal = scene.refused(ops.ShareRequest(SESSION), ANN)
+        assert refusal.detail == {"state": "chat_only", "allowed": list(ALLOWED["session"]["active"])}
 
 
 @pytest.mark.parametrize("by", [ANN, CARL])
