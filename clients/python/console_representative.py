@@ -1,5 +1,7 @@
 """The representative's console: offers with their deadlines, sessions, pins."""
 
+# size: one method a command, read as a list
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -33,6 +33,7 @@ def test_an_assignment_tells_both_sides_what_each_may_know() -> None:
         "subportal": "help",
         "representative": "ann",
         "name": "C_CARL",
+        "representative_name": "C_ANN",
         "text": "C_TEXT",
     }
     functions = ["chat", "web_chat", "screen_share", "collaboration"]

@@ -447,7 +447,8 @@ def told_over_sockets(folder: Path, *, hidden: bool) -> tuple[list[bytes], Heard
         ann.do("chat.typing", session=session, on=True)
         joe.do("session.end", session=session)
         joe.do("subscribe", stream=streams[0], from_="offset", offset=0)
-        joe.do("unsubscribe", stream=streams[0])
+        while len(joe.of("session.ended")) < 2:  # live, and again as it was
+            joe.hear()
         for one in (ann, eve, mia, joe):
             one.close()
         return [_plain(frame, session[2:]) for frame in joe.frames if not isinstance(frame, frames.Welcome)], eve, mia
