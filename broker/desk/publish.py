@@ -5,6 +5,7 @@ recomputed. ``render`` makes the map that goes into EVENT, the same bytes for ev
 Names and texts appear only in streams whose readers may take or hold the request: never in
 ``account`` or ``team:``.
 """
+# size: where everything is published, read as one list
 
 from __future__ import annotations
 

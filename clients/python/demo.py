@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 import trio
 
+from clients.python.demo_conversation import CONVERSATIONS
 from clients.python.demo_crash import crash
 from clients.python.demo_entrances import ENTRANCES
 from clients.python.demo_rules import RULES
@@ -25,7 +26,7 @@ from clients.python.errors import HuntgroupError, UnreachableError
 from clients.python.visible import visible
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 3  # exit codes, as the command line counts them
-PLAYED: Final = (*STORIES, *RULES, *ENTRANCES, *TEAMS)
+PLAYED: Final = (*STORIES, *RULES, *ENTRANCES, *TEAMS, *CONVERSATIONS)
 """Against any demo broker; the one that kills it comes after them."""
 PEOPLE: Final = {**dict.fromkeys(NAMES, "representative"), "mia": "manager", "tom": "manager", "robot": "service"}
 """Who signs in with a token, as what."""

@@ -260,7 +260,7 @@ async def cable(stage: Stage) -> None:
         gone = await ann.eyes.event("offer.ended", offer=pending.data["offer"])
         stage.tell("ann", f"learns that the offer is {gone.data['reason']}")
         must("how ann's offer ended", "gone", gone.data["reason"])
-        view = await _look(stage, ann)
+        view = await look(stage, ann)
         must("ann's sessions", [session], [each["session"] for each in view.data["sessions"]])  # type: ignore[index]
         stage.tell("ann", "is in the same session")
         offsets = [item.offset for item in ann.eyes.items if hasattr(item, "offset")]
@@ -270,7 +270,7 @@ async def cable(stage: Stage) -> None:
         await hang_up(stage, kim, ann, session)
 
 
-async def _look(stage: Stage, who: Actor[Representative]) -> View:
+async def look(stage: Stage, who: Actor[Representative]) -> View:
     """A representative's own state, seen from a second device."""
     async with (
         open_client(stage.url, Auth(token=stage.tokens[who.name]), Representative) as device,

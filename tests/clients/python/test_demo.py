@@ -2,7 +2,7 @@
 
 # covers: clients/python/demo_stage.py clients/python/demo_stories.py clients/python/demo_crash.py
 # covers: clients/python/demo_rules.py clients/python/demo_entrances.py clients/python/demo_teams.py
-# covers: clients/python/demo_people.py
+# covers: clients/python/demo_people.py clients/python/demo_conversation.py
 
 from __future__ import annotations
 
