@@ -7,7 +7,7 @@ printing.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, cast
@@ -16,6 +16,7 @@ import attrs
 import trio
 
 from broker.protocol.frames import Event, Gap, Notice
+from clients.python.answers import EffectiveFunction
 from clients.python.commands import text_of
 from clients.python.errors import HuntgroupError, Refused
 from clients.python.following import Item, View
@@ -264,3 +265,13 @@ def somebody(data: Mapping[str, object]) -> str:
 
 
 DECLINE_REASON: Final = "busy"
+
+
+def shown_functions(console: Console, found: Sequence[EffectiveFunction]) -> object:
+    """What somebody may do, and who decides it."""
+    if console.as_json:
+        return [attrs.asdict(each) for each in found]
+    for each in found:
+        by = " and ".join(f"{one.level} {one.name}" for one in each.reasons if one.decides)
+        console.say(f"{each.function}: {'on' if each.on else 'off'} ({by})")
+    return None

@@ -7,8 +7,7 @@ from typing import cast
 import attrs
 
 from broker.protocol.frames import Event, Notice
-from clients.python.console import Command, Console, InputError
-from clients.python.console_representative import shown_functions
+from clients.python.console import Command, Console, InputError, shown_functions
 from clients.python.roles import Manager
 
 

@@ -10,9 +10,18 @@ from typing import Any, Literal, cast
 import attrs
 
 from broker.protocol.frames import Event, Notice
-from clients.python.answers import EffectiveFunction
+from clients.python import console_replies
 from clients.python.commands import text_of
-from clients.python.console import DECLINE_REASON, Command, Console, InputError, Numbers, quoted, somebody
+from clients.python.console import (
+    DECLINE_REASON,
+    Command,
+    Console,
+    InputError,
+    Numbers,
+    quoted,
+    shown_functions,
+    somebody,
+)
 from clients.python.following import Item, View
 from clients.python.roles import Representative
 
@@ -343,30 +352,12 @@ class RepresentativeConsole(Console):
         return (session, None, name) if to_all else (session, name, None)
 
     async def _replies(self, rest: str) -> object:
-        found = (await self.does.replies()).replies
-        if self.as_json:
-            return [attrs.asdict(each) for each in found]
-        for each in found:
-            title = f" ({each.title})" if each.title else ""
-            open_ = {name: f"{{{name}}}" for name in ("customer", "representative")}  # they stay as they are
-            self.say(f"{each.reply}{title}: {each.filled(**open_) or '-'}")
-        return None if found else "no replies: managers write them, for a team"
+        return console_replies.listed(await self.does.replies(), self.say, as_json=self.as_json)
 
     async def _reply(self, rest: str) -> object:
-        words = rest.split()
-        number = words.pop(0) if len(words) > 1 and words[0].isdecimal() else ""
-        if not 1 <= len(words) <= 2:
-            raise InputError("reply [SESSION] NAME [LANGUAGE]")
-        session, (name, *language) = self.sessions.find(number), words
-        known = await self.does.replies()
-        text = next((each for each in known.replies if each.reply == name), None)
-        if text is None:
-            names = ", ".join(each.reply for each in known.replies) or "none"
-            raise InputError(f"there is no reply {name}; there is {names}")
-        me = known.name or self.does.identity.person
-        said = text.filled(*language, customer=self.customers.get(session), representative=me)
-        if not said:
-            raise InputError(f"there is nothing to say in {name}")
+        what = console_replies.wanted(rest)
+        session, known = self.sessions.find(what.number), await self.does.replies()
+        said = console_replies.words_of(known, what, self.customers.get(session), self.does.identity.person)
         seq = await self.does.say(session, said)
         return {"session": session, "message_seq": seq, "text": said} if self.as_json else f"you say: {said}"
 
@@ -409,13 +400,3 @@ class RepresentativeConsole(Console):
             return state
         wrap_ups = f", to wrap up: {len(self.wrap_ups.ids)}" if self.wrap_ups.ids else ""
         return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}{wrap_ups}"
-
-
-def shown_functions(console: Console, found: Sequence[EffectiveFunction]) -> object:
-    """What somebody may do, and who decides it."""
-    if console.as_json:
-        return [attrs.asdict(each) for each in found]
-    for each in found:
-        by = " and ".join(f"{one.level} {one.name}" for one in each.reasons if one.decides)
-        console.say(f"{each.function}: {'on' if each.on else 'off'} ({by})")
-    return None

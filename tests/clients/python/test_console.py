@@ -1,6 +1,7 @@
 """The two consoles: what they say about what happens, what each command asks for, and what is wrongly typed."""
 
 # covers: clients/python/console.py clients/python/console_representative.py clients/python/console_customer.py
+# covers: clients/python/console_replies.py
 
 from __future__ import annotations
 
