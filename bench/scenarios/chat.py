@@ -29,7 +29,7 @@ import attrs
 
 from bench.load import chat
 from bench.load.chat import ChatPlan
-from bench.load.people import Person
+from bench.load.people import everyone
 from bench.peers.broker import Running
 from bench.peers.talk import Keeper, Talking, converse, talking_broker
 from bench.report import BROKER, Report, Sample, Target
@@ -112,13 +112,15 @@ def _measure(report: Report, talking: Talking, plan: ChatPlan, case: str, number
 def _memory(report: Report, broker: Running, reps: Sequence[str], number: int, size: Size) -> None:
     people, sessions = converse(broker, reps[: size.first])
     before = _held(broker)
-    more = converse(broker, reps[size.first :])
-    count = size.conversations - size.first
+    for at in range(size.first, len(reps), size.first):
+        more, ids = converse(broker, reps[at : at + size.first])
+        people += more
+        sessions += ids
+        for op, args in (("subscribe", {"stream": "me", "from": "now"}), ("unsubscribe", {"stream": "me"})):
+            everyone(people, op, args)  # they are heard of meanwhile
+    count = len(reps) - size.first
     _add(report, OPENED, number, count, (_held(broker) - before) / count)
-    everybody: list[Person] = [*people, *more[0]]
-    talking = Talking(
-        server=broker.server, sockets=[person.socket for person in everybody], names=[*sessions, *more[1]]
-    )
+    talking = Talking(server=broker.server, sockets=[person.socket for person in people], names=sessions)
     plan = talking.plan(inflight=WINDOW, key="m-")
     result = chat.run(attrs.evolve(plan, warm_ms=1, measure_ms=round(size.warm * 2000)))
     _add(report, TALKED, number, count, (_held(broker) - before) / count, messages=result["units"] / len(reps))
