@@ -357,10 +357,11 @@ def _may_read_session(state: State, identity: Identity, stream: str) -> bool:
     case = state.cases.get(f"k_{name[2:]}")
     if case is not None and case.representative == who and identity.role is Role.REPRESENTATIVE:
         return who in state.representatives  # whoever has the case, for as long as it is kept
+    if identity.role is Role.CUSTOMER:  # for as long as its token is good and the case is kept
+        visitor = found.visitor if found is not None else case.visitor if case is not None else None
+        return not part and visitor == who
     if found is None:
         return False
-    if identity.role is Role.CUSTOMER:
-        return not part and found.visitor == who
     if identity.role is not Role.REPRESENTATIVE:
         return identity.role is Role.MANAGER and session is not None and who in session.monitors
     if found.representative == who:

@@ -9,7 +9,7 @@ from broker.desk.state import State
 
 @attrs.frozen
 class Conversation:
-    """A session that goes on, or that is over and still remembered."""
+    """A session that goes on, or that is over and whose case is kept."""
 
     session: str
     portal: str
@@ -20,10 +20,10 @@ class Conversation:
 
 def find(state: State, name: str) -> Conversation | None:
     """The conversation of this name."""
-    session, ended = state.sessions.get(name), state.ended_sessions.get(name)
+    session, case = state.sessions.get(name), state.cases.get(f"k_{name[2:]}")
     if session is not None:
         return _of(state, name, state.requests[session.request].portal, session.subportal)
-    return None if ended is None else _of(state, name, ended.portal, ended.subportal)
+    return None if case is None else _of(state, name, case.portal, case.subportal)
 
 
 def _of(state: State, name: str, portal: str, subportal: str) -> Conversation:

@@ -400,7 +400,7 @@ def asked() -> Scene:
     scene.set("ann", "available")
     scene.ok(ops.OfferDecline(offer_id("carl"), "no"), ANN)
     for name, portal, who in (("seen", "help", "ann"), ("unseen", "other", "di")):
-        scene.ok(ops.CaseAssign(scene.ask(name, portal), who), MIA)
+        scene.ok(ops.CaseAssign(who, scene.ask(name, portal)), MIA)
         scene.desk.state.portals[portal].monitoring = "silent"
         scene.desk.state.portals[portal].functions = (("monitoring", True),)
     return scene

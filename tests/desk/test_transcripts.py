@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker import limits
 from broker.desk.identity import Identity, Role
 from broker.desk.transcripts import Conversation
 from broker.protocol import ops
@@ -63,3 +64,15 @@ def test_a_team_manager_needs_the_right_and_the_scope(right: bool) -> None:  # n
         assert (refusal is None) == (right and fits)
     texts = {str(scene.desk.refuse(TIM, ops.TranscriptGet(one, "text"))) for one in (outside, "s_none")}
     assert len(texts) == 1, "whether there is one elsewhere is nothing for a team manager"
+
+
+def test_one_that_is_over_is_had_as_long_as_its_case_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "RECENT_SESSIONS", 0)
+    scene = office("ann", "bo")
+    session = scene.assign("carl", "ann")
+    scene.end(session)
+    assert got(scene, customer("carl"), session) is not None
+    assert got(scene, representative("ann"), session) is not None
+    assert got(scene, customer("kim"), session) is None
+    del scene.desk.state.cases[f"k_{session[2:]}"]
+    assert [got(scene, who, session) for who in (customer("carl"), representative("ann"), manager())] == [None] * 3
