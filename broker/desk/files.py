@@ -186,7 +186,7 @@ def get(state: State, command: ops.FileGet, context: Context) -> Decision | Refu
     """Whether this person may have a file's bytes, and what they are."""
     assert context.identity is not None
     file = state.files.get(command.file)
-    if file is None or not rights.may_read(state, context.identity, f"session:{file.session}"):
+    if file is None or not _may_read(state, context.identity, file.session):
         return no_such("file")
     if file.until is not None:
         return wrong_state("uploading", *ALLOWED["file"]["uploading"])
@@ -196,12 +196,20 @@ def get(state: State, command: ops.FileGet, context: Context) -> Decision | Refu
 def listed(state: State, command: ops.FileList, context: Context) -> Decision | Refusal:
     """What a session has, in the order in which it was shared; one's own uploads last."""
     assert context.identity is not None
-    if not rights.may_read(state, context.identity, f"session:{command.session}"):
+    if not _may_read(state, context.identity, command.session):
         return no_such("session")
     here = [state.files[name] for name in state.session_files.get(command.session, ())]
     own = [one for one in here if one.until is not None and one.by == context.identity.person]
     shared = sorted((one for one in here if one.until is None), key=lambda one: one.number)
     return Decision(value={"files": [_shown(one) for one in (*shared, *own)]})
+
+
+def _may_read(state: State, identity: Identity, session: str) -> bool:
+    """Whoever may read the session; its customer as long as the case is kept, also when its stream no longer is."""
+    if rights.may_read(state, identity, f"session:{session}"):
+        return True
+    case = state.cases.get(f"k_{session[2:]}")
+    return identity.role is Role.CUSTOMER and case is not None and case.visitor == identity.person
 
 
 def _shown(file: File) -> dict[str, object]:

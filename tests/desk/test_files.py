@@ -20,6 +20,7 @@ from broker import ids, limits
 from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import files, invariants
+from broker.desk.commands import Gathered
 from broker.desk.files import Stored
 from broker.desk.identity import Identity
 from broker.desk.invariants import InvariantBroken
@@ -403,6 +404,25 @@ def test_after_the_end_nothing_is_sent_and_what_was_shared_is_read(scene: Scene)
         assert len(listed(scene, who)) == 1
         assert scene.ok(ops.FileGet(file_id("file"), 0), who).value["size"] == 100
     scene.refused(ops.FileGet(file_id("file"), 0), customer("eve"), Code.NO_SUCH)
+
+
+def test_as_long_as_its_case_is_kept_both_sides_read_a_file(scene: Scene) -> None:
+    share(scene)
+    scene.end(SESSION)
+    scene.desk.state.ended_sessions.clear()  # so many others have ended since
+    for who in (KIM, ANN):
+        assert scene.ok(ops.FileGet(file_id("file"), 0), who).value["size"] == 100
+        assert len(listed(scene, who)) == 1
+    for who in (customer("eve"), BO):
+        scene.refused(ops.FileGet(file_id("file"), 0), who, Code.NO_SUCH)
+        scene.refused(ops.FileList(SESSION), who, Code.NO_SUCH)
+    heads = scene.desk.stream_head(f"session:{SESSION}"), scene.desk.stream_head(f"session:{SESSION}:staff")
+    scene.ok(ops.CaseDelete(f"k_{SESSION[2:]}"), manager(), prepared=Gathered(heads))
+    assert scene.desk.drain_unstored() == [file_id("file")]
+    assert personal("scan.png").ref[0] in scene.desk.drain_erased()
+    for who in (KIM, ANN):
+        scene.refused(ops.FileGet(file_id("file"), 0), who, Code.NO_SUCH)
+        scene.refused(ops.FileList(SESSION), who, Code.NO_SUCH)
 
 
 def test_a_waiting_sessions_uploads_end_with_its_request() -> None:

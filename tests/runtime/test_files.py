@@ -22,8 +22,10 @@ from broker.codes import Close, Code
 from broker.journal.memory import MemoryStore
 from broker.limits import FILE_CHUNK, FILE_COST, FILE_JOBS_BYTES, UPLOAD_LIFE
 from broker.protocol import frames
+from broker.protocol.codec import unpack_value
 from broker.protocol.ops import weight
 from broker.runtime.options import Options
+from broker.runtime.texts import refs
 from tests.runtime.harness import Broker, Client, Ended, Refused, broker
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400
@@ -358,6 +360,39 @@ async def test_bytes_go_with_the_commit_that_ends_them_and_not_before(autojump_c
         await b.settle()
         assert not blobs.files
         assert (await joe.event("file.ended")).data["reason"] == "cancelled"
+
+
+def on_disk(folder: Path) -> list[Path]:
+    """The files that lie there."""
+    return [path for path in folder.rglob("f_*") if path.is_file()]
+
+
+async def test_erasing_a_case_leaves_no_byte_and_no_name_of_its_files(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    async with broker(keeper=InlineKeeper(Directory(tmp_path))) as b:
+        _, joe, session = await talking(b)
+        file = (await begin(joe, session, name="my secret diary.png"))["file"]
+        await send(joe, file)
+        await finish(joe, file)
+        await joe.write("session.end", session=session)
+        boss = await b.staff("boss", "manager")
+        assert on_disk(tmp_path)
+        b.journal.hold()
+        number = boss.ask_nowait("case.delete", "erase", case=f"k_{session[2:]}")
+        await b.settle()
+        assert on_disk(tmp_path), "not before it is on disk"
+        b.journal.release()
+        await boss.answer(number)
+        await b.settle()
+        assert not on_disk(tmp_path)
+        assert (await refused(joe.ask("file.get", file=file, offset=0))).code == Code.NO_SUCH
+        records = b.store.records("acme", 0, 10_000)
+        named = [record for record in records if record.type in ("file.begun", "file.shared")]
+        assert len(named) == 2
+        contents = [ref for record in named for ref in refs(unpack_value(record.body))]
+        assert b.store.contents("acme", contents) == {}
+        b.store.verify("acme")
 
 
 @pytest.mark.slow
