@@ -25,7 +25,7 @@ def send(state: State, command: ops.ChatSend, context: Context) -> Decision | Re
     assert identity is not None
     session = state.sessions.get(command.session)
     if session is None:
-        return over(state, command.session, identity)
+        return over(state, command.session, context)
     if (refusal := _may_write(state, session, identity)) is not None:
         return refusal
     event = message(state.requests[session.request], session.messages + 1, identity, command.text.ref)
@@ -40,9 +40,12 @@ def message(request: Request | e.RequestCreated, number: int, identity: Identity
     return e.ChatSent(request.session, number, identity.person, role, text, request.subportal, excerpt)
 
 
-def over(state: State, name: str, identity: Identity) -> Refusal:
-    """Of a session that isn't there: that it has ended, to those who were in it."""
-    return wrong_state("ended", *ALLOWED["session"]["ended"]) if _was_in(state, name, identity) else no_such("session")
+def over(state: State, name: str, context: Context) -> Refusal:
+    """Of a session that isn't there for the asker: that it has ended, if it was in it."""
+    assert context.identity is not None
+    if _was_in(state, name, context.identity) is None:
+        return no_such("session")
+    return wrong_state("ended", *ALLOWED["session"]["ended"])
 
 
 def _was_in(state: State, name: str, identity: Identity) -> EndedSession | None:

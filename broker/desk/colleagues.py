@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from broker import limits
 from broker.codes import Code
+from broker.desk import chat, functions, members, offers, sessions, share_ends
 from broker.desk import events as e
-from broker.desk import functions, members, offers, sessions, share_ends
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Offer, Representative, Session, State
 from broker.desk.transitions import ALLOWED
@@ -25,7 +25,7 @@ def transfer(state: State, command: ops.SessionTransfer, context: Context) -> De
     """Offer a session to another representative, or to those who serve a sub-portal."""
     session = sessions.own(state, command.session, context)
     if session is None:
-        return no_such("session")
+        return chat.over(state, command.session, context)
     if session.transfer is not None:
         return wrong_state("transfer_offered", *ALLOWED["session"]["transfer_offered"])
     to = _asked(state, session, command)
@@ -42,7 +42,7 @@ def invite(state: State, command: ops.SessionInvite, context: Context) -> Decisi
     """Ask others into a session: one representative, or one of those who serve a sub-portal."""
     session = sessions.own(state, command.session, context)
     if session is None:
-        return no_such("session")
+        return chat.over(state, command.session, context)
     portal = state.portals[state.requests[session.request].portal]
     holder = state.representatives[session.lead]
     if (refusal := functions.refuse(state, portal, holder, "collaboration")) is not None:

@@ -47,7 +47,7 @@ def begin(state: State, command: ops.FileBegin, context: Context) -> Decision | 
     assert identity is not None
     session = state.sessions.get(command.session)
     if session is None:
-        return chat.over(state, command.session, identity)
+        return chat.over(state, command.session, context)
     portal = state.portals[state.requests[session.request].portal]
     refusal = (
         _may_send(state, session, portal, identity)
@@ -231,7 +231,7 @@ def _own(state: State, name: str, context: Context) -> File | Refusal:
         return no_such("file")
     session = state.sessions.get(file.session)
     if session is None:
-        return chat.over(state, file.session, identity)
+        return chat.over(state, file.session, context)
     if file.until is None:
         return wrong_state("shared", *ALLOWED["file"]["shared"])
     portal = state.portals[state.requests[session.request].portal]

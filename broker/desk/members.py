@@ -6,8 +6,8 @@ has the session says so, or with that one.
 
 from __future__ import annotations
 
+from broker.desk import chat, offers
 from broker.desk import events as e
-from broker.desk import offers
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, Member, Representative, Session, State
 from broker.desk.transitions import OFFER, move
@@ -21,7 +21,7 @@ def leave(state: State, command: ops.SessionLeave, context: Context) -> Decision
     assert context.identity is not None
     session = state.sessions.get(command.session)
     if session is None or context.identity.person not in session.members:
-        return no_such("session")
+        return chat.over(state, command.session, context)
     return Decision([left(session, context.identity.person, "left")], {"session": session.session})
 
 
@@ -30,7 +30,7 @@ def remove(state: State, command: ops.SessionRemove, context: Context) -> Decisi
     assert context.identity is not None
     session = state.sessions.get(command.session)
     if session is None or session.representative != context.identity.person:
-        return no_such("session")
+        return chat.over(state, command.session, context)
     if command.representative not in session.members:
         return no_such("guest")
     return Decision([left(session, command.representative, "removed")], {"session": session.session})

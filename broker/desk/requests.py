@@ -230,7 +230,7 @@ def classify(state: State, command: ops.RequestClassify, context: Context) -> De
     if request is None:
         return no_such("request")
     if request.state == "assigned" or request.discipline != "queue":
-        return wrong_state(request.state if request.discipline == "queue" else request.discipline)
+        return wrong_state(request.state if request.discipline == "queue" else request.discipline, "request.why")
     boosts = {NORMAL: 0, **dict(state.portals[request.portal].classes)}
     if command.class_ not in boosts:
         return bad_args("args.class", f"one of {', '.join(boosts)}")

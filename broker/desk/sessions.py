@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from broker.desk import chat, files, members, monitors, offers, seats, share_ends, waits, wrap_up
 from broker.desk import events as e
-from broker.desk import files, members, monitors, offers, seats, share_ends, waits, wrap_up
 from broker.desk.identity import Role
-from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
+from broker.desk.outcome import Decision, Refusal, wrong_state
 from broker.desk.state import Context, Representative, Request, Session, State
 from broker.desk.transitions import ALLOWED, OFFER, REQUEST, SESSION, move
 from broker.protocol import ops
@@ -24,7 +24,7 @@ def end(state: State, command: ops.SessionEnd, context: Context) -> Decision | R
     """Either side ends the conversation."""
     session = own(state, command.session, context)
     if session is None:
-        return no_such("session")
+        return chat.over(state, command.session, context)
     if session.representative is None:
         return wrong_state("waiting", *ALLOWED["session"]["waiting"])
     assert context.identity is not None

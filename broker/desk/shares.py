@@ -15,8 +15,8 @@ state is in ``share_state``.
 from __future__ import annotations
 
 from broker import limits
+from broker.desk import chat, functions, sessions, share_ends
 from broker.desk import events as e
-from broker.desk import functions, sessions, share_ends
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Share, State, Visitor
@@ -33,7 +33,7 @@ def request(state: State, command: ops.ShareRequest, context: Context) -> Decisi
     """The representative asks for the customer's screen, and perhaps for control with it."""
     session = sessions.own(state, command.session, context)
     if session is None:
-        return no_such("session")
+        return chat.over(state, command.session, context)
     if session.share is not None:
         return wrong_state(state.shares[session.share].state, "share.stop")
     of = state.requests[session.request]
