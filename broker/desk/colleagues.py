@@ -15,7 +15,6 @@ from broker.desk import chat, functions, members, offers, sessions, share_ends
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Offer, Representative, Session, State
-from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 
 # --- offering --------------------------------------------------------------------------------------
@@ -27,7 +26,7 @@ def transfer(state: State, command: ops.SessionTransfer, context: Context) -> De
     if session is None:
         return chat.over(state, command.session, context)
     if session.transfer is not None:
-        return wrong_state("transfer_offered", *ALLOWED["session"]["transfer_offered"])
+        return wrong_state("transfer_offered", "offer.revoke", "session.end", "session.leave")
     to = _asked(state, session, command)
     if isinstance(to, Refusal):
         return to

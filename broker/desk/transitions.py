@@ -148,7 +148,6 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "waiting": ("chat.send", "request.withdraw"),
         "active": ("chat.send", "session.end"),
         "ended": ("session.rate", "session.outcome", "note.add"),
-        "transfer_offered": ("offer.revoke", "session.end", "session.leave"),
     },
     "share": {
         "requested": ("share.accept", "share.decline", "share.stop"),

@@ -21,7 +21,7 @@ GUIDE = (Path(__file__).parents[2] / "docs/how-to/portal.md").read_text(encoding
 
 def block(language: str) -> str:
     """The guide's only block in this language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+    found = re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)[0]
     return str(found)
 
 
