@@ -31,9 +31,9 @@ def id_of(request: str) -> str:
     return f"k_{request[2:]}"
 
 
-def of_session(state: State, session: str) -> Case | None:
-    """The case of a session, for as long as it is kept."""
-    return state.cases.get(f"k_{session[2:]}")
+def _of_session(state: State, session: str) -> Case:
+    """The case of a session: it outlives that, and nothing is written to one whose case is gone."""
+    return state.cases[f"k_{session[2:]}"]
 
 
 def has_room(state: State) -> bool:
@@ -151,9 +151,9 @@ def _stamp_ended(state: State, event: e.RequestEnded, t: int) -> None:
 
 def _stamp_sent(state: State, event: e.ChatSent, t: int) -> None:
     """The first thing that a customer writes says what its case is about; nothing else of it changes."""
-    case = of_session(state, event.session)
-    if not event.excerpt or case is None:
+    if not event.excerpt:
         return
+    case = _of_session(state, event.session)
     kind = _counts(case.type, case.representative)
     waited, talked, since = _clocks(case, case.type, case.status, case.ended, t)
     ms = talked if kind == "chat" else waited
@@ -237,20 +237,18 @@ def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
 
 def chat_sent(state: State, event: e.ChatSent, t: int) -> None:
     """Apply ``ChatSent``, where it says what the case is about."""
-    if event.excerpt and (case := of_session(state, event.session)) is not None:
-        case.text = event.text
+    if event.excerpt:
+        _of_session(state, event.session).text = event.text
 
 
 def outcome_set(state: State, event: e.OutcomeSet, t: int) -> None:
-    """Apply ``OutcomeSet``, while the case is kept."""
-    if (case := of_session(state, event.session)) is not None:
-        case.outcome = event.outcome
+    """Apply ``OutcomeSet``: nobody says it of a case that is gone."""
+    _of_session(state, event.session).outcome = event.outcome
 
 
 def session_rated(state: State, event: e.SessionRated, t: int) -> None:
-    """Apply ``SessionRated``, while the case is kept."""
-    if (case := of_session(state, event.session)) is not None:
-        case.rated = event.score
+    """Apply ``SessionRated``."""
+    _of_session(state, event.session).rated = event.score
 
 
 def deleted(state: State, event: e.CaseDeleted, t: int) -> None:

@@ -215,9 +215,14 @@ def erase(state: State, command: c.EraseCases, context: Context) -> Decision:
         [
             _deletion(state, state.cases[name], command.reason, "broker")
             for name, gathered in command.cases
-            if name in wanted and gathered.heads == heads(state, state.cases[name].session)
+            if name in wanted and _is_still(state, state.cases[name].session, gathered)
         ]
     )
+
+
+def _is_still(state: State, session: str, gathered: c.Gathered) -> bool:
+    """Whether nothing was said since, and nothing goes on."""
+    return gathered.heads == heads(state, session) and session not in state.sharing
 
 
 def _deletion(state: State, case: Case, reason: str, by: str) -> e.CaseDeleted:

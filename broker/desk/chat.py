@@ -50,7 +50,7 @@ def over(state: State, name: str, context: Context) -> Refusal:
 
 def _was_in(state: State, name: str, identity: Identity) -> EndedSession | None:
     ended = state.ended_sessions.get(name)
-    if ended is None:
+    if ended is None or f"k_{name[2:]}" not in state.cases:  # what is erased with its case stays so
         return None
     party = ended.visitor if identity.role is Role.CUSTOMER else ended.representative
     return ended if party == identity.person else None

@@ -16,7 +16,7 @@ from broker.desk.state import Case
 from broker.protocol import ops
 from broker.units import SECONDS
 from tests.support.agreement import reloaded
-from tests.support.builders import case_id, customer, desk, offer_id, personal, representative, request_id, session_id
+from tests.support.builders import case_id, customer, desk, offer_id, personal, representative, request_id
 from tests.support.people import MIA
 from tests.support.scene import Scene, office
 
@@ -354,9 +354,7 @@ def test_D4_unread_is_what_was_listed_after_the_last_look() -> None:
     assert casebook.unread(state, ("help",), 2)
 
 
-def test_a_case_is_found_by_its_session_while_it_is_kept() -> None:
+def test_the_case_of_an_open_request_is_nobodys_to_settle() -> None:
     scene = office("ann")
     scene.ask("carl")
-    assert casebook.of_session(scene.desk.state, session_id("carl")) is case(scene)
-    assert casebook.of_session(scene.desk.state, "s_none") is None
     assert cases.settled(scene.desk.state, request_id("carl")) is None
