@@ -17,7 +17,7 @@ from broker.units import HOURS
 from tests.clients.python.conftest import serving
 from tests.support.desk_file import FILE
 
-ACCOUNTS = ("one", "two", "three", "four", "empty")
+ACCOUNTS = ("one", "two", "three", "four", "five", "empty")
 
 
 @attrs.frozen
