@@ -169,6 +169,10 @@ FORM_FIELDS: Final = 20  # of a portal: more than anybody fills in
 FORM_BYTES: Final = 16 * KIB  # of a portal's form, its labels in all languages included
 FORM_TEXT: Final = 200  # characters of a form's one-line text
 FORM_LONG_TEXT: Final = 4000  # and of one of several lines, as a request's text may be
+DESCRIBE_BYTES: Final = 16 * KIB  # of one document about a customer's device: a long list of programs and drivers
+SESSION_DOCUMENTS: Final = (
+    16  # of one session: the device, and diagnostics collected anew after each thing that was tried
+)
 FIELDS_BYTES: Final = 8 * KIB  # of what one customer filled in: kept while the request is open
 LABEL_TEXT: Final = 200  # characters of a label
 EMAIL_TEXT: Final = 254  # the longest address that mail takes (RFC 5321)

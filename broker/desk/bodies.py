@@ -418,6 +418,7 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.SessionRated, "session.rated"): _body(
         "session", "request", "representative", "score", personal={"comment": "comment", "fields": "fields"}
     ),
+    (e.SessionDescribed, "session.described"): _body("session", "kind", personal={"data": "data"}),
     (e.SessionEnded, "session.ended"): _body("session", "request", "reason", "wrap_up"),
     (e.SessionEnded, "load.changed"): _LOAD,
     (e.WrapUpEnded, "wrap_up.ended"): _body("session", "representative", "reason"),

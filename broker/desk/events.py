@@ -1006,6 +1006,18 @@ class SessionRated:
 
 
 @attrs.define
+class SessionDescribed:
+    """What the customer's page told of its device, for staff."""
+
+    TYPE: ClassVar[str] = "session.described"
+    VERSION: ClassVar[int] = 1
+    session: str
+    kind: str
+    """device or diagnostics."""
+    data: Ref
+
+
+@attrs.define
 class SessionEnded:
     """A conversation is over; what becomes of its request is an event of its own."""
 
@@ -1399,6 +1411,7 @@ Event = (
     | NoteAdded
     | OutcomeSet
     | SessionRated
+    | SessionDescribed
     | SessionEnded
     | CaseChanged
     | CaseDeleted

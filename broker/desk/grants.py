@@ -155,6 +155,7 @@ RIGHTS: Final[dict[str, Row]] = {
     "note.add": _REPRESENTATIVES,
     "session.outcome": _REPRESENTATIVES,
     "session.rate": _CUSTOMERS,
+    "session.describe": _CUSTOMERS,
     "file.begin": _BOTH,
     "file.chunk": _BOTH,
     "file.finish": _BOTH,

@@ -32,9 +32,9 @@ class InvariantBroken(Exception):
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
         """F1, F2, F4, F5, F6, F16, F17, F18, F22 or F23; A8 for pins, A11 for functions, D4 and G1 to G10 for cases, E7
-        for files, E9 for guests and who is asked about a session, E12 for canned replies, F9 for consent (of the
-        features), I4 for managers who look on, H1, H2 and H12 for teams, H4 for managers, H8 for names and how people
-        come in, L5 for blocks."""
+        for files, E9 for guests and who is asked about a session, E12 for canned replies, F7 for what customers' pages
+        tell of their devices, F9 for consent (of the features), I4 for managers who look on, H1, H2 and H12 for teams,
+        H4 for managers, H8 for names and how people come in, L5 for blocks."""
 
 
 def check(state: State, *, lowered: Collection[str] = ()) -> None:
@@ -46,7 +46,7 @@ def check(state: State, *, lowered: Collection[str] = ()) -> None:
         _raise(part(state))
     for bounded in (_capacity, _seats):
         _raise(bounded(state, lowered))
-    for part in (shared, _pins, _deadlines, files_kept, cases, in_order, working, replies, accompanied):
+    for part in (shared, _pins, _deadlines, files_kept, cases, in_order, working, replies, accompanied, _described):
         _raise(part(state))
 
 
@@ -74,6 +74,14 @@ def _conserved(state: State) -> Broken:
         of = state.requests.get(offer.request)
         if of is None or (offer.kind not in COLLEAGUES and of.offer != offer.offer):
             yield "F1", f"{offer.offer} offers {offer.request}, which doesn't know"
+
+
+def _described(state: State) -> Broken:
+    """F7: no session has more documents than it may."""
+    for sessions in (state.sessions, state.ended_sessions):
+        for name, session in sessions.items():
+            if session.documents > limits.SESSION_DOCUMENTS:
+                yield "F7", f"{name} has {session.documents} documents"
 
 
 def _owned(state: State) -> Broken:

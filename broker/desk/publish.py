@@ -396,6 +396,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.NoteAdded: _staff("note.added"),
     e.OutcomeSet: _staff_and_account("session.outcome"),
     e.SessionRated: _staff_and_account("session.rated"),
+    e.SessionDescribed: _staff("session.described"),
     e.SessionEnded: _ended,
     e.CaseChanged: _case_changed,
     e.CaseDeleted: _case_deleted,

@@ -546,6 +546,8 @@ class Session:
     transfer: str | None = None
     """The pending offer that would move it to another representative."""
     share: str | None = None
+    documents: int = 0
+    """How many its customer's page told of the device."""
     members: dict[str, Member] = attrs.field(factory=dict)
     """Its guests."""
     invites: dict[str, None] = attrs.field(factory=dict)
@@ -576,6 +578,7 @@ class EndedSession:
     representative: str | None
     """Who had it last."""
     rated: bool = False
+    documents: int = 0
 
 
 @attrs.define(eq=False)
@@ -753,7 +756,13 @@ class State:
         """Keep an ended session's streams readable for its parties, within ``RECENT_SESSIONS``."""
         portal = self.requests[session.request].portal
         self.ended_sessions[session.session] = EndedSession(
-            session.request, portal, session.subportal, session.visitor, session.representative, session.rated
+            session.request,
+            portal,
+            session.subportal,
+            session.visitor,
+            session.representative,
+            session.rated,
+            session.documents,
         )
         while len(self.ended_sessions) > limits.RECENT_SESSIONS + len(self.sharing):
             oldest, kept = self.ended_sessions.popitem(last=False)

@@ -353,6 +353,17 @@ class SessionRate:
 
 
 @attrs.define
+class SessionDescribe:
+    """Tell staff what the customer's device is, or what was collected there (diagnostics, where screen_share is on).
+    Also after the session's end, as long as a share of it goes on."""
+
+    OP: ClassVar[str] = "session.describe"
+    session: str
+    kind: str
+    data: Personal
+
+
+@attrs.define
 class SessionLeave:
     """Leave a session. Whoever has it hands it back: its request goes back to the line at its original age, and it
     waits with all that was said. A guest just goes."""
@@ -947,6 +958,7 @@ Command = (
     | NoteAdd
     | SessionOutcome
     | SessionRate
+    | SessionDescribe
     | SessionLeave
     | SessionTransfer
     | SessionInvite
@@ -1042,6 +1054,7 @@ OPS: Final[dict[str, type[Command]]] = {
         NoteAdd,
         SessionOutcome,
         SessionRate,
+        SessionDescribe,
         SessionLeave,
         SessionTransfer,
         SessionInvite,

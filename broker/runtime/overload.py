@@ -83,6 +83,7 @@ RANKS: Final[dict[str, Rank]] = {
     "note.add": Rank.TALK,
     "session.outcome": Rank.TALK,
     "session.rate": Rank.TALK,
+    "session.describe": Rank.TALK,
     "share.request": Rank.TALK,
     "share.ask_control": Rank.TALK,
     "share.reboot": Rank.TALK,

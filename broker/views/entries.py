@@ -49,6 +49,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "note.added": Kind("note", ("text",), role="lead"),
     "session.outcome": Kind("outcome", ("outcome", "note"), by="representative", role="lead"),
     "session.rated": Kind("rated", ("score", "comment"), by=None, role=CUSTOMER),
+    "session.described": Kind("described", ("data",), by=None, role=CUSTOMER),
 }
 """Wire type to how it is told."""
 
@@ -90,6 +91,8 @@ def entry_of(wire_type: str, data: Data, people: People) -> Entry | None:
     entry.update((name, _plain(data.get(name))) for name in told.copied)
     if wire_type == "session.opened" and data.get("web_chat", "none") != "none":
         entry["text"] = None  # it is the first message, too
+    if told.kind == "described":
+        entry["about"] = data.get("kind")
     if told.kind == "file":
         entry["file"] = {name: data[name] for name in _FILE if data.get(name) is not None}
     return {name: value for name, value in entry.items() if value is not None}

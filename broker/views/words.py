@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -108,6 +109,8 @@ def sentence(entry: Entry) -> Sentence:
             return (who, " noted the outcome: ", typed(entry.get("outcome")))
         case "rated":
             return (who, f" rated the conversation {entry.get('score')} of 5")
+        case "described":
+            return (who, f"'s page described the {entry.get('about', 'device')}")
         case "file":
             return ("sent a file: ", *_file(cast("Mapping[str, object]", entry["file"])))
         case "ended":
@@ -118,8 +121,8 @@ def sentence(entry: Entry) -> Sentence:
 
 def details(entry: Entry) -> list[tuple[Typed, Typed]]:
     """(label, value) of what was filled in beside the text."""
-    fields = entry.get("fields")
-    found = [(typed("form"), typed(fields))] if fields == {"erased": True} else []
+    label, fields = ("data", entry["data"]) if "data" in entry else ("form", entry.get("fields"))
+    found = [(typed(label), typed(fields))] if fields == {"erased": True} else []
     if isinstance(fields, Mapping) and not found:
         found = [(Typed(str(name)), Typed(_value(value))) for name, value in fields.items()]
     if "page" in entry:
@@ -128,6 +131,8 @@ def details(entry: Entry) -> list[tuple[Typed, Typed]]:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, ensure_ascii=False)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

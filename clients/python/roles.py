@@ -106,6 +106,11 @@ class Customer(Shown, Talker, FileSender, Party):
         the portal's survey."""
         await self.request(ops.SessionRate(session, score, personal(comment), document(fields)))
 
+    async def describe(self, session: str, kind: Literal["device", "diagnostics"], data: Mapping[str, object]) -> None:
+        """Tell staff what the device is, or what was collected there; 16 KiB each, 16 a session. ``NotAllowed`` for
+        diagnostics where ``screen_share`` is off, ``WrongState`` once session and share are over."""
+        await self.request(ops.SessionDescribe(session, kind, Personal.document(dict(data))))
+
 
 @attrs.frozen
 class _WithCases(Staff):

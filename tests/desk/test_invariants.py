@@ -105,6 +105,7 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "too many who look on": ("I4", lambda s: _talks(s).monitors.update({f"m{n}": Monitor(1, False) for n in range(5)})),
     "one left behind who looks on": ("I4", lambda s: _talks(s).monitors.clear()),
     "one who looks on where nobody is": ("F2", lambda s: _desert(s)),
+    "too many documents": ("F7", lambda s: _set(_talks(s), "documents", 17)),
     "a session of no request": ("F2", lambda s: _set(s.sessions[session_id("talks")], "request", "r_none")),
     "a session of somebody else": ("F2", lambda s: _set(s.sessions[session_id("talks")], "representative", "bo")),
     "a session nobody holds": ("F2", lambda s: s.representatives["ann"].sessions.clear()),

@@ -14,7 +14,16 @@ from broker.desk import snapshot
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Refusal
 from broker.protocol import ops
-from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
+from tests.support.builders import (
+    customer,
+    document,
+    manager,
+    offer_id,
+    personal,
+    representative,
+    request_id,
+    session_id,
+)
 from tests.support.scene import Scene, office
 
 CARL, ANN, BO = customer("carl"), representative("ann"), representative("bo")
@@ -64,6 +73,11 @@ ASKED: dict[str, tuple[Identity, Callable[[], object], set[str]]] = {
     "session.end by the customer": (CARL, lambda: ops.SessionEnd(SESSION), {"assigned"}),
     "request.withdraw": (CARL, lambda: ops.RequestWithdraw(REQUEST), {"waiting", "offered"}),
     "session.rate": (CARL, lambda: ops.SessionRate(SESSION, 5), {"assigned", "ended"}),
+    "session.describe": (
+        CARL,
+        lambda: ops.SessionDescribe(SESSION, "device", document({"os": "x"})),
+        {"waiting", "offered", "assigned"},
+    ),
     "chat.send": (ANN, lambda: ops.ChatSend(SESSION, personal("!")), {"assigned"}),
     "session.end": (ANN, lambda: ops.SessionEnd(SESSION), {"assigned"}),
     "session.leave": (ANN, lambda: ops.SessionLeave(SESSION), {"assigned"}),

@@ -26,6 +26,7 @@ WORDS: dict[tuple[str, str], list[str]] = {
     ("SubportalState", "state"): ["open", "closing", "closed"],
     ("PresenceChanged", "by"): ["representative", "broker"],
     ("RepresentativeBack", "presence"): ["available", "away"],
+    ("SessionDescribed", "kind"): ["device", "diagnostics"],
     ("OfferMade", "kind"): ["queue", "direct", "broadcast", "transfer", "invite"],
     ("OfferEnded", "reason"): ["declined", "expired", "revoked", "gone", "rescinded"],
     ("RequestUnplaced", "reason"): ["declined", "expired", "gone"],
@@ -91,6 +92,8 @@ def events_of(cls: type[e.Event]) -> st.SearchStrategy[e.Event]:
             fields[field.name] = st.integers(1, 999)
         elif field.name in DOCUMENTS:
             fields[field.name] = st.none() | st.just(("d_secret", b"d" * 16))
+        elif field.name == "data":
+            fields[field.name] = st.just(("d_secret", b"d" * 16))
         elif field.name == "score":
             fields[field.name] = st.integers(1, 5)
         elif field.name in ("kind", "mode"):

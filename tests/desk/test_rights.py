@@ -83,6 +83,7 @@ chat.read             c:party r:party m:party
 note.add              r:party m:party
 session.outcome       r:party m:party
 session.rate          c:party
+session.describe      c:party
 session.transfer      r:party m:party
 session.invite        r:party m:party
 session.remove        r:party m:party

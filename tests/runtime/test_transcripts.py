@@ -114,17 +114,20 @@ async def test_what_staff_alone_may_see_is_in_no_customers_transcript(autojump_c
         await joe.write("chat.send", session=session, text="Hello?")
         await ann.write("note.add", session=session, text="sounds angry")
         await ann.write("chat.send", session=session, text="Let me look.")
+        await joe.write("session.describe", session=session, kind="device", data={"os": "haiku", "inches": 13.5})
         await ann.write("session.outcome", session=session, outcome="resolved", note="by hand")
         await ann.write("session.end", session=session)
         await joe.write("session.rate", session=session, score=5, comment="thanks")
         for format in ("json", "text", "html"):
             text = await whole(joe, session, format)
-            for secret in ("angry", "by hand", "resolved", "thanks"):
+            for secret in ("angry", "haiku", "by hand", "resolved", "thanks"):
                 assert secret not in text
             assert text.count("Let me look.") == 1
         told = holds(await whole(ann, session, notes=True))["entries"]
-        assert [one["kind"] for one in told] == ["opened", "message", "note", "message", "outcome", "ended", "rated"]
-        assert [one.get("name") for one in told] == ["Joe", "Joe", "Ms ann", "Ms ann", "Ms ann", None, "Joe"]
+        kinds = ["opened", "message", "note", "message", "described", "outcome", "ended", "rated"]
+        assert [one["kind"] for one in told] == kinds
+        assert [one.get("name") for one in told] == ["Joe", "Joe", "Ms ann", "Ms ann", "Joe", "Ms ann", None, "Joe"]
+        assert (told[4]["about"], told[4]["data"]) == ("device", {"os": "haiku", "inches": "13.5"})
         assert "angry" not in await whole(ann, session)
 
 

@@ -120,6 +120,7 @@ ERASED = {"erased": True}
         (("session.outcome", {"representative": "ann", "outcome": "resolved"}), "ann noted the outcome: resolved"),
         (("session.rated", {"score": 4}), "The customer rated the conversation 4 of 5"),
         (("session.ended", {}), "The conversation ended"),
+        (("session.described", {"kind": "diagnostics"}), "The customer's page described the diagnostics"),
         ((FILE[0], {"role": "customer", "name": ERASED}), "sent a file: (erased) ()"),
     ],
 )
@@ -144,6 +145,14 @@ def test_what_was_typed_beside_stands_beneath() -> None:
         "gift: no",
         "page: https://x.example",
     ]
+    described = ("session.described", {"kind": "device", "data": {"os": "x", "screens": [{"wide": 3}], "touch": False}})
+    assert [line.strip() for line in lines(described)] == [
+        lines(described)[0],
+        "os: x",
+        'screens: [{"wide": 3}]',
+        "touch: no",
+    ]
+    assert lines(("session.described", {"kind": "device", "data": ERASED}))[1].strip() == "data: (erased)"
     assert lines(("session.opened", {"fields": ERASED}))[1].strip() == "form: (erased)"
 
 

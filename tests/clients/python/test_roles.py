@@ -304,6 +304,12 @@ CALLS: list[Row] = [
         {"session": "s_1", "score": 5, "fields": {"why": "x"}},
     ),
     (
+        C,
+        "session.describe",
+        lambda joe: joe.describe("s_1", "device", {"os": "x"}),
+        {"session": "s_1", "kind": "device", "data": {"os": "x"}},
+    ),
+    (
         M,
         "reply.put",
         lambda mia: mia.put_reply("t", "hi", "Hello {customer}", title="Hello"),
