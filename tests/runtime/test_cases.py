@@ -192,6 +192,29 @@ async def test_after_deleting_a_case_no_byte_of_it_is_in_any_file(autojump_clock
         assert db.execute("SELECT count(*) FROM contents WHERE erased = 1").fetchone()[0] >= 5
 
 
+async def test_what_a_page_told_of_its_device_goes_with_the_case(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with broker(store=SqliteStore(tmp_path / "journal.db")) as b:
+        ann, boss, joe = await on_duty(b), await b.staff("boss", "manager"), await b.customer(address="192.0.2.77")
+        request = str((await joe.write("request.create", text="hello"))["request"])
+        offer = (await ann.event("offer.made")).data["offer"]
+        session = (await ann.write("offer.accept", offer=offer))["session"]
+        await ann.ask("subscribe", stream=f"session:{session}:staff", from_="now")
+        told = {"session": session, "kind": "device", "data": {"os": "Haiku R1"}}
+        await joe.write("session.describe", **told)
+        assert (await ann.event("session.described")).data == told
+        for data in ({"picture": b"x"}, {"a": "x" * 16384}):
+            with pytest.raises(Refused) as refused:
+                await joe.write("session.describe", session=session, kind="device", data=data)
+            assert refused.value.code == 2400
+        await ann.write("session.end", session=session)
+        await b.settle(1)
+        assert b"Haiku R1" in everything(tmp_path)
+        assert "Haiku R1" not in repr(b.hub.accounts["acme"].texts)
+        await boss.write("case.delete", case=f"k_{request[2:]}")
+        await b.settle(1)
+        assert b"Haiku R1" not in everything(tmp_path)
+
+
 async def test_the_name_of_who_served_stays_when_a_case_goes(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with broker(store=store) as b:
