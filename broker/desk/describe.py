@@ -10,7 +10,6 @@ from broker import limits
 from broker.codes import Code
 from broker.desk import chat, functions
 from broker.desk import events as e
-from broker.desk.casebook import id_of
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
 from broker.desk.state import Context, EndedSession, Portal, Representative, Session, State
 from broker.protocol import ops
@@ -42,8 +41,8 @@ def describe(state: State, command: ops.SessionDescribe, context: Context) -> De
 def _of(
     state: State, name: str, context: Context
 ) -> tuple[Session | EndedSession, Portal, Representative | None] | Refusal:
-    """The session, its portal, and who has it (or its share); while it is open, or its share goes on and its case is
-    kept: what is told after that would be erased by nobody."""
+    """The session, its portal, and who has it (or its share); while it is open, or its share goes on: until then its
+    case is kept, so there is always something to erase it with."""
     assert context.identity is not None
     who, session = context.identity.person, state.sessions.get(name)
     if session is not None:
@@ -52,7 +51,7 @@ def _of(
         holder = None if session.representative is None else state.representatives[session.representative]
         return session, state.portals[state.requests[session.request].portal], holder
     share = state.shares.get(state.sharing.get(name, ""))
-    if share is None or share.visitor != who or id_of(f"r_{name[2:]}") not in state.cases:
+    if share is None or share.visitor != who:
         return chat.over(state, name, context)
     return state.ended_sessions[name], state.portals[share.portal], state.representatives[share.representative]
 

@@ -168,21 +168,29 @@ def test_after_the_end_without_a_share_it_is_over() -> None:
     assert (scene.refused(tell(), CARL, Code.WRONG_STATE).detail or {})["state"] == "ended"
 
 
-def test_once_the_case_is_erased_nothing_is_told_that_nobody_would_erase() -> None:
+def test_while_a_share_lets_it_be_told_the_case_is_kept_to_erase_it_with() -> None:
     scene = ended()
     scene.ok(ops.CaseResolve(case_id("carl")), ANN)
     scene.now += 91 * DAYS
-    gathered = c.Gathered(cases.heads(scene.desk.state, SESSION))
-    scene.ok(c.EraseCases(((case_id("carl"), gathered),), "retention"))
-    assert scene.desk.state.sharing
-    assert (scene.refused(tell(), CARL, Code.WRONG_STATE).detail or {})["state"] == "ended"
+
+    def erase() -> int:
+        gathered = c.Gathered(cases.heads(scene.desk.state, SESSION))
+        return len(scene.ok(c.EraseCases(((case_id("carl"), gathered),), "retention")).records)
+
+    assert erase() == 0
+    scene.ok(tell(), CARL)
+    scene.ok(ops.ShareStop(SHARE), CARL)
+    assert erase() == 1
+    scene.refused(tell(), CARL, Code.NO_SUCH)
 
 
 def test_what_is_told_while_its_case_is_being_erased_stops_that() -> None:
     scene = ended()
     scene.ok(ops.CaseResolve(case_id("carl")), ANN)
-    gathered = c.Gathered(cases.heads(scene.desk.state, SESSION))
+    before = cases.heads(scene.desk.state, SESSION)[1]
     scene.ok(tell(), CARL)
+    scene.ok(ops.ShareStop(SHARE), CARL)
+    gathered = c.Gathered((cases.heads(scene.desk.state, SESSION)[0], before))  # all but what the page told
     scene.now += 91 * DAYS
     assert scene.ok(c.EraseCases(((case_id("carl"), gathered),), "retention")).records == []
 
