@@ -18,7 +18,7 @@ import trio
 from broker.protocol.frames import Event, Gap, Notice
 from clients.python.answers import EffectiveFunction
 from clients.python.commands import text_of
-from clients.python.errors import HuntgroupError, Refused
+from clients.python.errors import HuntgroupError, NoSuch, NotAllowed, Refused
 from clients.python.following import Item, View
 from clients.python.role import Role
 from clients.python.settings import Connected, Disconnected
@@ -48,12 +48,16 @@ class Numbers:
 
     def add(self, id: str) -> int:
         """Its number."""
-        for number, known in self.ids.items():
-            if known == id:
-                return number
+        found = self.of(id)
+        if found is not None:
+            return found
         self.last += 1
         self.ids[self.last] = id
         return self.last
+
+    def of(self, id: str) -> int | None:
+        """Its number, if it has one."""
+        return next((number for number, known in self.ids.items() if known == id), None)
 
     def drop(self, id: str) -> int | None:
         """It is over; the number it had."""
@@ -171,11 +175,15 @@ class Console:
     # --- streams ---------------------------------------------------------------------------------------
 
     async def follow(self, stream: str, *, snapshot: bool = True) -> None:
-        """Show a stream from its state, or from its beginning, on. One that is followed already stays so."""
+        """Show a stream from its state, or from its beginning, on. One that is followed already stays so, and one that
+        isn't there (yet), or for somebody else, is left alone."""
         try:
             subscription = self.role.subscribe(stream, "snapshot" if snapshot else 0)
             await subscription.wait_placed()
-        except ValueError:
+        except (ValueError, NoSuch, NotAllowed):
+            return
+        except Refused as exc:  # said, because whoever asked for it goes on reading another stream
+            self.wrong("follow", exc)
             return
 
         async def look() -> None:
@@ -187,12 +195,12 @@ class Console:
         self.nursery.start_soon(look)
 
     def _tell(self, item: Item) -> None:
+        # Putting it into words is what numbers it and remembers it: commands need that with --json as well.
+        words = self.words(item) if isinstance(item, Event | Notice) else None
         if self.as_json:
             self.say(json.dumps(as_map(item)))
-        elif isinstance(item, Event | Notice):
-            words = self.words(item)
-            if words is not None:
-                self.say(words)
+        elif words is not None:
+            self.say(words)
         elif isinstance(item, Gap) and item.reason != "rights":
             self.say(f"! {item.stream}: events {item.from_} to {item.to} are gone ({item.reason})")
 
@@ -213,7 +221,11 @@ class Console:
 
     def seconds_to(self, deadline: int) -> int:
         """The same as a number."""
-        return max(0, deadline - self.clock() - self.ahead_ms + 500) // 1000
+        return max(0, deadline - self.now() + 500) // 1000
+
+    def now(self) -> int:
+        """The broker's time."""
+        return self.clock() + self.ahead_ms
 
 
 def as_map(item: Item) -> dict[str, Any]:

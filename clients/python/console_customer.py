@@ -12,11 +12,11 @@ from broker.protocol.frames import Event, Notice
 from clients.python.account import Field
 from clients.python.answers import Portal
 from clients.python.commands import text_of
-from clients.python.console import Command, Console, InputError, lasting, moment
+from clients.python.console import Command, InputError, lasting, moment
 from clients.python.console_form import Form
+from clients.python.console_talk import Rating, TalkConsole
 from clients.python.errors import BadArgs, QueueFull, Refused, WrongState
 from clients.python.following import Item, View
-from clients.python.roles import Customer
 
 _REQUEUED = {
     "handed_back": "was handed back",
@@ -37,7 +37,7 @@ _MOVED = {
 
 
 @attrs.define(eq=False)
-class CustomerConsole(Console):
+class CustomerConsole(TalkConsole):
     """``huntgroup connect customer``."""
 
     name: str | None = None
@@ -45,9 +45,6 @@ class CustomerConsole(Console):
     pin: str | None = None
     """The nine digits it came in with: tried at once."""
     page: Portal | None = None
-    request: str | None = None
-    session: str | None = None
-    state: str = ""
     place: str = ""
     share: str | None = None
     skills: Sequence[str] = ()
@@ -56,15 +53,12 @@ class CustomerConsole(Console):
     """What the next yes is to: the share's first step (requested), its second (accepted), or control."""
     form: Form | None = None
     """Being filled in: the next line is an answer."""
+    rated: Rating | None = None
+    """What that form goes with; None: it is a request's."""
     fields: dict[str, str] = attrs.field(factory=dict, repr=False)
     """Of the form, as ``field`` was told them."""
     standing: str = ""
     """The portal's state."""
-
-    @property
-    def does(self) -> Customer:
-        """What it can ask for."""
-        return cast("Customer", self.role)
 
     def commands(self) -> dict[str, tuple[str, Command]]:
         """Name to (help, what it does)."""
@@ -76,7 +70,8 @@ class CustomerConsole(Console):
             "pin": ("pin DIGITS: the nine digits that you were told", self._pin),
             "position": ("your place in the line", self._position),
             "request": ("the id of your request, for somebody who would take it", self._request),
-            "end": ("stop waiting, or end the conversation", self._end),
+            "end": ("stop waiting, or end the conversation (it asks for a yes)", self.end),
+            **self.talk_commands(),
             "yes": ("agree to share your screen (it is asked twice)", self._yes),
             "no": ("refuse to share your screen, or stop sharing", self._no),
         }
@@ -133,7 +128,7 @@ class CustomerConsole(Console):
         if isinstance(item, View) and item.stream == "me":
             for each in item.data.get("requests", ()):
                 await self._found(cast("Mapping[str, Any]", each))
-        elif isinstance(item, Event) and item.type == "request.assigned":
+        elif isinstance(item, Event) and item.type in ("request.created", "request.assigned"):
             await self.follow(f"session:{item.data['session']}", snapshot=False)
 
     async def _found(self, request: Mapping[str, Any]) -> None:
@@ -143,7 +138,10 @@ class CustomerConsole(Console):
         if not self.as_json:
             self.say(f"Your request is {self.state}" + (f" to {name}." if name else "."))
         if self.state == "assigned":
-            await self.follow(f"session:{self.session}", snapshot=False)
+            self.opened, self.helper = True, cast("str | None", request.get("representative"))
+            if name is not None and self.helper is not None:
+                self.names[self.helper] = name
+        await self.follow(f"session:{self.session}", snapshot=False)
 
     def words(self, item: Event | Notice) -> str | None:
         """An event or notice in words."""
@@ -159,9 +157,9 @@ class CustomerConsole(Console):
                 return "You have asked. Somebody will come."
             case "request.assigned":
                 self.state, self.session = "assigned", str(data["session"])
-                return f"{text_of(data.get('name')) or data['representative']} is here."
+                return self.here(data)
             case "request.requeued":
-                self.state = "waiting"
+                self.state, self.helper = "waiting", None
                 return f"Your request {_REQUEUED.get(str(data['reason']), 'waits again')}; you keep your place."
             case "request.unplaced":
                 after = "now everybody is asked" if data["broadcast"] else "pick somebody else"
@@ -175,21 +173,16 @@ class CustomerConsole(Console):
             case "request.classified":
                 return "Your request is an ordinary one again."
             case "request.ended":
-                self.request = self.session = self.share = None
-                self.state = self.place = ""
-                if data["state"] == "converted":
-                    return "Nobody can help you now: your request has become a support request."
-                return f"It is over ({data['state']})."
+                self.share, self.place = None, ""
+                return self.over(str(data["state"]))
             case "session.held" if data["who"] == "representative":
                 return "The representative is reconnecting; your conversation is kept."
             case "session.resumed" if data["who"] == "representative":
                 return "The representative is back."
-            case "session.transferred":
-                return f"{text_of(data.get('name')) or data['representative']} takes over."
             case "share.changed":
                 return self._shared(data)
             case _:
-                return None
+                return self.talk_words(item)
 
     def _stands(self, data: Mapping[str, Any]) -> str | None:
         """The portal's state, if that is news."""
@@ -233,6 +226,7 @@ class CustomerConsole(Console):
             raise InputError("ask TEXT: this portal wants to know your question")
         if self.request is not None and not self.as_json:
             return "You have asked already."
+        self.rated = None
         form = Form.of(page.form, page.require, {"name": self.name, **self.fields})
         form.text = rest or None
         form.about.update({name: value for name, value in self.fields.items() if self._known(name) not in page.form})
@@ -268,10 +262,10 @@ class CustomerConsole(Console):
         """As any console, but while a form is filled in a line is an answer."""
         form = self.form
         if form is None or line.strip() == "quit":
-            return await super().obey(line)
+            return await super().obey(self.meant(line))
         self.form = None
         if line.strip() == "end":
-            self.show("ask", "You have not asked.")
+            self.show("ask", "You have not asked." if self.rated is None else "You have not rated it.")
             return True
         try:
             try:
@@ -290,6 +284,8 @@ class CustomerConsole(Console):
         if form.question is not None:
             self.form = form
             return f"{form.question}"
+        if self.rated is not None:
+            return await self.rate(self.rated, form.given)
         name, email = form.about.get("name", self.name), form.about.get("email")
         try:
             asked = await self.does.ask(
@@ -304,6 +300,14 @@ class CustomerConsole(Console):
         if asked.existing and not self.as_json:
             return "You have asked already."
         return asked
+
+    async def _rate(self, rest: str) -> object:
+        assert self.page is not None
+        rating = self.rating(rest)
+        if self.as_json or not self.page.survey:
+            return await self.rate(rating)
+        self.rated = rating
+        return await self._fill(Form.of(self.page.survey, (), {}))
 
     async def _skills(self, rest: str) -> object:
         skills, offered = rest.split(), self._offered()
@@ -338,15 +342,6 @@ class CustomerConsole(Console):
         if self.state == "assigned":
             return "You are being served."
         return self.place or ("You wait." if self.request else "You have not asked yet.")
-
-    async def _end(self, rest: str) -> object:
-        if self.request is None:
-            raise InputError("there is nothing to end")
-        if self.state == "assigned" and self.session is not None:
-            await self.does.end(self.session)
-        else:
-            await self.does.withdraw(self.request)
-        return None
 
     async def _yes(self, rest: str) -> object:
         if self.share is None or not self.question:

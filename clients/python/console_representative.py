@@ -10,7 +10,6 @@ from typing import Any, Literal, cast
 import attrs
 
 from broker.protocol.frames import Event, Notice
-from clients.python import console_replies
 from clients.python.commands import text_of
 from clients.python.console import (
     DECLINE_REASON,
@@ -22,6 +21,8 @@ from clients.python.console import (
     shown_functions,
     somebody,
 )
+from clients.python.console_cases import UNREAD, CaseLists
+from clients.python.console_sessions import Sessions
 from clients.python.following import Item, View
 from clients.python.roles import Representative
 
@@ -48,8 +49,8 @@ class RepresentativeConsole(Console):
     wrap_ups: Numbers = attrs.field(factory=lambda: Numbers("session to wrap up"))
     """By the number that the session had."""
     pins: Numbers = attrs.field(factory=lambda: Numbers("pin"))
-    customers: dict[str, str | None] = attrs.field(factory=dict, repr=False)
-    """Session to its customer's name, where there is one."""
+    talk: Sessions = attrs.field(init=False, default=attrs.Factory(Sessions, takes_self=True))
+    cases: CaseLists = attrs.field(init=False, default=attrs.Factory(CaseLists, takes_self=True))
     asked: set[str] = attrs.field(factory=set)
     """What it offered to colleagues."""
 
@@ -70,7 +71,9 @@ class RepresentativeConsole(Console):
             "accept": ("accept [OFFER]: take it", self._accept),
             "decline": (f"decline [OFFER] [REASON]: refuse it (reason code, {DECLINE_REASON} if none)", self._decline),
             "waiting": ("waiting SUBPORTAL: who stands in its line, to take one", self._waiting),
-            "take": ("take REQUEST: take it by hand, where its portal lets you", self._take),
+            "take": ("take CASE, or REQUEST: take it by hand, where its portal lets you", self.cases.take),
+            **self.cases.commands(),
+            **self.talk.commands(),
             "end": ("end [SESSION]: end the conversation", self._end),
             "done": ("done [SESSION]: what was to do after it is done, you have room again", self._done),
             "leave": ("leave [SESSION]: hand it back to the line", self._leave),
@@ -84,8 +87,6 @@ class RepresentativeConsole(Console):
             ),
             "remove": ("remove [SESSION] REPRESENTATIVE: send a guest away", self._remove),
             "functions": ("functions PORTAL: what you may do in its sessions, and who decides it", self._functions),
-            "replies": ("list the canned replies that you can send", self._replies),
-            "reply": ("reply [SESSION] NAME [LANGUAGE]: send a canned reply, with the names filled in", self._reply),
             "share": ("share [SESSION]: ask for the customer's screen", self._share),
             "pin": ("make nine digits for a customer on the phone", self._pin),
             "pins": ("list your pins", self._pins),
@@ -111,20 +112,29 @@ class RepresentativeConsole(Console):
 
     async def see(self, item: Item) -> None:
         """Follow what a state or an event makes ours."""
+        news = self.cases.look(item)
+        if news is not None and not self.as_json:
+            self.say(news)
         if isinstance(item, View) and item.stream == "me":
             await self._view(item)
         elif isinstance(item, Event) and item.type == "session.opened" and item.stream == "me":
-            self.customers[str(item.data["session"])] = text_of(item.data.get("name"))
+            self.talk.customers[str(item.data["session"])] = text_of(item.data.get("name"))
             await self.follow(f"session:{item.data['session']}", snapshot=False)
-        elif isinstance(item, Event) and item.type == "session.joined" and item.stream == "me":
+        elif isinstance(item, Event) and item.stream == "me" and self._enters(item):
             await self.follow(f"session:{item.data['session']}", snapshot=False)
         elif isinstance(item, Event) and item.type in _LEAVES and item.stream == "me":
-            self.customers.pop(str(item.data["session"]), None)
+            self.talk.customers.pop(str(item.data["session"]), None)
         elif isinstance(item, Event) and item.type == "presence.changed" and item.stream == "me":
             self.presence = str(item.data["presence"])
             await self._follow_subportals()
         elif isinstance(item, View) and item.stream.startswith("subportal:"):
             self._tell_offers(item)
+
+    def _enters(self, item: Event) -> bool:
+        """Whether a session that was somebody else's is this representative's as well from now on."""
+        if item.type == "session.transferred":
+            return item.data["representative"] == self.does.identity.person
+        return item.type == "session.joined"
 
     async def _view(self, view: View) -> None:
         presence = [cast("Mapping[str, Any]", each) for each in view.data.get("presence", ())]
@@ -136,7 +146,7 @@ class RepresentativeConsole(Console):
         for each in view.data.get("sessions", ()):
             session = cast("Mapping[str, Any]", each)
             number = self.sessions.add(session["session"])
-            self.customers[session["session"]] = text_of(session.get("name"))
+            self.talk.customers[session["session"]] = text_of(session.get("name"))
             if not self.as_json:
                 self.say(f"session {number}: {somebody(session)} ({session['subportal']}){quoted(session)}")
             await self.follow(f"session:{session['session']}", snapshot=False)
@@ -152,6 +162,7 @@ class RepresentativeConsole(Console):
         if self.presence in ("available", "away"):
             for subportal in self.subportals:
                 await self.follow(f"subportal:{subportal}")
+                await self.follow(f"cases:{subportal}")
 
     def _tell_offers(self, view: View) -> None:
         for each in view.data.get("offers", ()):
@@ -212,7 +223,7 @@ class RepresentativeConsole(Console):
             case "pin.changed" if data["state"] != "live":
                 return f"pin {self.pins.add(str(data['id']))} is {data['state']}"
             case _:
-                return None
+                return self.talk.words(item)
 
     def _shared(self, data: Mapping[str, Any]) -> str:
         number = self.sessions.add(str(data["session"]))
@@ -224,6 +235,8 @@ class RepresentativeConsole(Console):
 
     def _session_ended(self, data: Mapping[str, Any]) -> str:
         number, until = self.sessions.drop(str(data["session"])), data.get("wrap_up")
+        if number is not None:
+            self.talk.past[number] = str(data["session"])
         if until is None:
             return f"session {number} is over ({data['reason']})"
         self._to_wrap_up(str(data["session"]), number)
@@ -307,11 +320,6 @@ class RepresentativeConsole(Console):
             self.say(f"{each.position}. {each.request} {each.name or 'somebody'}: {each.text or '-'} ({each.state})")
         return None if found else "nobody waits there"
 
-    async def _take(self, rest: str) -> object:
-        if not rest:
-            raise InputError("take REQUEST")
-        return await self.does.take(rest)
-
     async def _done(self, rest: str) -> object:
         await self.does.end_wrap_up(self.wrap_ups.find(rest))
         return None
@@ -351,16 +359,6 @@ class RepresentativeConsole(Console):
         session = self.sessions.find(number)
         return (session, None, name) if to_all else (session, name, None)
 
-    async def _replies(self, rest: str) -> object:
-        return console_replies.listed(await self.does.replies(), self.say, as_json=self.as_json)
-
-    async def _reply(self, rest: str) -> object:
-        what = console_replies.wanted(rest)
-        session, known = self.sessions.find(what.number), await self.does.replies()
-        said = console_replies.words_of(known, what, self.customers.get(session), self.does.identity.person)
-        seq = await self.does.say(session, said)
-        return {"session": session, "message_seq": seq, "text": said} if self.as_json else f"you say: {said}"
-
     async def _share(self, rest: str) -> object:
         await self.does.request_share(self.sessions.find(rest))
         return "asked; the customer decides"
@@ -395,8 +393,10 @@ class RepresentativeConsole(Console):
             "offers": list(self.offers.ids.values()),
             "sessions": list(self.sessions.ids.values()),
             "wrap_ups": list(self.wrap_ups.ids.values()),
+            "unread": self.cases.unread,
         }
         if self.as_json:
             return state
         wrap_ups = f", to wrap up: {len(self.wrap_ups.ids)}" if self.wrap_ups.ids else ""
-        return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}{wrap_ups}"
+        unread = f"; {UNREAD}" if self.cases.unread else ""
+        return f"{self.presence}; offers: {len(self.offers.ids)}, sessions: {len(self.sessions.ids)}{wrap_ups}{unread}"
