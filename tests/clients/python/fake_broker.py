@@ -133,7 +133,7 @@ class FakeBroker:
         self.nursery.start_soon(self._serve, stream, refusal)
         return cast("trio.abc.Stream", theirs)
 
-    def publish(self, stream: str, type: str = "thing.happened", **data: object) -> Event:
+    def publish(self, stream: str, type: str = "thing.happened", /, **data: object) -> Event:
         """One more event, stored; ``flush`` sends it."""
         log = self.streams.setdefault(stream, [])
         log.append(Event(stream, len(log) + 1, type, 1_700_000_000_000, data))

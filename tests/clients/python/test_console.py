@@ -19,6 +19,7 @@ from broker.codes import Code
 from broker.protocol.frames import Event, Fail, Frame, Gap, Notice, Request, Result, Snapshot
 from clients.python import terminal
 from clients.python.console import InputError, Numbers, Say, lasting, moment
+from clients.python.console_talk import END, OVER
 from clients.python.settings import Connected, Disconnected, Settings
 from tests.clients.python.fake_broker import FakeBroker, Peer
 from tests.clients.python.world import NOW, settings
@@ -57,6 +58,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "session.transfer": {"session": "s_1", "offer": "o_1"},
     "session.invite": {"session": "s_1", "offer": "o_8"},
     "session.monitor": {"session": "s_1", "announced": False},
+    "chat.send": {"session": "s_1", "message_seq": 1},
     "share.request": {"share": "h_1"},
     "share.confirm": {"share": "h_1", "control": False},
 }
@@ -135,7 +137,7 @@ class Table:
         await self._typed.send(line)
         return await self.settle()
 
-    async def happens(self, stream: str, type: str, **data: object) -> list[str]:
+    async def happens(self, stream: str, type: str, /, **data: object) -> list[str]:
         """An event; what is said then."""
         self.broker.publish(stream, type, **data)
         await self.broker.flush()
@@ -479,7 +481,7 @@ async def test_what_is_wrongly_typed_is_said(autojump_clock: MockClock, represen
     assert await say.type("dance") == ["! no command 'dance'; help lists them"]
     assert await say.type("accept") == ["! which offer? there is none"]
     assert await say.type("accept 4") == ["! there is no offer 4"]
-    assert await say.type("take") == ["! take REQUEST"]
+    assert await say.type("take") == ["! take CASE, or take REQUEST"]
     assert await say.type("done 3") == ["! there is no session to wrap up 3"]
     assert await say.type("transfer") == ["! transfer [SESSION] REPRESENTATIVE"]
     assert await say.type("invite 1 2 3 4") == ["! invite [SESSION] REPRESENTATIVE [masked] [view]"]
@@ -534,8 +536,9 @@ async def test_a_customer_asks_waits_is_served_and_shares(autojump_clock: MockCl
         await say.type(answer)
     await say.happens("session:s_1", "share.changed", **share, state="active")
     await say.type("no")
-    await say.type("end")
-    assert await say.happens("me", "request.ended", request="r_1", state="closed") == ["It is over (closed)."]
+    assert await say.type("end") == [END]
+    await say.type("yes")
+    assert await say.happens("me", "request.ended", request="r_1", state="closed") == [OVER]
     assert await say.over() == []
     asked = [op for op, _ in say.asked]
     assert asked == [
@@ -716,8 +719,8 @@ async def test_json_says_everything_one_object_a_line(autojump_clock: MockClock,
         say.snapshots["me"] = {"presence": [PRESENCE]}
         first = [json.loads(line) for line in await say.settle()]
         assert first == [{"snapshot": {"presence": [PRESENCE]}, "stream": "me", "offset": 0}]
-        event = Event("me", 1, "offer.made", 1_700_000_000_000, {"offer": "o_1"})
-        (said,) = await say.happens("me", "offer.made", offer="o_1")
+        event = Event("me", 1, "offer.made", 1_700_000_000_000, dict(OFFER))
+        (said,) = await say.happens("me", "offer.made", **OFFER)
         assert json.loads(said) == {
             "event": event.type,
             "stream": "me",
@@ -725,10 +728,12 @@ async def test_json_says_everything_one_object_a_line(autojump_clock: MockClock,
             "t_ms": event.t_ms,
             "data": event.data,
         }
-        (said,) = await say.type("accept")
+        await say.type("accept 1")
+        assert say.asked == [("offer.accept", {"offer": "o_1"})]
+        (said,) = await say.type("accept 2")
         assert json.loads(said) == {
             "command": "accept",
-            "error": "which offer? there is none",
+            "error": "there is no offer 2",
             "code": None,
             "detail": None,
         }

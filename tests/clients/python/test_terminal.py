@@ -59,7 +59,13 @@ def test_two_people_at_two_terminals(demo: dict[str, Any]) -> None:
     bo.type("accept")
     bo.reads("session 1: you serve somebody (line-orders): It hums")
     kim.reads("Bo Birch is here")
+    kim.type("Is it the fan?")
+    bo.reads("session 1, the customer: Is it the fan?")
+    bo.type("say It is.")
+    kim.reads("Bo Birch: It is.")
     kim.type("end")
+    kim.reads("End the conversation?")
+    kim.type("yes")
     kim.reads("It is over (closed)")
     bo.reads("session 1 is over (customer)")
     assert kim.leave() == 0
@@ -77,6 +83,8 @@ def test_a_pin_connects_at_once(demo: dict[str, Any]) -> None:
     kim = Process(demo, "customer", "--pin", pin)
     kim.reads("Bo Birch is here")
     kim.type("end")
+    kim.reads("End the conversation?")
+    kim.type("yes")
     kim.reads("It is over")
     assert kim.leave() == 0
     bo.reads("is over (customer)")
