@@ -80,6 +80,7 @@ class Table:
         self.broker = broker
         self.values = dict(VALUES)
         self.refused: dict[str, tuple[Code, dict[str, object]]] = {}
+        self.forbidden: set[str] = set()
         self.said: list[str] = []
         self._say = say or self.said.append
         self.asked: list[tuple[str, object]] = []
@@ -114,6 +115,8 @@ class Table:
 
     def _handle(self, peer: Peer, request: Request) -> list[Frame] | None:
         args: Any = request.args
+        if request.op == "subscribe" and args["stream"] in self.forbidden:
+            return [Fail(request.id, int(Code.NO_SUCH), "no", None, {})]
         if request.op == "subscribe":
             peer.cursors[args["stream"]] = 0
             answers: list[Frame] = [Result(request.id, {"stream": args["stream"], "offset": 0})]

@@ -257,3 +257,25 @@ async def test_json_talks_as_well(autojump_clock: MockClock, broker: FakeBroker)
         await say.type("end")
         assert say.asked[-1] == ("session.end", {"session": "s_1"})
         nursery.cancel_scope.cancel()
+
+
+async def test_who_comes_and_goes_is_told_to_the_representative(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    guest = {"session": "s_1", "representative": "cy", "name": "Cy", "role": "guest"}
+    assert await say.happens("session:s_1", "session.joined", **guest) == ["session 1: Cy is in it as a guest"]
+    left = {"session": "s_1", "representative": "cy", "reason": "left"}
+    assert await say.happens("session:s_1", "session.left", **left) == ["session 1: cy has left (left)"]
+    assert await say.happens("session:s_1", "session.left", **{**left, "reason": "ended"}) == []
+    taken = {"session": "s_8", "request": "r_8", "representative": "ann", "former": "bo"}
+    await say.happens("me", "session.transferred", **taken)
+    told = {**SAID, "session": "s_8"}
+    assert await say.happens("session:s_8", "chat.message", **told) == ["session 2, bo: Hello."]  # it is followed
+
+
+async def test_a_stream_that_is_not_ones_own_ends_nothing(autojump_clock: MockClock, customer: Table) -> None:
+    say = customer
+    say.forbidden.add("session:s_7")
+    assert await say.happens("me", "request.created", **{**REQUEST, "session": "s_7"}) != []
+    assert await say.happens("me", "request.assigned", **ASSIGNED) == ["Bo is here."]
