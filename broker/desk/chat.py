@@ -144,7 +144,7 @@ def rate(state: State, command: ops.SessionRate, context: Context) -> Decision |
     if last is None:
         return no_such("session")
     if last.rated:
-        return wrong_state("rated")
+        return wrong_state("rated", *ALLOWED["session"]["ended" if session is None else session.state])
     portal = _portal_of(state, last)
     if (refusal := forms.wrong(() if portal is None else portal.survey, command.fields, "survey")) is not None:
         return refusal

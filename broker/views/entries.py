@@ -43,7 +43,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "session.held": Kind("held", by=None),
     "session.resumed": Kind("resumed", by=None),
     "session.ended": Kind("ended", ("reason",), by=None),
-    "share.changed": Kind("share", ("share", "state", "reason"), by=None),
+    "share.changed": Kind("share", ("share", "state", "asks", "grant", "until", "reason"), by=None),
+    "session.monitored": Kind("monitored", ("on",), by=None, role="manager"),
+    "case.mailed": Kind("mail", ("mail", "subject", "text"), role="lead"),
+    "case.mail_attempted": Kind(
+        "mail_attempted", ("mail", "attempt", "state", "code", "reason"), by=None, role="broker"
+    ),
     "chat.message": Kind("message", ("message_seq", "text")),
     "file.shared": Kind("file", ("message_seq",)),
     "note.added": Kind("note", ("text",), role="lead"),

@@ -50,17 +50,19 @@ _REASONS: Final = {
 _SHARE: Final = {
     "requested": "asked for the customer's screen",
     "accepted": "accepted to show the screen, the first step",
-    "active": "confirmed to show the screen",
-    "declined": "declined to show the screen",
-    "expired": "didn't answer: the screen isn't shown",
+    "negotiating": "agreed to show the screen",
+    "active": "said that the screen is shown",
+    "rebooting": "restarted the customer's machine",
+    "refused": "refused: the screen isn't shown",
     "ended": "ended the screen share",
 }
+_MAILS: Final = {"sent": "was sent", "deferred": "couldn't be sent yet", "failed": "couldn't be sent"}
 _UNITS: Final = ((MIB, "MiB"), (KIB, "KiB"))
 
 
 def speaks(entry: Entry) -> bool:
     """Whether this is something that somebody said, rather than something that happened."""
-    return entry["kind"] in ("message", "file", "note") or (entry["kind"] == "opened" and "text" in entry)
+    return entry["kind"] in ("message", "file", "note", "mail") or (entry["kind"] == "opened" and "text" in entry)
 
 
 def typed(value: object) -> Typed:
@@ -103,8 +105,14 @@ def sentence(entry: Entry) -> Sentence:
         case "resumed":
             return ("Connected again: ", who)
         case "share":
-            state = str(entry.get("state"))
-            return (who, f" {_SHARE.get(state, state.replace('_', ' '))}", *_because(entry))
+            return (who, f" {_of_share(entry)}", *_because(entry))
+        case "monitored":
+            return ("Managers begin to look on" if entry.get("on") else "Managers look on no longer",)
+        case "mail":
+            return (who, " wrote an e-mail")
+        case "mail_attempted":
+            how = _MAILS.get(str(entry.get("state")), "was tried")
+            return (f"The e-mail {how} (try {entry.get('attempt')}, code {entry.get('code')})",)
         case "outcome":
             return (who, " noted the outcome: ", typed(entry.get("outcome")))
         case "rated":
@@ -119,12 +127,33 @@ def sentence(entry: Entry) -> Sentence:
             return ("",)
 
 
+def _of_share(entry: Entry) -> str:
+    """A step of a screen share: of its course, or of control, which has questions and answers of its own."""
+    state, grant = str(entry.get("state")), entry.get("grant")
+    asks = entry.get("asks") or ()
+    may_control = isinstance(grant, Mapping) and grant.get("control") is True
+    if state in ("negotiating", "active") and asks:
+        return "asked for control"
+    if isinstance(grant, Mapping) and "until" not in entry:  # what it may do has changed, and nothing else
+        if entry.get("role") == "broker" and "reason" not in entry:
+            return "changed what the screen share may do: something was switched on or off"
+        return "allowed control" if may_control else "didn't allow control, or took it back"
+    and_control = ""
+    if state == "requested" and isinstance(asks, Sequence) and "control" in asks:
+        and_control = ", and to control it"
+    if state == "negotiating":
+        and_control = ", and to be controlled" if may_control else ", and not to be controlled"
+    return _SHARE.get(state, state.replace("_", " ")) + and_control
+
+
 def details(entry: Entry) -> list[tuple[Typed, Typed]]:
     """(label, value) of what was filled in beside the text."""
     label, fields = ("data", entry["data"]) if "data" in entry else ("form", entry.get("fields"))
     found = [(typed(label), typed(fields))] if fields == {"erased": True} else []
     if isinstance(fields, Mapping) and not found:
         found = [(Typed(str(name)), Typed(_value(value))) for name, value in fields.items()]
+    if "subject" in entry:
+        found.append((Typed("subject"), typed(entry["subject"])))
     if "page" in entry:
         found.append((Typed("page"), typed(entry["page"])))
     return found

@@ -246,7 +246,7 @@ def test_a_customer_rates_once_during_or_after(when: str) -> None:
     if when == "after":
         scene.end(SESSION)
     scene.ok(ops.SessionRate(SESSION, 4, personal("fine", "c_fine")), CARL)
-    assert scene.refused(ops.SessionRate(SESSION, 5), CARL).detail == {"state": "rated", "allowed": []}
+    assert (scene.refused(ops.SessionRate(SESSION, 5), CARL).detail or {})["state"] == "rated"
     if when == "during":
         scene.end(SESSION)
         scene.refused(ops.SessionRate(SESSION, 5), CARL)

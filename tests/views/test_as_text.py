@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.views import words
+from broker.views.entries import People, entry_of
+from broker.views.words import details, sentence
 from tests.views.talk import ENDED, FILE, JOINED, TALK, Told, document, said, zoned
 
 
@@ -176,3 +178,60 @@ def test_it_ends_with_what_the_json_form_ends_with() -> None:
     assert end[0].startswith("1 entry; the chain ends at ")
     assert end[0].split()[-1] in document("json", TALK[:1])
     assert end[1].split()[-1] in document("json")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"state": "requested", "by": "representative"}, "asked for the customer's screen"),
+        (
+            {"state": "requested", "by": "representative", "asks": ["view", "control"]},
+            "asked for the customer's screen, and to control it",
+        ),
+        ({"state": "accepted", "by": "customer", "until": 9}, "accepted to show the screen, the first step"),
+        (
+            {"state": "negotiating", "by": "customer", "until": 9, "grant": {"view": True, "control": False}},
+            "agreed to show the screen, and not to be controlled",
+        ),
+        (
+            {"state": "negotiating", "by": "customer", "until": 9, "grant": {"view": True, "control": True}},
+            "agreed to show the screen, and to be controlled",
+        ),
+        ({"state": "active", "by": "representative"}, "said that the screen is shown"),
+        ({"state": "active", "by": "representative", "asks": ["control"], "until": 9}, "asked for control"),
+        ({"state": "active", "by": "customer", "grant": {"view": True, "control": True}}, "allowed control"),
+        (
+            {"state": "active", "by": "customer", "grant": {"view": True, "control": False}},
+            "didn't allow control, or took it back",
+        ),
+        (
+            {"state": "active", "by": "broker", "reason": "no_answer", "grant": {"view": True, "control": False}},
+            "didn't allow control, or took it back (no answer)",
+        ),
+        (
+            {"state": "active", "by": "broker", "grant": {"view": True, "control": False}},
+            "changed what the screen share may do: something was switched on or off",
+        ),
+        ({"state": "rebooting", "by": "representative", "until": 9}, "restarted the customer's machine"),
+        ({"state": "refused", "by": "customer"}, "refused: the screen isn't shown"),
+        ({"state": "ended", "by": "customer"}, "ended the screen share"),
+    ],
+)
+def test_each_consent_of_a_screen_share_is_told_as_what_it_was(told: dict[str, object], expected: str) -> None:
+    entry = entry_of("share.changed", {"session": "s_1", "share": "h_1", **told}, People())
+    assert entry is not None
+    assert "".join(one if isinstance(one, str) else one.text for one in sentence(entry)).endswith(f" {expected}")
+
+
+def test_the_e_mails_to_a_customer_are_told() -> None:
+    mail = {"mail": "m_1", "by": "ann", "subject": "Your order", "text": "It is on its way."}
+    entry = entry_of("case.mailed", mail, People())
+    assert entry is not None
+    assert words.said(entry) == "It is on its way."
+    assert [value.text for _, value in details(entry)] == ["Your order"]
+    tried = entry_of("case.mail_attempted", {"mail": "m_1", "attempt": 2, "state": "sent", "code": 250}, People())
+    assert tried is not None
+    assert sentence(tried) == ("The e-mail was sent (try 2, code 250)",)
+    looked = entry_of("session.monitored", {"on": True}, People())
+    assert looked is not None
+    assert sentence(looked) == ("Managers begin to look on",)
