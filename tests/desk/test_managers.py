@@ -175,8 +175,8 @@ def test_keys_end_with_the_kind_that_may_have_them() -> None:
     assert not scene.desk.state.keys
     (ended,) = [event for event in scene.events(e.KeyEnded) if isinstance(event, e.KeyEnded)]
     assert (ended.key, ended.person, ended.reason, ended.by) == ("k", "pia", "revoked", "mia")
-    scene.ok(ops.ManagerPut("ned", "api"), MIA)
-    scene.ok(ops.ManagerPut("ned", "team"), MIA)  # who has no key loses none
+    scene.ok(ops.ManagerPut("nat", "api"), MIA)
+    scene.ok(ops.ManagerPut("nat", "team"), MIA)  # who has no key loses none
     assert len(scene.events(e.KeyEnded)) == 1
 
 
