@@ -108,6 +108,14 @@ class Cases:
         after = command.after or 0
         self._ask_long(connection, number, "customer", account.name, command.email, command.visitor, after)
 
+    def _told(self, connection: Connection, number: int, question: str, args: Sequence[object], value: object) -> None:
+        """The answer to a long question. Somebody who is known by no case is nobody here."""
+        told = cast("dict[str, object]", value)
+        if question == "customer" and args[2:] != (None, 0) and args[3] == 0 and not any(told.values()):
+            self._answers.fail(connection, number, Code.NO_SUCH, "no such visitor")
+        else:
+            self._answers.result(connection, number, told)
+
     def _asked(self, connection: Connection, number: int, command: ops.Command) -> Account | None:
         """The account, if the asker may ask for this."""
         account, identity = connection.account, connection.identity
@@ -122,7 +130,7 @@ class Cases:
         """One at a time: each looks at many cases, in the writer's process between its commits."""
 
         def answer(value: object) -> None:
-            self._answers.result(connection, number, cast("dict[str, object]", value))
+            self._told(connection, number, question, args, value)
 
         def replied(reply: Reply) -> None:
             self._long.popleft()
