@@ -43,7 +43,11 @@ def message(request: Request | e.RequestCreated, number: int, identity: Identity
 def over(state: State, name: str, context: Context) -> Refusal:
     """Of a session that isn't there for the asker: that it has ended, if it was in it."""
     assert context.identity is not None
-    if _was_in(state, name, context.identity) is None:
+    return _over(state, name, context.identity)
+
+
+def _over(state: State, name: str, identity: Identity) -> Refusal:
+    if _was_in(state, name, identity) is None:
         return no_such("session")
     return wrong_state("ended", *ALLOWED["session"]["ended"])
 
@@ -82,18 +86,18 @@ def serves(state: State, name: str, subportal: str) -> bool:
     return person is not None and person.chosen != "offline" and subportal in state.teams[person.team].subportals
 
 
-def audience(state: State, name: str, identity: Identity) -> tuple[str, str] | None:
-    """(stream, key) of what is told of somebody in a session and not kept; None for who isn't in it, or is only looking
+def audience(state: State, name: str, identity: Identity) -> tuple[str, str] | Refusal:
+    """(stream, key) of what is told of somebody in a session and not kept; refused to who isn't in it, or only looks
     on. The key says who: ``customer``, or the representative's name."""
     session = state.sessions.get(name)
     if session is None:
-        return None
+        return _over(state, name, identity)
     who, stream = identity.person, f"session:{name}"
     if identity.role is Role.CUSTOMER:
-        return (stream, "customer") if session.visitor == who else None
+        return (stream, "customer") if session.visitor == who else no_such("session")
     guest = session.members.get(who)
     if session.representative != who and guest is None:
-        return None
+        return no_such("session")
     return (f"{stream}:staff" if guest is not None and guest.masked else stream), who
 
 

@@ -180,8 +180,8 @@ class Desk:
         one) goes on, and its person wasn't signed out of everything since it was ``issued`` (ms)."""
         return self.knows(identity) and credentials.admits(self.state, identity, sign_in, issued)
 
-    def audience(self, identity: Identity, session: str) -> tuple[str, str] | None:
-        """(stream, key) of what is told of somebody in a session and not kept; None for who isn't in it."""
+    def audience(self, identity: Identity, session: str) -> tuple[str, str] | Refusal:
+        """(stream, key) of what is told of somebody in a session and not kept; refused to who isn't in it."""
         return chat.audience(self.state, session, identity)
 
     def exists(self, role: Role, person: str) -> bool:

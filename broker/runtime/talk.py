@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from broker.codes import Code
 from broker.desk.outcome import Refusal
 from broker.protocol import ops
 from broker.protocol.codec import pack
@@ -44,13 +43,9 @@ class Talk:
         account, identity = connection.account, connection.identity
         assert account is not None
         assert identity is not None
-        refusal: Refusal | None = account.desk.refuse(identity, command)
-        if refusal is not None:
-            self._answers.fail(connection, number, refusal.code, refusal.text)
-            return
-        found = account.desk.audience(identity, command.session)
-        if found is None:
-            self._answers.fail(connection, number, Code.NO_SUCH, "no such session")
+        found = account.desk.refuse(identity, command) or account.desk.audience(identity, command.session)
+        if isinstance(found, Refusal):
+            self._answers.fail(connection, number, found.code, found.text, detail=found.detail)
             return
         stream, who = found
         said = {"session": command.session, "role": "customer", **data}

@@ -274,7 +274,14 @@ def test_who_is_in_a_session_is_heard_there_and_nobody_else() -> None:
     audience = scene.desk.audience
     assert audience(CARL, SESSION) == (f"session:{SESSION}", "customer")
     assert audience(ANN, SESSION) == (f"session:{SESSION}", "ann")
-    assert audience(BO, SESSION) is audience(customer("eve"), SESSION) is audience(ANN, "s_none") is None
+    for who, session in ((BO, SESSION), (customer("eve"), SESSION), (ANN, "s_none")):
+        refusal = audience(who, session)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code is Code.NO_SUCH
+    scene.end(SESSION)
+    over = audience(CARL, SESSION)
+    assert isinstance(over, Refusal)
+    assert (over.detail or {})["state"] == "ended"
 
 
 # --- planted faults ----------------------------------------------------------------------------------
