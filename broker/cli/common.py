@@ -129,6 +129,25 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def refuse_existing(path: Path | None) -> None:
+    """Nothing is overwritten. Raises ``UsageError``."""
+    if path is not None and path.exists():
+        raise UsageError(f"{path} is there already: nothing is overwritten")
+
+
+def write_out(path: Path | None, text: str, done: str) -> None:
+    """To a new file, whole, and then say so; without one, to standard output. Raises ``UsageError``."""
+    if path is None:
+        sys.stdout.write(text)
+        return
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from None
+    say(f"huntgroup: {done}")
+
+
 def print_json(value: object) -> None:
     """One JSON document on one line."""
     print(json.dumps(value, ensure_ascii=False, sort_keys=True), flush=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from broker.cli import common, remote
-from broker.cli.common import Exit, UsageError, say
+from broker.cli.common import Exit, say
 
 if TYPE_CHECKING:
     from clients.python.client import Client
@@ -54,8 +53,7 @@ def add(commands: common.Commands) -> None:
 
 def run_export(args: argparse.Namespace) -> int:
     """Ask page by page, and write it whole or not at all."""
-    if args.out is not None and args.out.exists():
-        raise UsageError(f"{args.out} is there already: nothing is overwritten")
+    common.refuse_existing(args.out)
 
     async def talk(client: Client) -> list[object]:
         from clients.python.roles import Manager
@@ -70,15 +68,7 @@ def run_export(args: argparse.Namespace) -> int:
 
     cases = remote.ask(args, talk)
     text = json.dumps({"cases": cases}, ensure_ascii=False, indent=2) + "\n"
-    if args.out is None:
-        sys.stdout.write(text)
-        return Exit.OK
-    try:
-        with args.out.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{args.out} can't be written: {error.strerror}") from None
-    say(f"huntgroup: {len(cases)} cases are in {args.out}")
+    common.write_out(args.out, text, f"{len(cases)} cases are in {args.out}")
     return Exit.OK
 
 

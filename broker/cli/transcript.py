@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from broker.cli import common, remote
-from broker.cli.common import Exit, UsageError, add_config, add_json, config_of, print_json, say
+from broker.cli.common import Exit, UsageError, add_config, add_json, config_of, print_json
 from broker.units import MIB
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def run_get(args: argparse.Namespace) -> int:
     """Ask for it, and write it whole or not at all."""
     if bool(args.portal) != bool(args.visitor):
         raise UsageError("a customer gives both --portal and --visitor")
-    if args.out is not None and args.out.exists():
-        raise UsageError(f"{args.out} is there already: nothing is overwritten")
+    common.refuse_existing(args.out)
 
     async def talk(client: Client) -> str:
         from clients.python.role import Party
@@ -82,15 +81,7 @@ def run_get(args: argparse.Namespace) -> int:
         return await Party(client).transcript(args.session, args.format, notes=args.notes)
 
     text = remote.ask(args, talk)
-    if args.out is None:
-        sys.stdout.write(text)
-        return Exit.OK
-    try:
-        with args.out.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{args.out} can't be written: {error.strerror}") from None
-    say(f"huntgroup: {args.out} is written")
+    common.write_out(args.out, text, f"{args.out} is written")
     return Exit.OK
 
 

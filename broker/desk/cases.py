@@ -13,7 +13,7 @@ from broker.codes import Code
 from broker.desk import commands as c
 from broker.desk import events as e
 from broker.desk.case_view import row
-from broker.desk.casebook import ASKED, id_of
+from broker.desk.casebook import ASKED, has_room, id_of
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Case, CaseMail, Context, Representative, State
@@ -130,7 +130,7 @@ def reopen(state: State, command: ops.CaseReopen, context: Context) -> Decision 
         return case
     if case.status != "resolved" or command.version not in (None, case.version):
         return _wrong(state, case)
-    if case.type == ASKED and len(state.shelves.asked.get("", ())) >= limits.MAX_OPEN_CASES:
+    if case.type == ASKED and not has_room(state):
         return Refusal(Code.QUOTA, f"{limits.MAX_OPEN_CASES} support requests aren't resolved: resolve one first")
     there = case.representative in state.representatives
     who = case.representative if there else None  # to who is gone nothing is told any more

@@ -91,7 +91,8 @@ class Cases:
         if account is None:
             return
         asked = {name.rstrip("_"): getattr(command, name) for name in _SEARCH}
-        self._ask_long(connection, number, "cases", account.name, asked, _person(connection))
+        answer = partial(self._found, connection, number)
+        self._ask_long(connection, number, answer, "cases", account.name, asked, _person(connection))
 
     def _export(self, connection: Connection, number: int, command: ops.CustomerExport) -> None:
         account = self._asked(connection, number, command)
@@ -106,15 +107,18 @@ class Cases:
         about = Audit(identity.person, identity.role, identity.network, command.OP, command.visitor)
         self._conductor.tell(account, about)
         after = command.after or 0
-        self._ask_long(connection, number, "customer", account.name, command.email, command.visitor, after)
 
-    def _told(self, connection: Connection, number: int, question: str, args: Sequence[object], value: object) -> None:
-        """The answer to a long question. Somebody who is known by no case is nobody here."""
-        told = cast("dict[str, object]", value)
-        if question == "customer" and args[2:] != (None, 0) and args[3] == 0 and not any(told.values()):
-            self._answers.fail(connection, number, Code.NO_SUCH, "no such visitor")
-        else:
-            self._answers.result(connection, number, told)
+        def answer(value: object) -> None:
+            """A visitor whom no case knows is nobody here; an address may be anybody's."""
+            if command.visitor is not None and not after and not cast("Mapping[str, object]", value)["cases"]:
+                self._answers.fail(connection, number, Code.NO_SUCH, "no such visitor")
+            else:
+                self._found(connection, number, value)
+
+        self._ask_long(connection, number, answer, "customer", account.name, command.email, command.visitor, after)
+
+    def _found(self, connection: Connection, number: int, value: object) -> None:
+        self._answers.result(connection, number, cast("dict[str, object]", value))
 
     def _asked(self, connection: Connection, number: int, command: ops.Command) -> Account | None:
         """The account, if the asker may ask for this."""
@@ -126,11 +130,10 @@ class Cases:
         self._answers.fail(connection, number, refusal.code, refusal.text)
         return None
 
-    def _ask_long(self, connection: Connection, number: int, question: str, *args: object) -> None:
+    def _ask_long(
+        self, connection: Connection, number: int, answer: Callable[[object], None], question: str, *args: object
+    ) -> None:
         """One at a time: each looks at many cases, in the writer's process between its commits."""
-
-        def answer(value: object) -> None:
-            self._told(connection, number, question, args, value)
 
         def replied(reply: Reply) -> None:
             self._long.popleft()
