@@ -99,7 +99,7 @@ def on(state: State, portal: Portal, person: Representative) -> tuple[str, ...]:
 
 def _is_on(state: State, portal: Portal, person: Representative, function: str) -> bool:
     """Whether one of them is, as ``on`` says it. Asked for every message that is said, so it makes nothing."""
-    if not _first(portal.functions, function, otherwise=FUNCTIONS[function]):
+    if not at_portal(portal, function):
         return False
     up: str | None = person.team
     found = _first(person.functions, function, otherwise=None)
@@ -205,13 +205,18 @@ def effective(state: State, command: ops.FunctionEffective, context: Context) ->
 
 def chats(portal: Portal) -> bool:
     """Whether a portal's customers write in the page from their first step on."""
-    return portal.web_chat != "none" and dict(portal.functions).get("web_chat", FUNCTIONS["web_chat"])
+    return portal.web_chat != "none" and at_portal(portal, "web_chat")
+
+
+def at_portal(portal: Portal, function: str) -> bool:
+    """Whether a portal has it on, whatever representatives have."""
+    return _first(portal.functions, function, otherwise=FUNCTIONS[function]) is True
 
 
 def refuse(state: State, portal: Portal, person: Representative | None, function: str) -> Refusal | None:
     """2401 where the function isn't on, with the reasons. Without a person, what the portal says is enough."""
     if person is None:
-        if dict(portal.functions).get(function, FUNCTIONS[function]):
+        if at_portal(portal, function):
             return None
         return Refusal(Code.NOT_ALLOWED, f"{function} is switched off here", {"function": function})
     if _is_on(state, portal, person, function):

@@ -177,20 +177,12 @@ def _transferred(event: e.SessionTransferred) -> Audience:
     ]
 
 
-def _ended(event: e.SessionEnded) -> Audience:
-    return [
-        (f"me:{event.representative}", "session.ended"),
-        (f"session:{event.session}", "session.ended"),
-        ("account", "session.ended"),
-        (f"team:{event.team}", "load.changed"),
-    ]
-
-
-def _released(event: e.SessionReleased) -> Audience:
-    return [
-        (f"me:{event.representative}", "session.released"),
-        (f"session:{event.session}", "session.released"),
-        ("account", "session.released"),
+def _out_of_hand(wire_type: str) -> Decide:
+    """Nobody has a session any more."""
+    return lambda event: [
+        (f"me:{event.representative}", wire_type),
+        (f"session:{event.session}", wire_type),
+        ("account", wire_type),
         (f"team:{event.team}", "load.changed"),
     ]
 
@@ -387,7 +379,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.BroadcastDeclined: lambda event: [(f"me:{event.representative}", "offer.ended"), ("account", "offer.ended")],
     e.RequestAssigned: _assigned,
     e.SessionTransferred: _transferred,
-    e.SessionReleased: _released,
+    e.SessionReleased: _out_of_hand("session.released"),
     e.MemberJoined: _joined,
     e.MemberLeft: _left,
     e.MonitorStarted: _monitored,
@@ -397,7 +389,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.OutcomeSet: _staff_and_account("session.outcome"),
     e.SessionRated: _staff_and_account("session.rated"),
     e.SessionDescribed: _staff("session.described"),
-    e.SessionEnded: _ended,
+    e.SessionEnded: _out_of_hand("session.ended"),
     e.CaseChanged: _case_changed,
     e.CaseDeleted: _case_deleted,
     e.CasesSeen: lambda event: [(f"me:{event.representative}", "cases.seen")],
