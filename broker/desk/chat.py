@@ -26,7 +26,7 @@ def send(state: State, command: ops.ChatSend, context: Context) -> Decision | Re
     session = state.sessions.get(command.session)
     if session is None:
         return over(state, command.session, context)
-    if (refusal := _may_write(state, session, identity)) is not None:
+    if (refusal := may_speak(state, session, identity, "chat")) is not None:
         return refusal
     event = message(state.requests[session.request], session.messages + 1, identity, command.text.ref)
     return Decision([event], {"session": session.session, "message_seq": event.number})
@@ -60,8 +60,8 @@ def _was_in(state: State, name: str, identity: Identity) -> EndedSession | None:
     return ended if party == identity.person else None
 
 
-def _may_write(state: State, session: Session, identity: Identity) -> Refusal | None:
-    """Whether somebody may speak here."""
+def may_speak(state: State, session: Session, identity: Identity, function: str) -> Refusal | None:
+    """Whether somebody may say or send something here that its customer gets."""
     who = identity.person
     if identity.role is Role.CUSTOMER:
         if session.visitor != who:
@@ -74,10 +74,10 @@ def _may_write(state: State, session: Session, identity: Identity) -> Refusal | 
             return no_such("session")
         if guest.view_only or guest.masked:
             kind = "masked" if guest.masked else "view_only"
-            return Refusal(Code.NOT_ALLOWED, f"chat.send: you are here {kind}; note.add is for you")
+            return Refusal(Code.NOT_ALLOWED, f"you are here {kind}: the customer gets nothing from you, staff note.add")
     portal = state.portals[state.requests[session.request].portal]
     holder = None if session.representative is None else state.representatives[session.representative]
-    return functions.refuse(state, portal, holder, "chat")
+    return functions.refuse(state, portal, holder, function)
 
 
 def serves(state: State, name: str, subportal: str) -> bool:

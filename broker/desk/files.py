@@ -16,7 +16,7 @@ import attrs
 
 from broker import ids, limits
 from broker.codes import Code
-from broker.desk import chat, file_kinds, functions, rights
+from broker.desk import chat, file_kinds, rights
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
@@ -50,7 +50,7 @@ def begin(state: State, command: ops.FileBegin, context: Context) -> Decision | 
         return chat.over(state, command.session, context)
     portal = state.portals[state.requests[session.request].portal]
     refusal = (
-        _may_send(state, session, portal, identity)
+        chat.may_speak(state, session, identity, "file_transfer")
         or _unfit(portal, command)
         or _no_room(state, session, portal, identity, command.size)
     )
@@ -68,23 +68,6 @@ def begin(state: State, command: ops.FileBegin, context: Context) -> Decision | 
         until=context.now + limits.UPLOAD_LIFE,
     )
     return Decision([event], {"file": event.file, "offset": 0, "chunk_bytes": limits.FILE_CHUNK})
-
-
-def _may_send(state: State, session: Session, portal: Portal, identity: Identity) -> Refusal | None:
-    """Whether somebody may send something here."""
-    who = identity.person
-    if identity.role is Role.CUSTOMER:
-        if session.visitor != who:
-            return no_such("session")
-    elif session.representative != who:
-        guest = session.members.get(who)
-        if guest is None:
-            return no_such("session")
-        if guest.view_only or guest.masked:
-            kind = "masked" if guest.masked else "view_only"
-            return Refusal(Code.NOT_ALLOWED, f"file.begin: you are here {kind}")
-    holder = None if session.representative is None else state.representatives[session.representative]
-    return functions.refuse(state, portal, holder, "file_transfer")
 
 
 def _unfit(portal: Portal, command: ops.FileBegin) -> Refusal | None:
@@ -186,7 +169,7 @@ def get(state: State, command: ops.FileGet, context: Context) -> Decision | Refu
     """Whether this person may have a file's bytes, and what they are."""
     assert context.identity is not None
     file = state.files.get(command.file)
-    if file is None or not _may_read(state, context.identity, file.session):
+    if file is None or not rights.may_read(state, context.identity, f"session:{file.session}"):
         return no_such("file")
     if file.until is not None:
         return wrong_state("uploading", *ALLOWED["file"]["uploading"])
@@ -196,20 +179,12 @@ def get(state: State, command: ops.FileGet, context: Context) -> Decision | Refu
 def listed(state: State, command: ops.FileList, context: Context) -> Decision | Refusal:
     """What a session has, in the order in which it was shared; one's own uploads last."""
     assert context.identity is not None
-    if not _may_read(state, context.identity, command.session):
+    if not rights.may_read(state, context.identity, f"session:{command.session}"):
         return no_such("session")
     here = [state.files[name] for name in state.session_files.get(command.session, ())]
     own = [one for one in here if one.until is not None and one.by == context.identity.person]
     shared = sorted((one for one in here if one.until is None), key=lambda one: one.number)
     return Decision(value={"files": [_shown(one) for one in (*shared, *own)]})
-
-
-def _may_read(state: State, identity: Identity, session: str) -> bool:
-    """Whoever may read the session; its customer as long as the case is kept, also when its stream no longer is."""
-    if rights.may_read(state, identity, f"session:{session}"):
-        return True
-    case = state.cases.get(f"k_{session[2:]}")
-    return identity.role is Role.CUSTOMER and case is not None and case.visitor == identity.person
 
 
 def _shown(file: File) -> dict[str, object]:
@@ -234,8 +209,7 @@ def _own(state: State, name: str, context: Context) -> File | Refusal:
         return chat.over(state, file.session, context)
     if file.until is None:
         return wrong_state("shared", *ALLOWED["file"]["shared"])
-    portal = state.portals[state.requests[session.request].portal]
-    return _may_send(state, session, portal, identity) or file
+    return chat.may_speak(state, session, identity, "file_transfer") or file
 
 
 def expire(state: State, name: str, now: int) -> list[e.Event]:

@@ -438,7 +438,7 @@ def test_a_released_session_keeps_its_customers_upload(scene: Scene) -> None:
     file, of_ann = begin(scene), begin(scene, ANN, "hers")
     scene.ok(ops.SessionLeave(SESSION), ANN)
     scene.ok(ops.FileChunk(file, 0, b"x"), KIM)
-    scene.refused(ops.FileChunk(of_ann, 0, b"x"), ANN, Code.NO_SUCH)
+    scene.refused(ops.FileChunk(of_ann, 0, b"x"), ANN, Code.WRONG_STATE)
     scene.ok(ops.FileCancel(of_ann), ANN)
 
 
