@@ -18,11 +18,13 @@ from hypothesis import HealthCheck, settings
 
 DEEP = 100  # times the examples of a normal run
 
-settings.register_profile("ci", deadline=None, print_blob=True)
+# one fault at a time, as one AssertionError: several would come as a group
+settings.register_profile("ci", deadline=None, print_blob=True, report_multiple_bugs=False)
 settings.register_profile(
     "deep",
     deadline=None,
     print_blob=True,
+    report_multiple_bugs=False,
     max_examples=settings.get_profile("default").max_examples * DEEP,
     suppress_health_check=[HealthCheck.too_slow],
 )

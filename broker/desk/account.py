@@ -6,10 +6,9 @@ from typing import cast
 
 import attrs
 
-from broker.codes import Code
 from broker.desk import events as e
 from broker.desk.changes import changes
-from broker.desk.outcome import Decision, Refusal, bad_args
+from broker.desk.outcome import Decision, Refusal, bad_args, wrong_state
 from broker.desk.state import MODES, AccountSettings, Context, State
 from broker.protocol import ops
 
@@ -22,11 +21,8 @@ def put_account(state: State, command: ops.AccountPut, context: Context) -> Deci
     event.password_classes = settings.password_classes if command.password_classes is None else command.password_classes
     others = [portal.portal for portal in state.portals.values() if portal.mode not in event.modes]
     if others:
-        return Refusal(
-            Code.WRONG_STATE,
-            f"portals of another mode are there: {', '.join(others[:_NAMED])}",
-            {"state": "in_use", "portals": others[:_NAMED], "allowed": ["portal.put in another mode", "portal.delete"]},
-        )
+        text = f"portals of another mode are there: {', '.join(others[:_NAMED])}"
+        return wrong_state("in_use", "portal.put", "portal.delete", text=text, portals=others[:_NAMED])
     event.changes = changes(shown(state.account_settings), shown(_settings(event)))
     return Decision([event] if event.changes else [], {"changed": bool(event.changes)})
 

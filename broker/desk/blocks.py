@@ -34,7 +34,7 @@ def block(state: State, command: ops.VisitorBlock, context: Context) -> Decision
         return no_such(given[0])
     what = command.what or "visitor"
     if what != "visitor" and found.source is None:
-        return wrong_state("no_address", "visitor.block with what = visitor")
+        return wrong_state("no_address", "visitor.block", text="its address isn't known: block with what = visitor")
     visitor = None if what == "address" else found.visitor
     source = None if what == "visitor" else found.source
     known = [state.blocked[one] for one in (visitor, source) if one is not None and one in state.blocked]

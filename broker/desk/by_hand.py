@@ -11,6 +11,7 @@ from broker.desk import cases, offers
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Representative, Request, State
+from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 
 
@@ -76,7 +77,7 @@ def take(state: State, command: ops.CaseTake, context: Context) -> Decision | Re
     if (refusal := _cannot(state, request, person)) is not None:
         return refusal
     if take == "head" and request.discipline == "queue" and state.router.position(request.request) != 1:
-        return wrong_state("not_first", "case.take of the first in line", "offer.accept")
+        return wrong_state("not_first", "case.take", "offer.accept", text="only the first in line may be taken")
     return _handed_over(state, request, person, "taken")
 
 
@@ -103,7 +104,7 @@ def _open(state: State, name: str) -> Request | None:
 
 def _cannot(state: State, request: Request, person: Representative) -> Refusal | None:
     if request.state == "assigned":
-        return wrong_state("assigned", "session.transfer")
+        return wrong_state("assigned", *ALLOWED["request"]["assigned"])
     if person.presence not in ("available", "away"):
         return wrong_state(person.presence, "presence.set")
     if person.taken_over:

@@ -212,6 +212,8 @@ def settle(state: State, event: Moves, t: int) -> None:
     case.waited, case.talked, case.since = waited, talked, since
     case.type, case.status, case.reason, case.version, case.listed, case.subportal = now[:6]
     case.ended, case.representative = now[9], who
+    if isinstance(event, e.RequestEnded):
+        case.how = event.state
     state.next_listed = max(state.next_listed, case.listed + 1)
     if case.status != "resolved":
         case.resolved = None

@@ -74,9 +74,7 @@ def _own(state: State, name: str, context: Context) -> Case | Refusal:
 
 def _wrong(state: State, case: Case) -> Refusal:
     """Not in this state; what is said with it is the case as it is."""
-    refusal = wrong_state(case.status, *ALLOWED["case"][case.status])
-    detail = {**(refusal.detail or {}), "case": row(state, case, texts=False)}
-    return Refusal(refusal.code, refusal.text, detail)
+    return wrong_state(case.status, *ALLOWED["case"][case.status], case=row(state, case, texts=False))
 
 
 # --- decide ----------------------------------------------------------------------------------------

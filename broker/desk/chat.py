@@ -6,6 +6,8 @@ again with its key. Typing and reading are told and forgotten (``audience``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from broker.codes import Code
 from broker.content import Ref
 from broker.desk import events as e
@@ -13,7 +15,7 @@ from broker.desk import forms, functions
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import OUTCOMES, Context, EndedSession, Portal, Request, Session, State
-from broker.desk.transitions import ALLOWED, SESSION, move
+from broker.desk.transitions import AFTER, ALLOWED, SESSION, move
 from broker.protocol import ops
 
 # --- decide ----------------------------------------------------------------------------------------
@@ -47,12 +49,17 @@ def over(state: State, name: str, context: Context) -> Refusal:
 
 
 def _over(state: State, name: str, identity: Identity) -> Refusal:
-    if _was_in(state, name, identity) is None:
-        return no_such("session")
-    return wrong_state("ended", *ALLOWED["session"]["ended"])
+    ended = was_in(state, name, identity)
+    return no_such("session") if ended is None else wrong_state("ended", *instead(ended))
 
 
-def _was_in(state: State, name: str, identity: Identity) -> EndedSession | None:
+def instead(ended: EndedSession) -> Sequence[str]:
+    """What may be asked for of a session that is over."""
+    return ALLOWED["session"]["ended"] if ended.attended else AFTER
+
+
+def was_in(state: State, name: str, identity: Identity) -> EndedSession | None:
+    """A session that is over, of whoever was in it to the end, as long as its case is kept."""
     ended = state.ended_sessions.get(name)
     if ended is None or f"k_{name[2:]}" not in state.cases:  # what is erased with its case stays so
         return None
@@ -105,7 +112,7 @@ def note(state: State, command: ops.NoteAdd, context: Context) -> Decision | Ref
     """Staff writes something down, while it is in a session or after it had it."""
     assert context.identity is not None
     who, session = context.identity.person, state.sessions.get(command.session)
-    known = _was_in(state, command.session, context.identity) is not None
+    known = was_in(state, command.session, context.identity) is not None
     if session is not None:
         known = session.representative == who or who in session.members
     if not known:
@@ -118,7 +125,7 @@ def set_outcome(state: State, command: ops.SessionOutcome, context: Context) -> 
     assert context.identity is not None
     who = context.identity.person
     session = state.sessions.get(command.session)
-    last = session if session is not None else _was_in(state, command.session, context.identity)
+    last = session if session is not None else was_in(state, command.session, context.identity)
     if last is None or last.representative != who:
         return no_such("session")
     portal = _portal_of(state, last)
@@ -144,11 +151,14 @@ def rate(state: State, command: ops.SessionRate, context: Context) -> Decision |
             return wrong_state("waiting", *ALLOWED["session"]["waiting"])
         last: Session | EndedSession | None = session
     else:
-        last = None if session is not None else _was_in(state, command.session, context.identity)
+        last = None if session is not None else was_in(state, command.session, context.identity)
     if last is None:
         return no_such("session")
+    if isinstance(last, EndedSession) and not last.attended:
+        return wrong_state("ended", *AFTER)
     if last.rated:
-        return wrong_state("rated", *ALLOWED["session"]["ended" if session is None else session.state])
+        allowed = ALLOWED["session"]["ended" if session is None else session.state]
+        return wrong_state("rated", *(op for op in allowed if op != command.OP))
     portal = _portal_of(state, last)
     if (refusal := forms.wrong(() if portal is None else portal.survey, command.fields, "survey")) is not None:
         return refusal

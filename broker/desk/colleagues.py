@@ -33,7 +33,7 @@ def transfer(state: State, command: ops.SessionTransfer, context: Context) -> De
     if isinstance(to, Representative):
         places = offers.places_of(state, state.requests[session.request])
         if not state.router.members[to.representative].takes(places):
-            return wrong_state("full" if to.available else to.presence, "session.transfer to another")
+            return _another("full" if to.available else to.presence, command.OP)
     return _offered(state, session, "transfer", to, command, context)
 
 
@@ -53,12 +53,17 @@ def invite(state: State, command: ops.SessionInvite, context: Context) -> Decisi
         return to
     if isinstance(to, Representative):
         if to.representative in session.members:
-            return wrong_state("in_session", "session.remove", "session.invite to another")
+            return _another("in_session", command.OP, "session.remove")
         if any(state.offers[name].representative == to.representative for name in session.invites):
-            return wrong_state("invited", "offer.revoke", "session.invite to another")
+            return _another("invited", command.OP, "offer.revoke")
         if not to.available:
-            return wrong_state(to.presence, "session.invite to another")
+            return _another(to.presence, command.OP)
     return _offered(state, session, "invite", to, command, context)
+
+
+def _another(state: str, op: str, *others: str) -> Refusal:
+    """Whoever was asked for can't be asked now."""
+    return wrong_state(state, *others, op, text=f"not while the state is {state}: {op} to another")
 
 
 def revoke(state: State, command: ops.OfferRevoke, context: Context) -> Decision | Refusal:
@@ -80,7 +85,7 @@ def _asked(
         if command.subportal not in state.subportals:
             return bad_args("args.subportal", "a sub-portal of the account")
         if next(_others(state, session, command.subportal, command.OP), None) is None:
-            return wrong_state("unstaffed", f"{command.OP} to another")
+            return _another("unstaffed", command.OP)
         return command.subportal
     person = state.representatives.get(command.representative or "")
     if person is None or person.representative == session.representative:

@@ -121,7 +121,7 @@ def set_password(state: State, command: ops.PasswordSet, context: Context) -> De
         return no_such("person")
     own = person == context.who
     if prepared.had is not None and prepared.had != passwords_of(state, person):
-        return wrong_state("changed", "password.set with the password of now")
+        return wrong_state("changed", "password.set", text="the password was changed meanwhile: name the one of now")
     event = e.PasswordSet(person, prepared.password, context.who, must_change=not own)
     return Decision(_with_password(state, event, prepared.keep if own else None), {"person": person})
 
@@ -172,7 +172,7 @@ def link(state: State, command: ops.PasswordLink, context: Context) -> Decision 
     if person is None:
         return no_such("person")
     if person.email is None:
-        return wrong_state("no_email", "representative.put or manager.put with an email", "password.set")
+        return wrong_state("no_email", "representative.put", "manager.put", "password.set")
     return Decision(value={"person": command.person})
 
 

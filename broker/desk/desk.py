@@ -88,7 +88,7 @@ class Desk:
             return refusal
         decision = RULES[type(command)](self.state, command, Context(now, entropy, identity, prepared))
         if isinstance(decision, Refusal):
-            return decision
+            return rights.told_to(identity, decision)
         happened = decision.events
         if identity is not None and (entry := audit.entry(identity, command, happened)) is not None:
             happened = [*happened, entry]
@@ -182,7 +182,7 @@ class Desk:
 
     def audience(self, identity: Identity, session: str) -> tuple[str, str] | Refusal:
         """(stream, key) of what is told of somebody in a session and not kept; refused to who isn't in it."""
-        return chat.audience(self.state, session, identity)
+        return rights.told_to(identity, chat.audience(self.state, session, identity))
 
     def exists(self, role: Role, person: str) -> bool:
         """Whether somebody of this role and name is configured."""
@@ -263,7 +263,7 @@ class Desk:
 
     def share_to_join(self, identity: Identity, share: str) -> Share | Refusal:
         """The share, if this is one of its ends and its media may be set up now."""
-        return shares.join(self.state, identity, share)
+        return rights.told_to(identity, shares.join(self.state, identity, share))
 
     def held_contents(self) -> set[str]:
         """Ids of the contents that live things refer to."""

@@ -150,8 +150,7 @@ def objection(file: File, command: ops.FileFinish, stored: Stored) -> Refusal | 
 
 def behind(offset: int) -> Refusal:
     """2410: the upload is at another place."""
-    refusal = wrong_state("uploading", *ALLOWED["file"]["uploading"])
-    return attrs.evolve(refusal, detail={**(refusal.detail or {}), "offset": offset})
+    return wrong_state("uploading", *ALLOWED["file"]["uploading"], offset=offset)
 
 
 def cancel(state: State, command: ops.FileCancel, context: Context) -> Decision | Refusal:

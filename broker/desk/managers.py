@@ -25,7 +25,7 @@ def put_manager(state: State, command: ops.ManagerPut, context: Context) -> Deci
     if now is None and len(state.managers) >= limits.MAX_MANAGERS:
         return Refusal(Code.QUOTA, f"an account has at most {limits.MAX_MANAGERS} managers")
     if command.kind != "account" and now is not None and _is_last(state, now):
-        return _last("manager.put of another account manager")
+        return _last()
     event = e.ManagerPut(
         name,
         command.kind,
@@ -64,9 +64,9 @@ def _is_last(state: State, manager: Manager) -> bool:
     return manager.kind == "account" and not rights.has_account_manager(state, but=manager.manager)
 
 
-def _last(*allowed: str) -> Refusal:
-    refusal = wrong_state("last_account_manager", *allowed)
-    return Refusal(refusal.code, "an account keeps one account manager at least", refusal.detail)
+def _last() -> Refusal:
+    text = "an account keeps one account manager at least: make another first"
+    return wrong_state("last_account_manager", "manager.put", text=text)
 
 
 def delete_manager(state: State, command: ops.ManagerDelete, context: Context) -> Decision | Refusal:
@@ -75,7 +75,7 @@ def delete_manager(state: State, command: ops.ManagerDelete, context: Context) -
     if now is None:
         return no_such("manager")
     if _is_last(state, now):
-        return _last("manager.put of another account manager")
+        return _last()
     if names.full(state):
         return Refusal(Code.QUOTA, names.FULL)
     event = e.ManagerDeleted(command.manager, context.who, names.pseudonym(context))

@@ -28,7 +28,7 @@ def start(state: State, command: ops.SessionMonitor, context: Context) -> Decisi
     if session is None:
         return no_such("session")
     if session.representative is None:
-        return wrong_state("waiting", "session.monitor once somebody has it")
+        return wrong_state("waiting", "session.monitor", text="nobody has the session yet: once somebody has")
     portal = state.portals[state.requests[session.request].portal]
     if portal.monitoring == "off":
         return Refusal(

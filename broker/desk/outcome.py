@@ -56,12 +56,13 @@ class Refusal:
     retry_ms: int | None = None
 
 
-def wrong_state(state: str, *allowed: str) -> Refusal:
-    """2410: not in this state, and what may be done instead."""
+def wrong_state(state: str, *allowed: str, text: str | None = None, **told: object) -> Refusal:
+    """2410: not in this state (of ``transitions``), and the operations that may be asked for instead; ``text`` where
+    their names don't say how, ``told``: what else the detail holds."""
     return Refusal(
         Code.WRONG_STATE,
-        f"this can't be done while the state is {state}",
-        {"state": state, "allowed": list(allowed)},
+        text or f"this can't be done while the state is {state}",
+        {"state": state, "allowed": list(allowed), **told},
     )
 
 

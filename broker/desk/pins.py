@@ -10,6 +10,7 @@ from broker.desk.commands import PinGuessing
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.portal_state import pin_portal
 from broker.desk.state import Context, Pin, State
+from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 from broker.routing import pins
 
@@ -62,6 +63,12 @@ def listed(state: State, command: ops.PinList, context: Context) -> Decision | R
     )
 
 
+def _later(state: str) -> Refusal:
+    """A good pin, but its representative can't take anybody now."""
+    name = f"representative_{state}"
+    return wrong_state(name, "pin.redeem", text=f"not now, for the state is {name}: later, with the same pin")
+
+
 def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision | Refusal:
     """A customer types a pin: connected to its maker, nobody else is alerted (A7, A8)."""
     assert context.identity is not None
@@ -71,18 +78,18 @@ def redeem(state: State, command: ops.PinRedeem, context: Context) -> Decision |
         return wrong_state("not_a_pin_portal", "request.create")
     visitor = state.visitors.get(context.identity.person)
     if visitor is not None and portal.portal in visitor.requests:
-        return wrong_state("assigned", "session.end")
+        return wrong_state("assigned", *ALLOWED["request"]["assigned"])
     pin = live(state, command.pin, context.now)
     if pin is None:
         return INVALID
     person = state.representatives[pin.representative]
     if person.taken_over:
-        return wrong_state("representative_taken_over", "pin.redeem later")
+        return _later("taken_over")
     if person.presence in ("offline", "reconnecting"):
-        return wrong_state(f"representative_{person.presence}", "pin.redeem later")
+        return _later(person.presence)
     member = state.router.members[person.representative]
     if member.load + member.offers + portal.places > member.capacity:
-        return wrong_state("representative_full", "pin.redeem later")
+        return _later("full")
     created = requests.created(state, context, portal, portal.subportals[0], target=person.representative)
     created.name = support.ref_of(command.name)
     assigned = e.RequestAssigned(

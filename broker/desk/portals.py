@@ -25,7 +25,7 @@ from broker.desk import (
 from broker.desk import events as e
 from broker.desk.changes import changes
 from broker.desk.hours import Hours, HoursData, as_data, parse, restore
-from broker.desk.outcome import Decision, Refusal, bad_args, no_such
+from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import NORMAL, OUTCOMES, Context, Portal, Request, State, Subportal
 from broker.protocol import ops
 
@@ -125,11 +125,8 @@ def delete_portal(state: State, command: ops.PortalDelete, context: Context) -> 
     if portal is None:
         return no_such("portal")
     if count := sum(_of(portal, request) for request in state.requests.values()):
-        return Refusal(
-            Code.WRONG_STATE,
-            f"{count} open requests came through the portal, or wait in it",
-            {"state": "in_use", "requests": count, "allowed": ["portal.delete without open requests"]},
-        )
+        text = f"{count} open requests came through the portal, or wait in it: once there are none"
+        return wrong_state("in_use", "portal.delete", text=text, requests=count)
     gone = changes(words(portal), {})
     shared = [share.share for share in state.shares.values() if share.portal == portal.portal]
     deleted = e.PortalDeleted(portal.portal, portal.subportals, context.who, gone)
@@ -178,11 +175,8 @@ def _portal_in_use(state: State, now: Portal, command: ops.PortalPut, names: Seq
         return None
     left = lost if now.mode == command.mode else set(now.subportals)  # requests of other portals may wait there
     if any(request.portal == now.portal or request.subportal in left for request in state.requests.values()):
-        return Refusal(
-            Code.WRONG_STATE,
-            "kind, mode, places and sub-portals can't be taken from a portal with open requests",
-            {"state": "in_use", "allowed": ["portal.put with more sub-portals, a title or times"]},
-        )
+        text = "kind, mode, places and sub-portals can't be taken from a portal with open requests: the rest may change"
+        return wrong_state("in_use", "portal.put", text=text)
     return None
 
 

@@ -38,11 +38,15 @@ def set_presence(state: State, command: ops.PresenceSet, context: Context) -> De
     person = state.representatives[context.identity.person]  # the gate lets nobody else come here
     wanted = command.presence
     if wanted == "offline" and person.sessions and command.sessions != "hand_back":
-        refusal = wrong_state(
-            "in_session", "session.end", "session.leave", "session.transfer", "presence.set with sessions = hand_back"
+        return wrong_state(
+            "in_session",
+            "session.end",
+            "session.leave",
+            "session.transfer",
+            "presence.set",
+            text="sessions are open: finish or transfer them, or sign out with sessions = hand_back",
+            sessions=list(person.sessions),
         )
-        detail = {**(refusal.detail or {}), "sessions": list(person.sessions)}
-        return Refusal(refusal.code, "sessions are open: finish, hand back or transfer them", detail)
     value = {"presence": wanted}
     if wanted == person.chosen and (person.connected or wanted == "offline"):
         return Decision(value=value)

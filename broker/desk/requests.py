@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import attrs
-
 from broker import ids, limits
 from broker.codes import Code
-from broker.desk import chat, forms, functions, offers, overflow, sessions, skills, support, waits
+from broker.desk import chat, forms, functions, offers, overflow, own_requests, sessions, skills, support, waits
 from broker.desk import events as e
 from broker.desk.identity import Entry
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.portal_state import is_open, opening
 from broker.desk.state import NORMAL, Context, Portal, Request, State, Subportal, Visitor
-from broker.desk.transitions import REQUEST, move
+from broker.desk.transitions import ALLOWED, REQUEST, move
 from broker.desk.visitors import rest, wake_for_visitors
 from broker.protocol import ops
 from broker.routing import estimate
@@ -143,7 +141,7 @@ def created(state: State, context: Context, portal: Portal, subportal: str, targ
 def _refuse_form(state: State, portal: Portal, subportal: str, command: ops.RequestCreate, now: int) -> Refusal | None:
     """Whether what was filled in is what this kind of portal asks for."""
     if portal.kind in ("pin", "global_pin"):
-        return wrong_state(portal.kind, "pin.redeem")
+        return wrong_state("pin_portal", "pin.redeem")
     if subportal not in portal.subportals:
         return bad_args("args.subportal", f"one of {', '.join(portal.subportals)}")
     if portal.kind == "ask" and command.text is None and not functions.chats(portal):
@@ -177,9 +175,10 @@ def _refuse_fields(portal: Portal, command: ops.RequestCreate) -> Refusal | None
 
 def closed(portal: Portal, now: int) -> Refusal:
     """Nobody may ask now; if that is for the hours, when they begin."""
-    refusal = wrong_state("closed")
     opens = opening(portal, now)
-    return refusal if opens is None else attrs.evolve(refusal, detail={**(refusal.detail or {}), "opens": opens})
+    told = {} if opens is None else {"opens": opens}
+    text = "nobody may ask now: request.create with support = true leaves a question"
+    return wrong_state("closed", "request.create", text=text, **told)
 
 
 def _refuse_skills(subportal: Subportal, asked: Sequence[str]) -> Refusal | None:
@@ -194,17 +193,19 @@ def _refuse_pick(state: State, path: str, subportal: str, name: str) -> Refusal 
     person = state.representatives.get(name)
     if person is None or subportal not in state.teams[person.team].subportals:
         return bad_args(path, "a representative of this sub-portal")
-    return None if person.available else wrong_state(person.presence, "request.create with another representative")
+    if person.available:
+        return None
+    text = f"not while the state is {person.presence}: ask for another representative"
+    return wrong_state(person.presence, "request.create", "request.pick", "request.withdraw", text=text)
 
 
 def pick(state: State, command: ops.RequestPick, context: Context) -> Decision | Refusal:
     """Choose (again)."""
-    request = own(state, command.request, context)
-    if request is None:
-        return no_such("request")
+    request = own_requests.find(state, command.request, context)
+    if isinstance(request, Refusal):
+        return request
     if request.state != "waiting" or request.discipline != "direct":
-        allowed = {"assigned": ["session.end"], "offered": ["request.withdraw"]}
-        return wrong_state(request.state, *allowed.get(request.state, ["request.withdraw"]))
+        return wrong_state(request.state, *(op for op in ALLOWED["request"][request.state] if op != command.OP))
     refusal = _refuse_pick(state, "args.representative", request.subportal, command.representative)
     if refusal is not None:
         return refusal
@@ -214,11 +215,11 @@ def pick(state: State, command: ops.RequestPick, context: Context) -> Decision |
 
 def withdraw(state: State, command: ops.RequestWithdraw, context: Context) -> Decision | Refusal:
     """Stop waiting."""
-    request = own(state, command.request, context)
-    if request is None:
-        return no_such("request")
+    request = own_requests.find(state, command.request, context)
+    if isinstance(request, Refusal):
+        return request
     if request.state == "assigned":
-        return wrong_state("assigned", "session.end")
+        return wrong_state("assigned", *ALLOWED["request"]["assigned"])
     ended = waits.over(state, request, "withdrawn")
     return Decision([*offers.revoke(state, request), ended], {"request": request.request})
 
@@ -228,9 +229,11 @@ def classify(state: State, command: ops.RequestClassify, context: Context) -> De
     assert context.identity is not None
     request = state.requests.get(command.request)
     if request is None:
-        return no_such("request")
-    if request.state == "assigned" or request.discipline != "queue":
-        return wrong_state(request.state if request.discipline == "queue" else request.discipline, "request.why")
+        return own_requests.over(state, command.request)
+    if request.state == "assigned":
+        return wrong_state("assigned", *ALLOWED["request"]["assigned"])
+    if request.discipline != "queue":
+        return wrong_state("not_queued", "request.why")
     boosts = {NORMAL: 0, **dict(state.portals[request.portal].classes)}
     if command.class_ not in boosts:
         return bad_args("args.class", f"one of {', '.join(boosts)}")
@@ -240,13 +243,6 @@ def classify(state: State, command: ops.RequestClassify, context: Context) -> De
     boost = boosts[command.class_]
     event = e.RequestClassified(request.request, request.visitor, command.class_, boost, context.identity.person)
     return Decision([event], value)
-
-
-def own(state: State, name: str, context: Context) -> Request | None:
-    """The open request of this name, if it is the asker's."""
-    assert context.identity is not None
-    request = state.requests.get(name)
-    return request if request is not None and request.visitor == context.identity.person else None
 
 
 def round_over(state: State, name: str, now: int) -> list[e.Event]:

@@ -12,7 +12,7 @@ and only looks whether they are still there: ``AT_ONCE``, which is made from the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import attrs
 
@@ -26,6 +26,8 @@ from broker.desk.state import Functions, Manager, Request, State
 from broker.desk.teams import below
 from broker.protocol import ops
 from broker.protocol.check import ROLES
+
+Found = TypeVar("Found")
 
 _EVERYTHING: Final = frozenset((*TEAM_RIGHTS, "portals"))
 """What an account manager need not be granted."""
@@ -297,6 +299,15 @@ def role_may(identity: Identity, op: str) -> str | None:
     if identity.role in roles:
         return None
     return f"{op} is for {' or '.join(sorted(roles))}, not for a {identity.role}"
+
+
+def told_to(identity: Identity | None, found: Found | Refusal) -> Found | Refusal:
+    """A refusal as its asker gets it: of what may be asked for instead (2410), what is for that role."""
+    if identity is None or not isinstance(found, Refusal) or found.code is not Code.WRONG_STATE:
+        return found
+    assert found.detail is not None
+    allowed = [op for op in cast("list[str]", found.detail["allowed"]) if identity.role in ROLES[op]]
+    return attrs.evolve(found, detail={**found.detail, "allowed": allowed})
 
 
 # --- streams ---------------------------------------------------------------------------------------

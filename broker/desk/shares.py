@@ -153,8 +153,8 @@ def reboot(state: State, command: ops.ShareReboot, context: Context) -> Decision
 def stop(state: State, command: ops.ShareStop, context: Context) -> Decision | Refusal:
     """Either side ends it, in whatever state it is."""
     share = _own(state, command.share, context.identity)
-    if share is None:
-        return no_such("share")
+    if isinstance(share, Refusal):
+        return share
     return Decision([share_ends.end(share, None, _side(context))], {"share": share.share})
 
 
@@ -221,16 +221,31 @@ def _in_its_state(state: State, name: str, op: str, context: Context) -> Share |
 def _at(state: State, name: str, op: str, identity: Identity | None) -> Share | Refusal:
     """The asker's share, if this may be asked for in its state."""
     share = _own(state, name, identity)
-    if share is None:
-        return no_such("share")
+    if isinstance(share, Refusal):
+        return share
     allowed = _ALLOWED[share.state]
     return share if op in allowed else wrong_state(share.state, *allowed)
 
 
-def _own(state: State, name: str, identity: Identity | None) -> Share | None:
+def _own(state: State, name: str, identity: Identity | None) -> Share | Refusal:
     assert identity is not None
     share = state.shares.get(name)
     if share is None:
-        return None
+        return _over(state, name, identity)
     party = share.visitor if identity.role is Role.CUSTOMER else share.representative
-    return share if party == identity.person else None
+    return share if party == identity.person else no_such("share")
+
+
+def _over(state: State, name: str, identity: Identity) -> Refusal:
+    """Of a share that isn't there: that it is over, to those whose session it was in."""
+    token, _, number = name.removeprefix("h_").partition(".")
+    session = f"s_{token}"
+    open_, ended = state.sessions.get(session), chat.was_in(state, session, identity)
+    if open_ is not None:
+        party = open_.visitor if identity.role is Role.CUSTOMER else open_.representative
+        made = state.requests[open_.request].shares if party == identity.person else 0
+    else:
+        made = 0 if ended is None else ended.shares
+    if number not in map(str, range(1, made + 1)):
+        return no_such("share")
+    return wrong_state("over", *(_ALLOWED["ended"] if ended is None else chat.instead(ended)))

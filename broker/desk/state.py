@@ -443,6 +443,8 @@ class Case:
     rated: int | None = None
     mails: int = 0
     """E-mails written: numbers the next."""
+    how: str | None = None
+    """The final state of its request, once that is over."""
 
     @property
     def over(self) -> bool:
@@ -579,6 +581,9 @@ class EndedSession:
     """Who had it last."""
     rated: bool = False
     documents: int = 0
+    shares: int = 0
+    attended: bool = True
+    """Whether anybody ever had it."""
 
 
 @attrs.define(eq=False)
@@ -763,6 +768,8 @@ class State:
             session.representative,
             session.rated,
             session.documents,
+            self.requests[session.request].shares,
+            session.since > 0,
         )
         while len(self.ended_sessions) > limits.RECENT_SESSIONS + len(self.sharing):
             oldest, kept = self.ended_sessions.popitem(last=False)

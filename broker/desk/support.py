@@ -5,9 +5,10 @@ from __future__ import annotations
 from broker import limits
 from broker.codes import Code
 from broker.content import Personal, Ref
-from broker.desk import casebook, offers, waits
-from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
+from broker.desk import casebook, offers, own_requests, waits
+from broker.desk.outcome import Decision, Refusal, bad_args, wrong_state
 from broker.desk.state import Context, State
+from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 
 
@@ -33,12 +34,11 @@ def _too_many() -> Refusal:
 
 def convert(state: State, command: ops.RequestConvert, context: Context) -> Decision | Refusal:
     """Stop waiting, and leave a question that is answered by e-mail (C12)."""
-    assert context.identity is not None
-    request = state.requests.get(command.request)
-    if request is None or request.visitor != context.identity.person:
-        return no_such("request")
+    request = own_requests.find(state, command.request, context)
+    if isinstance(request, Refusal):
+        return request
     if request.state == "assigned":
-        return wrong_state("assigned", "session.end")
+        return wrong_state("assigned", *ALLOWED["request"]["assigned"])
     case = state.cases[casebook.id_of(request.request)]
     for name in ("email", "text"):
         if getattr(command, name) is None and getattr(case, name) is None:

@@ -143,11 +143,44 @@ SHARE: Final[Table] = {
     },
 }
 
+AFTER: Final = ("request.create", "transcript.get", "case.get", "request.why")
+"""What may be asked for of whatever is over."""
+
 ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "request": {
+        "waiting": (
+            "request.pick",
+            "request.withdraw",
+            "request.convert",
+            "request.classify",
+            "request.why",
+            "case.take",
+            "case.assign",
+        ),
+        "offered": (
+            "request.withdraw",
+            "request.convert",
+            "request.classify",
+            "request.why",
+            "offer.accept",
+            "offer.decline",
+            "case.take",
+            "case.assign",
+        ),
+        "assigned": ("session.end", "session.leave", "session.transfer", "request.why"),
+        "withdrawn": AFTER,
+        "abandoned": AFTER,
+        "converted": (*AFTER, "case.take", "case.assign"),
+        "refused": AFTER,
+        "closed": ("session.rate", "session.outcome", "note.add", *AFTER),
+    },
+    "offer": {
+        "pending": ("offer.accept", "offer.decline", "offer.revoke"),
+    },
     "session": {
-        "waiting": ("chat.send", "request.withdraw"),
+        "waiting": ("chat.send", "request.withdraw", "offer.accept", "case.take"),
         "active": ("chat.send", "session.end"),
-        "ended": ("session.rate", "session.outcome", "note.add"),
+        "ended": ("session.rate", "session.outcome", "note.add", *AFTER),
     },
     "share": {
         "requested": ("share.accept", "share.decline", "share.stop"),
@@ -169,6 +202,8 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "share.stop",
         ),
         "rebooting": ("share.control", "share.stop"),
+        "refused": ("share.request",),
+        "ended": ("share.request",),
     },
     "file": {
         "uploading": ("file.chunk", "file.finish", "file.cancel"),
@@ -180,7 +215,51 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "resolved": ("case.reopen",),
     },
 }
-"""What may be asked for in each state, by the kind of thing: what a refusal (2410) names."""
+"""What may be asked for in each state, by the kind of thing. A refusal (2410) names what of that is for whoever
+asks. Of an offer that is over nothing may be asked for: 2405 says what became of it."""
+
+CONDITIONS: Final[Mapping[str, str]] = {
+    "in_use": "there are open requests, or portals, that need it as it is",
+    "closed": "nobody may ask at this portal now; `opens` says when that begins",
+    "pin_portal": "the portal is entered with a pin",
+    "not_a_pin_portal": "the portal isn't entered with a pin",
+    "unstaffed": "nobody else who serves the sub-portal is signed in",
+    "not_queued": "the request isn't in a line with classes",
+    "not_first": "another request comes first",
+    "by_pin": "the session came by a pin, and has no line to go back to",
+    "full": "the representative has no place left",
+    "away": "the representative takes no requests now",
+    "reconnecting": "the representative's connection is lost, and waited for",
+    "offline": "the representative isn't signed in",
+    "taken_over": "the representative's login went to somebody else",
+    "representative_full": "the representative of the pin has no place left",
+    "representative_reconnecting": "the connection of the pin's representative is lost, and waited for",
+    "representative_offline": "the representative of the pin isn't signed in",
+    "representative_taken_over": "the login of the pin's representative went to somebody else",
+    "in_session": "the representative is in the session, or in sessions, already",
+    "invited": "the representative is asked into the session already",
+    "yours": "the session is the asker's already",
+    "transfer_offered": "a transfer of the session is on offer already",
+    "chat_only": "the session's portal has no way from chat to a screen share",
+    "control_granted": "the share has control already",
+    "control_asked": "the customer is asked for control already",
+    "control_not_asked": "nobody asked for control",
+    "view_only": "the share is without control",
+    "over": "the share was refused, or has ended",
+    "rated": "the session is rated already",
+    "live": "the conversation of the case goes on",
+    "sharing": "the screen share of the case goes on",
+    "no_email": "there is no e-mail address",
+    "no_mail": "this broker sends no e-mail",
+    "no_address": "the customer's address isn't known",
+    "changed": "the password was changed meanwhile",
+    "used": "the link, or the pin, was used already",
+    "expired": "the pin's time is over",
+    "revoked": "the pin was taken back",
+    "last_account_manager": "an account keeps one account manager at least",
+    "replaced": "another subscribe or unsubscribe of the stream came meanwhile",
+}
+"""States beside those of the tables, that a refusal (2410) may name, and what they mean."""
 
 
 TABLES: Final[Mapping[str, Table]] = {

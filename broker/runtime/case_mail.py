@@ -17,7 +17,7 @@ from broker import limits
 from broker.content import Ref
 from broker.desk.commands import MailAttempted
 from broker.desk.events import CaseMailed
-from broker.desk.outcome import Recorded, Refusal, wrong_state
+from broker.desk.outcome import Recorded, wrong_state
 from broker.desk.state import CaseMail
 from broker.identity.letters import Mail
 from broker.identity.smtp import Attempt, Came
@@ -73,10 +73,8 @@ class CaseMails:
 
     def _may_send(self, connection: Connection, command: ops.CaseMail, go: Go) -> None:
         if self._post is None:
-            refusal = wrong_state("no_mail", "case.get")
-            go.on(
-                Refusal(refusal.code, "this broker sends no e-mail: answer with a program of your own", refusal.detail)
-            )
+            text = "this broker sends no e-mail: answer with a program of your own"
+            go.on(wrong_state("no_mail", "case.get", text=text))
         else:
             go.on(READY)
 

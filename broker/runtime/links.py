@@ -12,11 +12,10 @@ from typing import Final, Protocol
 import trio
 
 from broker import limits
-from broker.codes import Code
 from broker.content import Personal
 from broker.desk.commands import Audit, SetPassword
 from broker.desk.identity import Role
-from broker.desk.outcome import Refusal
+from broker.desk.outcome import Refusal, wrong_state
 from broker.identity import tokens
 from broker.identity.hashers import Failed, Result
 from broker.identity.letters import Mail, compose_reset, compose_welcome
@@ -87,8 +86,7 @@ class Links:
 
     def _may_send(self, connection: Connection, command: ops.PasswordLink, go: Go) -> None:
         if self._post is None:
-            detail = {"state": "no_mail", "allowed": ["password.set"]}
-            go.on(Refusal(Code.WRONG_STATE, "this broker sends no e-mail", detail))
+            go.on(wrong_state("no_mail", "password.set", text="this broker sends no e-mail"))
         else:
             go.on(READY)
 

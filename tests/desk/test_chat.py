@@ -10,7 +10,9 @@ from broker.desk import events as e
 from broker.desk.identity import Identity
 from broker.desk.outcome import Decision, Refusal
 from broker.desk.state import Context, State
+from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
+from tests.support.allowed import for_role
 from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
 from tests.support.scene import Scene, office
 
@@ -159,7 +161,10 @@ def test_nothing_is_said_after_the_end_and_the_refusal_names_what_may_be_done(wh
     scene = talking("bo")
     scene.end(SESSION)
     refusal = scene.refused(ops.ChatSend(SESSION, personal("x")), who)
-    assert refusal.detail == {"state": "ended", "allowed": ["session.rate", "session.outcome", "note.add"]}
+    assert refusal.detail == {
+        "state": "ended",
+        "allowed": for_role(who, ALLOWED["session"]["ended"]),
+    }
     scene.refused(ops.ChatSend(SESSION, personal("x")), BO, Code.NO_SUCH)
 
 
@@ -178,7 +183,7 @@ def test_a_waiting_session_ends_with_its_request() -> None:
     )
     assert scene.refused(ops.ChatSend(SESSION, personal("x")), CARL).detail == {
         "state": "ended",
-        "allowed": ["session.rate", "session.outcome", "note.add"],
+        "allowed": ["request.create", "transcript.get"],
     }
 
 

@@ -253,7 +253,7 @@ def test_all_of_a_sub_portal_but_those_who_are_in_already_have_to_decline() -> N
     assert ends(scene) == [("declined", None)]
     scene.accept(invited(scene, "di"), "di")
     refusal = scene.refused(ops.SessionInvite(SESSION, subportal="tech"), ANN)
-    assert refusal.detail == {"state": "unstaffed", "allowed": ["session.invite to another"]}
+    assert refusal.detail == {"state": "unstaffed", "allowed": ["session.invite"]}
 
 
 def test_nobody_is_asked_twice_or_in_while_inside() -> None:

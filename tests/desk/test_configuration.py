@@ -605,7 +605,7 @@ def test_a_portal_with_open_requests_is_not_deleted_wherever_they_wait() -> None
     scene.request("cora")
     assert (scene.refused(ops.PortalDelete("help"), MIA).detail or {})["requests"] == 2
     refusal = scene.refused(ops.PortalDelete("spill"), MIA)
-    assert refusal.text == "1 open requests came through the portal, or wait in it"
+    assert refusal.text == "1 open requests came through the portal, or wait in it: once there are none"
     scene.ok(ops.RequestWithdraw(request_id("cora")), customer("cora"))
     scene.ok(ops.PortalDelete("spill"), MIA)
     scene.request("coral")  # its rule leads nowhere any more: it waits where it is

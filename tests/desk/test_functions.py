@@ -306,7 +306,7 @@ def test_A11_a_share_ends_when_its_function_goes_off(how: Any, step: str) -> Non
     session = "s_" + share[2:].partition(".")[0]
     told = {"share": share, "session": session, "state": "ended", "by": "broker", "reason": "function_off"}
     assert scene.told(f"session:{session}")[-1] == ("share.changed", told)
-    scene.refused(ops.ShareStop(share), ANN, Code.NO_SUCH)
+    assert scene.refused(ops.ShareStop(share), ANN).detail == {"state": "over", "allowed": ["share.request"]}
     assert session in scene.desk.state.sessions
 
 

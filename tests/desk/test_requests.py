@@ -147,7 +147,10 @@ def test_picking_again_is_refused_where_it_makes_no_sense() -> None:
     scene = pick_office()
     scene.ask("carl", pick="bo")
     pick = ops.RequestPick(request_id("carl"), "ann")
-    assert scene.refused(pick, customer("carl")).detail == {"state": "offered", "allowed": ["request.withdraw"]}
+    assert scene.refused(pick, customer("carl")).detail == {
+        "state": "offered",
+        "allowed": ["request.withdraw", "request.convert"],
+    }
     scene.refused(pick, customer("eve"), Code.NO_SUCH)
     scene.refused(ops.RequestPick("r_none", "ann"), customer("carl"), Code.NO_SUCH)
     scene.accept(offer_id("carl"), "bo")
@@ -159,7 +162,7 @@ def test_picking_again_is_refused_where_it_makes_no_sense() -> None:
     other.assign("x", "ann")
     other.ask("carl")
     refusal = other.refused(ops.RequestPick(request_id("carl"), "ann"), customer("carl"))
-    assert refusal.detail == {"state": "waiting", "allowed": ["request.withdraw"]}
+    assert refusal.detail == {"state": "waiting", "allowed": ["request.withdraw", "request.convert"]}
 
 
 # --- the form of each kind ---------------------------------------------------------------------------
@@ -217,7 +220,7 @@ def test_pins_are_typed_not_asked_for() -> None:
     scene = Scene()
     scene.portal("help", "pin", "phone")
     refusal = scene.refused(ops.RequestCreate(text=QUESTION), customer("carl"))
-    assert refusal.detail == {"state": "pin", "allowed": ["pin.redeem"]}
+    assert refusal.detail == {"state": "pin_portal", "allowed": ["pin.redeem"]}
 
 
 def test_web_mode_is_open_while_somebody_is_signed_in_and_a_queue_always() -> None:
@@ -229,7 +232,7 @@ def test_web_mode_is_open_while_somebody_is_signed_in_and_a_queue_always() -> No
     assert scene.ok(ops.PortalOpen(), customer("carl")).value["open"] is False
     assert scene.refused(ops.RequestCreate(text=QUESTION), customer("carl")).detail == {
         "state": "closed",
-        "allowed": [],
+        "allowed": ["request.create"],
     }
     assert scene.ok(ops.PortalOpen(), customer("carl", "line")).value["open"] is True
     scene.ask("carl", "line")

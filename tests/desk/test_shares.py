@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
+import attrs
 import pytest
 
 from broker.codes import Code
@@ -21,9 +23,10 @@ from broker.desk.transitions import SHARE as MOVES
 from broker.protocol import ops
 from broker.units import MINUTES, SECONDS
 from tests.support.agreement import reloaded, replay, same_desk, stored
+from tests.support.allowed import for_role
 from tests.support.builders import customer, desk, personal, representative, session_id, share_id
 from tests.support.playbook import Playbook, seen
-from tests.support.scene import of, office
+from tests.support.scene import Scene, of, office
 from tests.support.shares import ANN, CARL, MIA, SESSION, SHARE, in_state, steps, switch, talking, the, told
 
 GRANT = ["chat", "web_chat", "screen_share", "control", "reboot", "collaboration"]
@@ -59,7 +62,7 @@ def test_F9_saying_nothing_for_60_s_is_a_refusal(state: str) -> None:
     scene = in_state(state, control=True)
     assert scene.pass_time(60 * SECONDS - 1) == []
     assert scene.pass_time(1) == [e.ShareEnded(SHARE, SESSION, "refused", "broker", "no_answer")]
-    scene.refused(ops.ShareAccept(SHARE), CARL, Code.NO_SUCH)
+    assert scene.refused(ops.ShareAccept(SHARE), CARL).detail == {"state": "over", "allowed": []}
     assert scene.ok(ops.ShareRequest(SESSION), ANN).value == {"share": share_id("carl", 2)}
 
 
@@ -89,12 +92,13 @@ active       share.started share.join share.ask_control share.control share.rebo
 rebooting    share.control share.stop
 """
 TABLE = {line.split()[0]: line.split()[1:] for line in LEGAL.strip().splitlines()}
+FINAL = ("refused", "ended")
 PAGE = Path(__file__).parents[2] / "docs/explanation/screen-share.md"
 SQUARE = [(state, op, who) for state in TABLE for op, (_, people) in STEPS.items() for who in people]
 
 
 def test_the_table_is_the_one_that_was_thought_through() -> None:
-    assert {state: list(allowed) for state, allowed in ALLOWED["share"].items()} == TABLE
+    assert {state: list(row) for state, row in ALLOWED["share"].items() if state not in FINAL} == TABLE
     assert TABLE.keys() == MOVES.keys()
     assert {op for allowed in TABLE.values() for op in allowed} == {*STEPS, "share.join"}
     assert {op for op in ops.OPS if op.startswith("share.")} == {*STEPS, "share.join", "share.request"}
@@ -115,7 +119,7 @@ def test_each_step_is_taken_or_refused_with_what_may_be_done_and_then_nothing_ha
         scene.ok(command, who)
         return
     refusal = scene.refused(command, who)
-    assert refusal.detail == {"state": state, "allowed": TABLE[state]}
+    assert refusal.detail == {"state": state, "allowed": for_role(who, TABLE[state])}
     assert dump(scene.desk) == before
 
 
@@ -128,7 +132,7 @@ def test_what_media_needs_is_told_with_consent_alone(state: str, who: Identity) 
         assert found == the(scene)
     else:
         assert isinstance(found, Refusal)
-        assert found.detail == {"state": state, "allowed": TABLE[state]}
+        assert found.detail == {"state": state, "allowed": for_role(who, TABLE[state])}
 
 
 @pytest.mark.parametrize("state", list(TABLE))
@@ -148,7 +152,7 @@ def test_A9_a_chat_that_is_only_one_stays_so_and_another_becomes_a_share() -> No
             scene.ok(ops.ShareRequest(SESSION), ANN)
             continue
         refusal = scene.refused(ops.ShareRequest(SESSION), ANN)
-        assert refusal.detail == {"state": "chat_only", "allowed": list(ALLOWED["session"]["active"])}
+        assert refusal.detail == {"state": "chat_only", "allowed": for_role(ANN, ALLOWED["session"]["active"])}
 
 
 @pytest.mark.parametrize("by", [ANN, CARL])
@@ -158,6 +162,38 @@ def test_either_side_stops_a_share_in_any_state_and_the_session_goes_on(by: Iden
     scene.ok(ops.ShareStop(SHARE), by)
     assert steps(scene)[-1] == ("ended", str(by.role))
     assert SESSION in scene.desk.state.sessions
+
+
+def ended() -> Scene:
+    """A share that was refused, and another that ended."""
+    scene = in_state("requested")
+    scene.ok(ops.ShareDecline(SHARE), CARL)
+    second = str(scene.ok(ops.ShareRequest(SESSION), ANN).value["share"])
+    scene.ok(ops.ShareStop(second), ANN)
+    return scene
+
+
+@pytest.mark.parametrize("session", ["open", "over"])
+@pytest.mark.parametrize("op", STEPS)
+def test_a_share_that_is_over_is_said_to_be_so_to_its_people_alone(op: str, session: str) -> None:
+    scene, (command, people) = ended(), STEPS[op]
+    scene.staff("blue", "bo")
+    if session == "over":
+        scene.end(SESSION)
+    before = dump(scene.desk)
+    instead = ALLOWED["session"]["ended"] if session == "over" else ["share.request"]
+
+    def on(share: str) -> object:
+        return attrs.evolve(cast("ops.ShareAccept", command), share=share)
+
+    for who in people:
+        for number in (1, 2):
+            refusal = scene.refused(on(share_id("carl", number)), who)
+            assert refusal.detail == {"state": "over", "allowed": for_role(who, instead)}
+        for never in (share_id("carl", 3), share_id("carl", 0), f"{SHARE}x", f"h_{SESSION[2:]}", "h_none.1"):
+            scene.refused(on(never), who, Code.NO_SUCH)
+        scene.refused(on(SHARE), customer("eve") if who is CARL else representative("bo"), Code.NO_SUCH)
+    assert dump(scene.desk) == before == dump(reloaded(scene.desk))
 
 
 def test_a_share_is_none_of_other_peoples_business() -> None:
@@ -243,7 +279,7 @@ def test_F9_the_question_for_control_is_refused_by_a_no_and_by_saying_nothing() 
         e.ShareControlled(SHARE, SESSION, "active", False, "broker", tuple(GRANT), "no_answer")
     ]
     refusal = scene.refused(ops.ShareControl(SHARE, True), CARL)
-    assert refusal.detail == {"state": "control_not_asked", "allowed": TABLE["active"]}
+    assert refusal.detail == {"state": "control_not_asked", "allowed": for_role(CARL, TABLE["active"])}
     assert the(scene).control is False
 
 
@@ -364,7 +400,7 @@ def test_F5_a_restart_needs_its_function_and_control() -> None:
     refusal = scene.refused(ops.ShareReboot(SHARE), ANN)
     assert refusal.detail == {
         "state": "view_only",
-        "allowed": ["share.started", "share.join", "share.ask_control", "share.control", "share.stop"],
+        "allowed": ["share.started", "share.join", "share.ask_control", "share.stop"],
     }
     switch(scene, reboot=False)
     scene.refused(ops.ShareReboot(SHARE), ANN, Code.NOT_ALLOWED)
