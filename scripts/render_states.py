@@ -9,8 +9,8 @@ from broker.desk.transitions import ALLOWED, CONDITIONS, TABLES, Table
 
 ABOUT: Final[dict[str, str]] = {
     "request": "A customer's wish to be served. How it ended is known as long as its case is kept.",
-    "offer": "A request, a session or an invitation, proposed to one representative or to everybody of a sub-portal. To "
-    "accept or decline one that is over is refused with 2405: `detail.reason` says what became of it.",
+    "offer": "A request, a session or an invitation, proposed to one representative or to everybody of a sub-portal. "
+    "To accept or decline one that is over is refused with 2405: `detail.reason` says what became of it.",
     "session": "A conversation. It waits while nobody has it, and ends with its request.",
     "file": "What is sent in a session beside words. Its bytes go with an upload that ends, and with its case.",
     "share": "A screen share. Silence is refusal; only from the customer's second yes on anything is relayed.",
@@ -25,8 +25,8 @@ def page() -> str:
         "<!-- Made from broker/desk/transitions.py by `make docs`; change it there. -->",
         "Each thing that has a life has a table of states, and moves along it and nowhere else. What is asked for in a "
         "state that doesn't allow it is refused with 2410: `detail.state` names the state, `detail.allowed` the "
-        "operations that may be asked for instead (those that are for the asker's role), and nothing has changed. Where "
-        "an operation is named that was just refused, it is with other arguments, or later: the text says how.",
+        "operations that may be asked for instead (those that are for the asker's role), and nothing has changed. "
+        "Where an operation is named that was just refused, it is with other arguments, or later: the text says how.",
         "In the diagrams an arrow is an event of the journal; a word behind a colon is how it came about.",
     ]
     for name, table in TABLES.items():
