@@ -95,12 +95,20 @@ class Link:
 
     def __init__(self, url: str, auth: Mapping[str, object]) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=10)
-        self._client = Client()
-        self._heard: list[frames.Frame] = []
-        self._socket.sendall(self._client.request())
-        self.send(frames.Hello([1], [], auth, {}))
-        assert isinstance(self.hear(), frames.Welcome)
+        while True:
+            self._socket = socket.create_connection((host, int(port)), timeout=10)
+            self._client = Client()
+            self._heard: list[frames.Frame] = []
+            self._socket.sendall(self._client.request())
+            self.send(frames.Hello([1], [], auth, {}))
+            first = self.hear()
+            if isinstance(first, frames.Welcome):
+                return
+            self._socket.close()
+            # it listens before it has read its accounts
+            assert isinstance(first, frames.Goodbye)
+            assert (first.code, first.action) == (Close.BUSY, frames.COME_BACK), first
+            time.sleep((first.retry_ms or 100) / 1000)
 
     def send(self, frame: frames.Frame) -> None:
         """Send one frame."""
