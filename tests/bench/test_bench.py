@@ -13,7 +13,7 @@ from bench.scenarios import decisions
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
 ]
 
 

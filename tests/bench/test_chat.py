@@ -19,7 +19,7 @@ from bench.peers.talk import FloorTalk, Talking
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
 ]
 
 

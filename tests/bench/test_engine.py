@@ -18,7 +18,7 @@ from bench.peers.plain import FLOOR
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
 ]
 
 

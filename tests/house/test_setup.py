@@ -40,10 +40,11 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """Has make; no Python yet."""
+    """Has make and what tests need; no Python yet."""
     made = Machine(tmp_path)
     made.program("make", "")
     made.program("turnserver", "")
+    made.program("cc", "")
     made.program("id", "echo 1000")
     return made
 
@@ -81,15 +82,18 @@ def test_what_only_tests_need_is_named_and_keeps_nobody_from_the_rest(machine: M
     (machine.bin / "turnserver").unlink()
     done = machine.setup("--system")
     assert (done.returncode, done.stderr) == (0, "setup: some tests need these system packages: coturn\n")
+    (machine.bin / "cc").unlink()
+    done = machine.setup("--system")
+    assert (done.returncode, done.stderr) == (0, "setup: some tests need these system packages: coturn gcc libc6-dev\n")
     (machine.bin / "make").unlink()
     done = machine.setup("--system")
     assert done.returncode == 1
-    assert done.stderr.endswith("run this again: make coturn\n")
+    assert done.stderr.endswith("run this again: make coturn gcc libc6-dev\n")
 
 
 @pytest.mark.skipif(not DEBIAN, reason="only Debian has apt-get to call")
 def test_root_on_debian_gets_them_installed(machine: Machine) -> None:
-    for one in ("make", "turnserver"):
+    for one in ("make", "turnserver", "cc"):
         (machine.bin / one).unlink()
     machine.program("id", "echo 0")
     machine.program("python3", "exit 0")
@@ -97,7 +101,7 @@ def test_root_on_debian_gets_them_installed(machine: Machine) -> None:
     assert machine.setup("--system").returncode == 0
     calls = machine.calls.read_text().splitlines()
     assert "apt-get update -qq" in calls
-    assert "apt-get install -y -qq --no-install-recommends make coturn" in calls
+    assert "apt-get install -y -qq --no-install-recommends make coturn gcc libc6-dev" in calls
 
 
 def test_a_python_that_is_still_too_old_is_named(machine: Machine) -> None:
