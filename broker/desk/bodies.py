@@ -347,6 +347,9 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.RequestRequeued, "request.requeued"): _body("request", "reason"),
     (e.RequestEnded, "request.ended"): _body("request", "state"),
     (e.RequestEnded, "session.ended"): _body("session", "request", reason=_Attr("state")),
+    (e.QuestionLeft, "question.left"): _body(
+        "session", "request", personal={"name": "name", "text": "text", "fields": "fields", "page": "page"}
+    ),
     (e.OfferMade, "offer.made"): _body(
         "offer",
         "request",

@@ -41,6 +41,11 @@ def has_room(state: State) -> bool:
     return len(state.shelves.asked.get("", ())) < limits.MAX_OPEN_CASES
 
 
+def answerable(state: State, case: Case) -> bool:
+    """Whether it becomes a support request if its customer is gone: what to answer is known, and where to."""
+    return case.email is not None and case.text is not None and has_room(state)
+
+
 # --- what an event makes of a case -----------------------------------------------------------------
 
 
@@ -49,7 +54,7 @@ def _outcome(state: State, case: Case, event: Moves) -> tuple[str, str, str]:
     match event:
         case e.CaseChanged():
             return case.type, move(CASE, case.status, event.TYPE, event.reason), event.reason
-        case e.RequestEnded(state="abandoned") if case.email is not None and case.text is not None and has_room(state):
+        case e.RequestEnded(state="abandoned") if answerable(state, case):
             return ASKED, move(CASE, case.status, event.TYPE, "converted"), "abandoned"
         case e.RequestEnded():
             type_ = ASKED if event.state == "converted" else case.type

@@ -735,6 +735,21 @@ class RequestEnded:
 
 
 @attrs.define
+class QuestionLeft:
+    """What the customer asked is in its session, for whoever answers it later: the request becomes a support request.
+    Left just then; or asked with the request, where no session was opened that has said it."""
+
+    TYPE: ClassVar[str] = "question.left"
+    VERSION: ClassVar[int] = 1
+    request: str
+    session: str
+    text: Ref
+    name: Ref | None = None
+    fields: Ref | None = None
+    page: Ref | None = None
+
+
+@attrs.define
 class OfferMade:
     """A request is proposed: to one representative until ``deadline``, or (broadcast) to a sub-portal. Or a session,
     to take it over (transfer) or to come into it (invite), either way until ``deadline``."""
@@ -1395,6 +1410,7 @@ Event = (
     | RequestUnplaced
     | RequestRequeued
     | RequestEnded
+    | QuestionLeft
     | OfferMade
     | OfferEnded
     | BroadcastDeclined

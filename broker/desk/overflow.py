@@ -48,15 +48,15 @@ def at_arrival(state: State, subportal: str) -> Rule | None:
     return None
 
 
-def go(state: State, request: e.RequestCreated | Request, rule: str, to: str | None, age: int) -> e.Event:
-    """The event that carries a rule out for a request of this age (ms)."""
+def go(state: State, request: e.RequestCreated | Request, rule: str, to: str | None, age: int) -> list[e.Event]:
+    """The events that carry a rule out for a request of this age (ms)."""
     if to is None:
-        return waits.over(state, request, "converted")
+        return waits.converted(state, request)
     there = state.subportals[to]
     asked = tuple(name for name in request.asked if any(skill == name and only for skill, _, only in there.skills))
     steps = skills.ladder(there, asked)
     past = [need for after, need in steps if after <= age]
-    return e.RequestMoved(
+    moved = e.RequestMoved(
         request=request.request,
         visitor=request.visitor,
         former=request.subportal,
@@ -67,6 +67,7 @@ def go(state: State, request: e.RequestCreated | Request, rule: str, to: str | N
         ladder=steps[len(past) :],
         overflow=wait_rules(there),
     )
+    return [moved]
 
 
 def _can_go(state: State, to: str | None, been: Collection[str], coming: int = 0) -> bool:
@@ -86,7 +87,7 @@ def due(state: State, name: str, now: int) -> list[e.Event]:
     _, to = request.overflow[0]
     if not _can_go(state, to, (*request.been, request.subportal)):
         return [e.OverflowPassed(name)]
-    return [go(state, request, "wait", to, now - request.arrived)]
+    return go(state, request, "wait", to, now - request.arrived)
 
 
 def unstaffed(state: State, name: str, now: int) -> list[e.Event]:
@@ -105,7 +106,7 @@ def unstaffed(state: State, name: str, now: int) -> list[e.Event]:
         to = next((to for to in targets if _can_go(state, to, been, coming[to])), name)
         if to != name:
             coming[to] += 1
-            moves.append(go(state, request, "staffing", to, now - request.arrived))
+            moves += go(state, request, "staffing", to, now - request.arrived)
     more = first + SLICE < len(order)
     return [e.LineUnstaffed(name, looked_at[-1] if more else None), *moves]
 

@@ -374,6 +374,7 @@ _AUDIENCES: dict[type, Decide] = {
     e.RequestUnplaced: _customer_and_account("request.unplaced"),
     e.RequestRequeued: _requeued,
     e.RequestEnded: _request_ended,
+    e.QuestionLeft: lambda event: [(f"session:{event.session}", "question.left")],
     e.OfferMade: _offer_made,
     e.OfferEnded: _offer_ended,
     e.BroadcastDeclined: lambda event: [(f"me:{event.representative}", "offer.ended"), ("account", "offer.ended")],

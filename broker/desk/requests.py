@@ -57,7 +57,7 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
         if event.text is not None:  # the question is the first thing said
             happened.append(chat.message(event, 1, context.identity, event.text))
     if command.support:
-        return Decision([*happened, waits.over(state, event, "converted")], value)
+        return Decision([*happened, *waits.converted(state, event)], value)
     if portal.mode != "queue":
         return Decision(happened, value, state_of=event.request)
     event.asked = tuple(command.skills or ())
@@ -67,7 +67,7 @@ def create(state: State, command: ops.RequestCreate, context: Context) -> Decisi
     if rule is not None:
         on, _, to = rule
         gone = overflow.go(state, event, on, to, 0)
-        return Decision([*happened, gone], value, state_of=None if to is None else event.request)
+        return Decision([*happened, *gone], value, state_of=None if to is None else event.request)
     if overflow.is_full(state, subportal):
         return _full(subportal, state.subportals[subportal].max_waiting)
     _queue_up(state, event, visitor, context.now)

@@ -206,6 +206,7 @@ EVOLVE: dict[type, Apply] = {
     e.RequestUnplaced: requests.request_unplaced,
     e.RequestRequeued: _both(requests.request_requeued, casebook.settle),
     e.RequestEnded: _both(requests.request_ended, casebook.request_ended),
+    e.QuestionLeft: waits.question_left,
     e.OfferMade: offers.offer_made,
     e.OfferEnded: offers.offer_ended,
     e.BroadcastDeclined: offers.broadcast_declined,

@@ -85,7 +85,7 @@ def end_all(
             loads[who] = load if portal.wrap_up_ms else load - portal.places
         else:
             happened += offers.revoke(state, request)
-            happened.append(waits.over(state, request, request_state))
+            happened += waits.abandoned(state, request, request_state)
     return happened
 
 

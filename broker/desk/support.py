@@ -45,6 +45,6 @@ def convert(state: State, command: ops.RequestConvert, context: Context) -> Deci
             return bad_args(f"args.{name}", "a value: a support request is answered by e-mail")
     if not casebook.has_room(state):
         return _too_many()
-    ended = waits.over(state, request, "converted")
-    ended.text, ended.name, ended.email = map(ref_of, (command.text, command.name, command.email))
-    return Decision([*offers.revoke(state, request), ended], {"request": request.request, "case": case.case})
+    left = map(ref_of, (command.text, command.name, command.email))
+    happened = [*offers.revoke(state, request), *waits.converted(state, request, *left)]
+    return Decision(happened, {"request": request.request, "case": case.case})

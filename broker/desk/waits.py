@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from broker.content import Ref
+from broker.desk import casebook
 from broker.desk import events as e
 from broker.desk.state import Request, State
 
@@ -61,6 +63,37 @@ def over(state: State, request: Request | e.RequestCreated, how: str) -> e.Reque
     return e.RequestEnded(request.request, request.visitor, how, request.session if opened else None)
 
 
+def converted(
+    state: State,
+    request: Request | e.RequestCreated,
+    text: Ref | None = None,
+    name: Ref | None = None,
+    email: Ref | None = None,
+) -> list[e.Event]:
+    """It waits no more and becomes a support request, with what is left now. What nobody has said in its session yet is
+    told there: whoever answers reads that."""
+    ended = over(state, request, "converted")
+    ended.text, ended.name, ended.email = text, name, email
+    told = _unsaid(request, ended, name or request.name)
+    if text is not None:
+        told.append(e.QuestionLeft(request.request, request.session, text, name or request.name))
+    return [*told, ended]
+
+
+def abandoned(state: State, request: Request, how: str) -> list[e.Event]:
+    """The customer is gone: with its address it left what it asked."""
+    ended = over(state, request, how)
+    left = how == "abandoned" and casebook.answerable(state, state.cases[casebook.id_of(request.request)])
+    return [*(_unsaid(request, ended, request.name) if left else []), ended]
+
+
+def _unsaid(request: Request | e.RequestCreated, ended: e.RequestEnded, name: Ref | None) -> list[e.Event]:
+    """What was asked with a request that no session was opened for."""
+    if ended.session is not None or request.text is None:
+        return []
+    return [e.QuestionLeft(request.request, request.session, request.text, name, request.fields, request.page)]
+
+
 # --- evolve ----------------------------------------------------------------------------------------
 
 
@@ -71,6 +104,10 @@ def request_widened(state: State, event: e.RequestWidened, t: int) -> None:
     state.router.widen(event.request, request.ladder[event.step - 1][1])
     upcoming = request.ladder[event.step][0] if event.step < len(request.ladder) else None
     state.deadlines.set("relax", event.request, None if upcoming is None else request.arrived + upcoming)
+
+
+def question_left(state: State, event: e.QuestionLeft, t: int) -> None:
+    """Apply ``QuestionLeft``: it only tells. The texts are let go of with the request, which ends with it."""
 
 
 def request_released(state: State, event: e.RequestReleased, t: int) -> None:

@@ -85,7 +85,7 @@ def piece(entry: Entry, zone: str | None) -> str:
     line = "" if kind in ("message", "note") else "".join(map(_inline, words.sentence(entry)))
     said = f'<p dir="auto">{line}</p>' if kind == "file" else ""
     who = _inline(words.speaker(entry))
-    asked = " asked for help" if kind == "opened" else ""
+    asked = {"opened": " asked for help", "question": " left a question, to be answered by e-mail"}.get(str(kind), "")
     return (
         f'<article class="{side}" {identity}><header><b>{who}</b>{asked}{label} · {when.html}</header>'
         f"{said}{_said(entry)}{_details(entry)}</article>\n"

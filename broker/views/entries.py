@@ -51,6 +51,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "chat.message": Kind("message", ("message_seq", "text")),
     "file.shared": Kind("file", ("message_seq",)),
+    "question.left": Kind("question", ("text", "fields", "page"), by=None, role=CUSTOMER),
     "note.added": Kind("note", ("text",), role="lead"),
     "session.outcome": Kind("outcome", ("outcome", "note"), by="representative", role="lead"),
     "session.rated": Kind("rated", ("score", "comment"), by=None, role=CUSTOMER),
@@ -105,7 +106,7 @@ def entry_of(wire_type: str, data: Data, people: People) -> Entry | None:
 
 def _introduce(wire_type: str, data: Data, people: People) -> None:
     """Who is told by name in this event."""
-    if wire_type == "session.opened":
+    if wire_type in ("session.opened", "question.left"):
         if data.get("name") is not None:
             people.customer = data["name"]
         person, name = data.get("representative"), data.get("representative_name")

@@ -62,7 +62,9 @@ _UNITS: Final = ((MIB, "MiB"), (KIB, "KiB"))
 
 def speaks(entry: Entry) -> bool:
     """Whether this is something that somebody said, rather than something that happened."""
-    return entry["kind"] in ("message", "file", "note", "mail") or (entry["kind"] == "opened" and "text" in entry)
+    return entry["kind"] in ("message", "file", "note", "mail", "question") or (
+        entry["kind"] == "opened" and "text" in entry
+    )
 
 
 def typed(value: object) -> Typed:
@@ -90,6 +92,8 @@ def sentence(entry: Entry) -> Sentence:
     match entry["kind"]:
         case "opened":
             return (who, " asked for help")
+        case "question":
+            return (who, " left a question, to be answered by e-mail")
         case "joined":
             as_guest = " as a guest" if entry.get("role") == "guest" else ""
             watching = ", to watch" if entry.get("view_only") else ""

@@ -172,6 +172,35 @@ def test_C12_giving_up_the_wait_leaves_a_support_request_with_what_was_added() -
     assert one.listed == 1
 
 
+@pytest.mark.parametrize("web_chat", ["chat_only", "none"])
+def test_what_is_left_is_told_in_the_session_before_its_end(web_chat: str) -> None:
+    scene = office("ann", kind="ask", mode="web")
+    scene.ok(ops.PortalPut("help", "ask", "web", ("help",), web_chat=web_chat), MIA)
+    first = personal("It hums", "c_1")
+    scene.ok(ops.RequestCreate(text=first, name=personal("Karl", "c_2")), customer("carl"), "carl")
+    command = ops.RequestConvert(request_id("carl"), personal("Why?", "c_3"), email=personal("c@x.org", "c_4"))
+    handled = scene.ok(command, customer("carl"))
+    stream = f"session:s_{request_id('carl')[2:]}"
+    told = [(kind, at) for one in handled.records for name, at, kind in one.entries if name == stream]
+    texts = [one.event.text for one in handled.records if isinstance(one.event, e.QuestionLeft)]
+    if web_chat == "chat_only":
+        assert told == [("question.left", 3), ("session.ended", 4)], "after what it said already"
+        assert texts == [command.text and command.text.ref]
+    else:
+        assert told == [("question.left", 1), ("question.left", 2)], "nothing has told what it asked at first"
+        assert texts == [first.ref, command.text and command.text.ref]
+
+
+@pytest.mark.parametrize("known", ["email", "nothing"])
+def test_whoever_vanishes_leaves_what_it_asked_if_that_can_be_answered(known: str) -> None:
+    scene = office()
+    email = personal("c@x.org", "c_2") if known == "email" else None
+    scene.ok(ops.RequestCreate(text=personal("Why?", "c_1"), email=email), customer("carl"), "carl")
+    scene.lose("v_carl")
+    left = [type(event) for event in scene.pass_time(limits.ABANDON_GRACE)]
+    assert left[-2:] == [e.QuestionLeft, e.RequestEnded] if known == "email" else e.QuestionLeft not in left
+
+
 def test_a_name_given_anew_replaces_the_one_before_for_good() -> None:
     scene = office()
     scene.ok(

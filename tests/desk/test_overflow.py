@@ -80,7 +80,9 @@ def test_F22_a_request_that_is_moved_stands_by_its_age_among_those_who_are_there
 def test_a_request_may_be_converted_instead() -> None:
     scene = two(wait(30_000, None))
     scene.ask("carl")
-    assert scene.pass_time(30 * SECONDS) == [e.RequestEnded(request_id("carl"), "v_carl", "converted")]
+    left, ended = scene.pass_time(30 * SECONDS)
+    assert isinstance(left, e.QuestionLeft), "what it asked is kept for whoever answers"
+    assert ended == e.RequestEnded(request_id("carl"), "v_carl", "converted")
     assert scene.desk.state.requests == {}
     assert scene.line() == []
 
@@ -230,7 +232,7 @@ def test_a_request_that_finds_so_many_may_be_converted() -> None:
     scene.ask("one")
     handled = scene.request("two")
     assert (handled.value["state"], handled.value["existing"]) == ("converted", False)
-    assert [type(event) for event in of(handled)] == [e.RequestCreated, e.RequestEnded]
+    assert [type(event) for event in of(handled)] == [e.RequestCreated, e.QuestionLeft, e.RequestEnded]
     assert "r_two" not in scene.desk.state.requests
 
 

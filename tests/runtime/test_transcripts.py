@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from trio.testing import MockClock
 
 from broker.codes import Code
 from broker.identity.signatures import Signatures, check
+from broker.journal import inspect
+from broker.journal.sqlite import SqliteStore
 from broker.runtime import transcript_pages
 from broker.views.verify import read, verify
 from tests.runtime.harness import Broker, Client, Refused, broker
+from tests.runtime.test_cases import everything
 
 KEY = Signatures(bytes(32)).public
 """Of the harness's broker."""
@@ -167,6 +171,41 @@ async def test_a_web_chat_that_waits_is_told_with_its_question_once(autojump_clo
         await kim.write("request.withdraw", request=asked["request"])
         last = holds(await whole(kim, session))["entries"][-1]
         assert (last["kind"], last["reason"]) == ("ended", "withdrawn")
+
+
+@pytest.mark.parametrize("web_chat", ["chat_only", "none"])
+async def test_the_question_that_a_customer_leaves_is_in_it_until_it_is_erased(
+    autojump_clock: MockClock, tmp_path: Path, web_chat: str
+) -> None:
+    async with broker(store=SqliteStore(tmp_path / "journal.db")) as b:
+        boss, ann = await b.staff("boss", "manager"), await b.staff("ann")
+        await boss.write(
+            "portal.put",
+            portal="ask",
+            kind="ask",
+            mode="web",
+            subportals=["ask-1"],
+            web_chat=web_chat,
+        )
+        kim = await b.customer("acme/ask")
+        await ann.write("presence.set", presence="away")
+        asked = await kim.write("request.create", text="Where is it?", name="Kim")
+        left = await kim.write("request.convert", request=asked["request"], text="Is it lost?", email="kim@x.example")
+        session = asked["session"]
+        await ann.write("case.take", case=left["case"])
+        for reader in (kim, ann, boss):
+            told = holds(await whole(reader, session))["entries"]
+            assert [one["text"] for one in told if "text" in one] == ["Where is it?", "Is it lost?"]
+            (question,) = (one for one in told if one.get("text") == "Is it lost?")
+            assert (question["kind"], question["role"], question["name"]) == ("question", "customer", "Kim")
+            for format in ("text", "html"):
+                assert "Is it lost?" in await whole(reader, session, format)
+        assert b"Is it lost?" in everything(tmp_path)
+        await boss.write("case.delete", case=left["case"])
+        await b.settle(1)
+        assert not any(text in everything(tmp_path) for text in (b"Where is it?", b"Is it lost?", b"kim@x.example"))
+        assert (await refused(boss, session=session)).code == Code.NO_SUCH
+    assert [verdict.fault for verdict in inspect.verify(tmp_path / "journal.db", None, None)] == [None]
 
 
 async def test_it_comes_in_pages_that_go_on_where_they_ended(

@@ -155,7 +155,10 @@ class Ledger:
             event.request, event.portal, event.subportal, event.visitor, t, event.number, event.mode == "queue", ()
         )
         self.wishes[event.request] = wish
-        goes_on = isinstance(following, e.RequestMoved | e.RequestEnded) and following.request == event.request
+        goes_on = (
+            isinstance(following, e.RequestMoved | e.QuestionLeft | e.RequestEnded)
+            and following.request == event.request
+        )
         wish.asked = tuple(event.asked)
         if wish.queue and not goes_on:
             self._climb(wish, 0)

@@ -83,6 +83,13 @@ def test_sides_show_who_spoke() -> None:
     ]
 
 
+def test_a_question_that_was_left_is_its_customers() -> None:
+    text = document("html", [("question.left", {"name": "Kim", "text": "Does it <hum>?", "page": "x.org"})])
+    assert '<article class="customer" id="e1"><header><b><bdi>Kim</bdi></b> left a question' in text
+    assert '<p dir="auto">Does it &lt;hum&gt;?</p>' in text
+    assert "x.org" in Page(text).text
+
+
 @pytest.mark.parametrize(("zone", "shown"), [("Asia/Kolkata", "[03:43:20+05:30]"), (None, None), ("No/Where", None)])
 def test_times_are_utc_and_the_portals(zone: str | None, shown: str | None) -> None:
     text = document("html", [said(1, "x")], zoned(zone))

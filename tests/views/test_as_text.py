@@ -158,6 +158,14 @@ def test_what_was_typed_beside_stands_beneath() -> None:
     assert lines(("session.opened", {"fields": ERASED}))[1].strip() == "form: (erased)"
 
 
+def test_a_question_that_was_left_stands_with_its_customer() -> None:
+    asked = ("question.left", {"session": "s_1", "request": "r_1", "name": "Kim", "text": "Does it\nhum?"})
+    first, *rest = lines(asked)[:3]
+    assert first == f"2023-11-14 22:13:20Z  *{' ' * 19}  Kim left a question, to be answered by e-mail"
+    assert [line.strip() for line in rest] == ["Does it", "hum?"]
+    assert "(erased)" in lines(("question.left", {"text": {"erased": True}}))[1]
+
+
 def test_notes_are_marked() -> None:
     note = ("note.added", {"session": "s_1", "by": "ann", "text": "careful"})
     assert lines(JOINED, note)[1] == "2023-11-14 22:13:21Z  Ann (note)            careful"

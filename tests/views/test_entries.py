@@ -74,6 +74,19 @@ def test_a_web_chats_question_is_its_first_message_and_told_once() -> None:
     assert [one.get("text") for one in entries(opened, said(1, "Why?"))] == [None, "Why?"]
 
 
+def test_a_question_that_was_left_is_its_customers_who_may_say_another_name_with_it() -> None:
+    left = {"session": "s_1", "request": "r_1", "name": "Kim K", "text": "Does it hum?", "fields": {"a": 1}}
+    _, first, second = entries(OPENED, ("question.left", left), said(2, "Bye"))
+    assert told(first) == {
+        "kind": "question",
+        "role": "customer",
+        "name": "Kim K",
+        "text": "Does it hum?",
+        "fields": {"a": 1},
+    }
+    assert second["name"] == "Kim K"
+
+
 def test_what_is_no_part_of_a_conversation_or_unknown_makes_no_entry() -> None:
     assert entries(("offer.made", {}), ("note.of_a_later_release", {"text": "secret"}), said(1, "x"))[0]["n"] == 1
 
