@@ -186,6 +186,9 @@ REPLY_COST: Final = 256  # bytes that one counts for its names and references, b
 REPLIES_BYTES: Final = 4 * MIB  # all replies of an account: kept in memory, and an export holds them in one frame
 MAX_OUTCOMES: Final = 16  # of a portal: more than anybody chooses among at the end of each session
 CLOSING: Final = 15 * MINUTES  # before a portal's hours end it is closing: a chat takes about as long
+CASE_FORMER: Final = (
+    32  # who had a case before and still may read what was said then: more than any case is passed on to
+)
 TRANSCRIPT_PAGE_BYTES: Final = (
     256 * KIB
 )  # after which a page of a transcript ends; with its last entry, under twice that

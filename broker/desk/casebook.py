@@ -216,6 +216,8 @@ def settle(state: State, event: Moves, t: int) -> None:
     waited, talked, since = _clocks(case, now[0], now[1], now[9], t)
     case.waited, case.talked, case.since = waited, talked, since
     case.type, case.status, case.reason, case.version, case.listed, case.subportal = now[:6]
+    if case.representative not in (None, who):
+        _leave(state, case, case.representative or "")
     case.ended, case.representative = now[9], who
     if isinstance(event, e.RequestEnded):
         case.how = event.state
@@ -225,6 +227,20 @@ def settle(state: State, event: Moves, t: int) -> None:
     elif case.resolved is None:
         case.resolved = t
     _reshelve(state.shelves, case, before)
+
+
+def _leave(state: State, case: Case, who: str) -> None:
+    """It isn't this one's any more, who goes on to read what was said until now."""
+    session = state.sessions.get(case.session)
+    talk, staff = heads(state, case.session)
+    others = [one for one in case.former if one[0] != who]
+    left = (who, talk, staff, None if session is None else session.messages)
+    case.former = (*others, left)[-limits.CASE_FORMER :]
+
+
+def heads(state: State, session: str) -> tuple[int, int]:
+    """How far the streams of a session are."""
+    return state.streams.get(f"session:{session}", 0), state.streams.get(f"session:{session}:staff", 0)
 
 
 def request_ended(state: State, event: e.RequestEnded, t: int) -> None:

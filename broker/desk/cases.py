@@ -13,7 +13,7 @@ from broker.codes import Code
 from broker.desk import commands as c
 from broker.desk import events as e
 from broker.desk.case_view import row
-from broker.desk.casebook import ASKED, has_room, id_of
+from broker.desk.casebook import ASKED, has_room, heads, id_of
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Case, CaseMail, Context, Representative, State
@@ -227,11 +227,6 @@ def _deletion(state: State, case: Case, reason: str, by: str) -> e.CaseDeleted:
     """Told to who has it, if that one is still there."""
     who = case.representative if case.representative in state.representatives else None
     return e.CaseDeleted(case.request, case.number, case.subportal, who, reason, by)
-
-
-def heads(state: State, session: str) -> tuple[int, int]:
-    """How far the streams of a session are."""
-    return state.streams.get(f"session:{session}", 0), state.streams.get(f"session:{session}:staff", 0)
 
 
 def due(state: State, now: int, most: int) -> tuple[str, list[str]]:

@@ -340,11 +340,19 @@ def may_read(state: State, identity: Identity, stream: str) -> bool:
 
 def conversation(state: State, identity: Identity, name: str) -> transcripts.Conversation | None:
     """The conversation of this name for somebody who may ask for transcripts: customers and representatives have those
-    that they may follow."""
+    that they may follow. Representatives also those that they had, up to when they left, and those that they could
+    take."""
     found = transcripts.find(state, name)
-    if identity.role in (Role.CUSTOMER, Role.REPRESENTATIVE) and not may_read(state, identity, f"session:{name}"):
+    if found is None or identity.role not in (Role.CUSTOMER, Role.REPRESENTATIVE):
+        return found
+    if may_read(state, identity, f"session:{name}"):
+        return found
+    if identity.role is Role.CUSTOMER:
         return None
-    return found
+    if transcripts.open_to(state, name, identity.person):
+        return found
+    left = transcripts.left_behind(state, name, identity.person)
+    return None if left is None else attrs.evolve(found, upto=left[1:3])
 
 
 def _oversees(who: Actor, scope: str) -> bool:

@@ -211,7 +211,10 @@ def _load_open(state: State, data: Dump) -> None:
 
 def _load_cases(state: State, data: Dump) -> None:
     """On the shelves they stand in the order in which they came there."""
-    state.cases = {row[0]: Case(*row) for row in _rows(data["cases"])}
+    for *fields, former in _rows(data["cases"]):
+        case = Case(*fields)
+        case.former = tuple(map(tuple, former))
+        state.cases[case.case] = case
     state.case_mails = {row[0]: CaseMail(*row) for row in _rows(data["case_mails"])}
     casebook.fill(state.shelves, state.cases.values())
 

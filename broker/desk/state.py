@@ -401,6 +401,11 @@ class Request:
     """The keyed digest of the address there."""
 
 
+FormerHolder = tuple[str, int, int, int | None]
+"""(representative, how far the session's stream and its staff's were when it left the case, the number of the last
+message then; None: there came no more)."""
+
+
 @attrs.define(eq=False)
 class Case:
     """What is left to do for a customer: comes with the request, and outlives it."""
@@ -445,6 +450,8 @@ class Case:
     """E-mails written: numbers the next."""
     how: str | None = None
     """The final state of its request, once that is over."""
+    former: tuple[FormerHolder, ...] = ()
+    """Those who had it and don't any more, whoever left last at the end."""
 
     @property
     def over(self) -> bool:

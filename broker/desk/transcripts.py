@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from broker.desk.state import State
+from broker.desk.state import Case, FormerHolder, State
 
 
 @attrs.frozen
@@ -16,6 +16,8 @@ class Conversation:
     subportal: str
     zone: str | None
     """The portal's time zone, if it has one."""
+    upto: tuple[int, int] | None = None
+    """How far the session's stream and its staff's are to be read, for whoever had it and left; None: to their ends."""
 
 
 def find(state: State, name: str) -> Conversation | None:
@@ -24,6 +26,27 @@ def find(state: State, name: str) -> Conversation | None:
     if session is not None:
         return _of(state, name, state.requests[session.request].portal, session.subportal)
     return None if case is None else _of(state, name, case.portal, case.subportal)
+
+
+def left_behind(state: State, name: str, who: str) -> FormerHolder | None:
+    """How far a representative may read who had the case of this session once, and whose team still serves it."""
+    case = state.cases.get(f"k_{name[2:]}")
+    if case is None or not served(state, case, who):
+        return None
+    return next((former for former in case.former if former[0] == who), None)
+
+
+def open_to(state: State, name: str, who: str) -> bool:
+    """Whether this representative could take the case of a session that is over, for nobody has it. A live chat that
+    nobody has is another matter: it is offered."""
+    case = state.cases.get(f"k_{name[2:]}")
+    return case is not None and case.ended is not None and case.status == "unassigned" and served(state, case, who)
+
+
+def served(state: State, case: Case, who: str) -> bool:
+    """Whether this is a representative whose team serves the case's sub-portal."""
+    person = state.representatives.get(who)
+    return person is not None and case.subportal in state.teams[person.team].subportals
 
 
 def _of(state: State, name: str, portal: str, subportal: str) -> Conversation:

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import cases
+from broker.desk import casebook, cases
 from broker.desk.commands import Audit, EraseCases, Gathered
 from broker.desk.events import CaseDeleted
 from broker.desk.outcome import Recorded, Refusal
@@ -166,7 +166,7 @@ class Cases:
 
         def gathered(found: Sequence[Gathered] | None, tries: int) -> None:
             unread = (
-                found is not None and account.up and found[0].heads != cases.heads(account.desk.state, case.session)
+                found is not None and account.up and found[0].heads != casebook.heads(account.desk.state, case.session)
             )
             if unread and tries < limits.GATHERED_AGAIN:
                 self._gather(account, [case.request], lambda more: gathered(more, tries + 1))

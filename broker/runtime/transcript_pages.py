@@ -5,7 +5,7 @@ Counterpart: ``transcripts``, which is asked for them and signs their end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -27,16 +27,24 @@ _Place = tuple[Record, tuple[int, int], str]
 
 
 def page(
-    store: Store, called: Called, account: str, left: int, format: str, told: Row, progress_row: Row | None
+    store: Store,
+    called: Called,
+    account: str,
+    left: int,
+    format: str,
+    told: Row,
+    progress_row: Row | None,
+    upto: Sequence[int] | None = None,
 ) -> Generator[None, None, object]:
     """(the page, how far it goes, whether it is the last) as it is told when so many people have left; or how many
     of them are known here, where that is fewer. Without ``progress_row`` it is the first page, and what is told ends
-    where the streams end now."""
+    where the streams end now; or before, at ``upto``."""
     if len(called) < left:
         return len(called)
     about = About.of(told)
     if progress_row is None:
         heads = [store.stream_head(account, stream) for stream in _streams(about)]
+        heads = heads if upto is None else [min(*ends) for ends in zip(heads, upto, strict=True)]
         progress, pieces = Progress(upto=(heads[0], heads[1] if about.notes else 0)), [beginning(format, about)]
     else:
         progress, pieces = Progress.of(progress_row), []

@@ -43,6 +43,8 @@ class Asked(NamedTuple):
     format: str
     about: About
     progress: Row | None
+    upto: tuple[int, int] | None
+    """How far the streams are told, if not to their ends; a page that isn't the first knows it."""
 
 
 class Transcripts:
@@ -96,7 +98,7 @@ class Transcripts:
             self._conductor.tell(
                 account, Audit(identity.person, identity.role, identity.network, command.OP, command.session)
             )
-        self._asked.append(Asked(connection, number, command.format, about, progress))
+        self._asked.append(Asked(connection, number, command.format, about, progress, found.upto))
         if len(self._asked) == 1:
             self._next()
 
@@ -127,7 +129,8 @@ class Transcripts:
         assert account is not None
         left = len(account.former)
         row = asked.about.row()
-        self._asks.ask("transcript", account.name, left, asked.format, row, asked.progress, then=self._written)
+        asks = (account.name, left, asked.format, row, asked.progress, asked.upto)
+        self._asks.ask("transcript", *asks, then=self._written)
 
     def _written(self, reply: Reply) -> None:
         asked = self._asked[0]

@@ -9,7 +9,7 @@ import pytest
 from broker import limits
 from broker.codes import Code
 from broker.desk import case_view
-from broker.desk.cases import heads
+from broker.desk.casebook import heads
 from broker.desk.commands import Gathered
 from broker.desk.view import view
 from broker.protocol import check, ops

@@ -9,7 +9,7 @@ import pytest
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import cases
+from broker.desk import casebook, cases
 from broker.desk import commands as c
 from broker.desk import events as e
 from broker.desk.case_view import row
@@ -293,7 +293,7 @@ def test_not_more_e_mails_are_on_their_way_than_may_be(monkeypatch: Patch) -> No
 
 
 def gathered(scene: Scene, name: str = "carl") -> c.Gathered:
-    return c.Gathered(cases.heads(scene.desk.state, session_id(name)))
+    return c.Gathered(casebook.heads(scene.desk.state, session_id(name)))
 
 
 def test_G9_a_case_is_deleted_with_all_that_hangs_on_it() -> None:

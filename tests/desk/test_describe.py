@@ -8,7 +8,7 @@ import pytest
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import cases, invariants, rules
+from broker.desk import casebook, invariants, rules
 from broker.desk import commands as c
 from broker.desk import events as e
 from broker.desk.identity import Identity
@@ -174,7 +174,7 @@ def test_while_a_share_lets_it_be_told_the_case_is_kept_to_erase_it_with() -> No
     scene.now += 91 * DAYS
 
     def erase() -> int:
-        gathered = c.Gathered(cases.heads(scene.desk.state, SESSION))
+        gathered = c.Gathered(casebook.heads(scene.desk.state, SESSION))
         return len(scene.ok(c.EraseCases(((case_id("carl"), gathered),), "retention")).records)
 
     assert erase() == 0
@@ -187,10 +187,10 @@ def test_while_a_share_lets_it_be_told_the_case_is_kept_to_erase_it_with() -> No
 def test_what_is_told_while_its_case_is_being_erased_stops_that() -> None:
     scene = ended()
     scene.ok(ops.CaseResolve(case_id("carl")), ANN)
-    before = cases.heads(scene.desk.state, SESSION)[1]
+    before = casebook.heads(scene.desk.state, SESSION)[1]
     scene.ok(tell(), CARL)
     scene.ok(ops.ShareStop(SHARE), CARL)
-    gathered = c.Gathered((cases.heads(scene.desk.state, SESSION)[0], before))  # all but what the page told
+    gathered = c.Gathered((casebook.heads(scene.desk.state, SESSION)[0], before))  # all but what the page told
     scene.now += 91 * DAYS
     assert scene.ok(c.EraseCases(((case_id("carl"), gathered),), "retention")).records == []
 

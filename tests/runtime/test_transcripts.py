@@ -208,6 +208,34 @@ async def test_the_question_that_a_customer_leaves_is_in_it_until_it_is_erased(
     assert [verdict.fault for verdict in inspect.verify(tmp_path / "journal.db", None, None)] == [None]
 
 
+async def test_who_passed_it_on_gets_what_was_said_until_then(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcript_pages, "TRANSCRIPT_PAGE_BYTES", 1)
+    async with broker() as b:
+        joe, ann, session = await served(b)
+        bob = await b.staff("bob")
+        await bob.ask("subscribe", stream="me", from_="now")
+        await bob.write("presence.set", presence="available")
+        await joe.write("chat.send", session=session, text="Hello?")
+        await ann.write("note.add", session=session, text="sounds angry")
+        await ann.write("session.transfer", session=session, representative="bob")
+        await bob.write("offer.accept", offer=(await bob.event("offer.made")).data["offer"])
+        await bob.write("chat.send", session=session, text="What is it?")
+        await bob.write("note.add", session=session, text="is angry")
+        told = holds(await whole(ann, session, notes=True))
+        assert [one["kind"] for one in told["entries"]][-1] == "transferred"
+        texts = [one["text"] for one in told["entries"] if "text" in one]
+        assert texts == ["Where is it?", "Hello?", "sounds angry"]
+        assert "What is it?" in await whole(bob, session)
+        await bob.write("session.end", session=session)
+        assert "What is it?" not in await whole(ann, session)
+        await trio.sleep(1)
+        with pytest.raises(Refused) as no:
+            await ann.ask("subscribe", stream=f"session:{session}", from_="now")
+        assert no.value.code == Code.NO_SUCH
+
+
 async def test_it_comes_in_pages_that_go_on_where_they_ended(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
