@@ -16,7 +16,7 @@ import attrs
 
 from broker import ids, limits
 from broker.codes import Code
-from broker.desk import chat, file_kinds, rights
+from broker.desk import chat, file_kinds, rights, transcripts
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
@@ -168,7 +168,7 @@ def get(state: State, command: ops.FileGet, context: Context) -> Decision | Refu
     """Whether this person may have a file's bytes, and what they are."""
     assert context.identity is not None
     file = state.files.get(command.file)
-    if file is None or not rights.may_read(state, context.identity, f"session:{file.session}"):
+    if file is None or file.number > _heard(state, context.identity, file.session):
         return no_such("file")
     if file.until is not None:
         return wrong_state("uploading", *ALLOWED["file"]["uploading"])
@@ -178,12 +178,35 @@ def get(state: State, command: ops.FileGet, context: Context) -> Decision | Refu
 def listed(state: State, command: ops.FileList, context: Context) -> Decision | Refusal:
     """What a session has, in the order in which it was shared; one's own uploads last."""
     assert context.identity is not None
-    if not rights.may_read(state, context.identity, f"session:{command.session}"):
+    heard = _heard(state, context.identity, command.session)
+    if heard < 0:
         return no_such("session")
     here = [state.files[name] for name in state.session_files.get(command.session, ())]
+    here = [one for one in here if one.number <= heard]
     own = [one for one in here if one.until is not None and one.by == context.identity.person]
     shared = sorted((one for one in here if one.until is None), key=lambda one: one.number)
     return Decision(value={"files": [_shown(one) for one in (*shared, *own)]})
+
+
+_ALL: Final = 1 << 62  # more messages than any session has
+_NOTHING: Final = -1
+
+
+def _heard(state: State, identity: Identity, session: str) -> int:
+    """Up to which message somebody may read a session, whether on its stream or in its transcript: what was shared
+    there goes with it."""
+    if rights.may_read(state, identity, f"session:{session}"):
+        return _ALL
+    found = rights.conversation(state, identity, session)
+    if found is None:
+        return _NOTHING
+    if identity.role is not Role.REPRESENTATIVE:
+        refused = rights.weigh(state, identity, ops.TranscriptGet(session, "text")) is not None
+        return _NOTHING if refused else _ALL
+    left = transcripts.left_behind(state, session, identity.person)
+    if found.upto is None or left is None or left[3] is None:
+        return _ALL
+    return left[3]
 
 
 def _shown(file: File) -> dict[str, object]:

@@ -127,6 +127,7 @@ def _everybody(grant: Grant) -> Row:
 _CUSTOMERS: Final = _row(customer=_PARTY)
 _REPRESENTATIVES: Final = _row(representative=_PARTY)
 _BOTH: Final = _row(customer=_PARTY, representative=_PARTY)
+_READERS: Final = _row(customer=_PARTY, representative=_PARTY, account_manager=_ACCOUNT, team_manager=_PARTY)
 _PORTAL: Final = _row(account_manager=_ACCOUNT, api_manager=_PORTALS)
 _ACCOUNT_ONLY: Final = _row(account_manager=_ACCOUNT)
 _TEAMS_OF: Final = _row(account_manager=_ACCOUNT, team_manager=_teams("teams"), api_manager=_ACCOUNT)
@@ -160,8 +161,8 @@ RIGHTS: Final[dict[str, Row]] = {
     "file.chunk": _BOTH,
     "file.finish": _BOTH,
     "file.cancel": _BOTH,
-    "file.get": _BOTH,
-    "file.list": _BOTH,
+    "file.get": _READERS,
+    "file.list": _READERS,
     "presence.set": _REPRESENTATIVES,
     "offer.accept": _REPRESENTATIVES,
     "offer.decline": _REPRESENTATIVES,

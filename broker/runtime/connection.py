@@ -75,6 +75,8 @@ class Connection:
     """Those of them that are not at the head of their stream."""
     reading: Cursor | None = None
     """The one whose page is being fetched: one at a time bounds memory."""
+    read_file: str = ""
+    """The shared file that it asked for last: of a manager, what is in the audit already."""
     viewing: Cursor | None = None
     """The one whose snapshot is being made or sent: the same."""
     views: list[tuple[Cursor, Callable[[], None]]] | None = None

@@ -20,6 +20,8 @@ from broker.blobs.base import Behind, Blob, Blobs, Finished, Missing
 from broker.blobs.keeper import Busy, Failed, Job, Keeper, Result
 from broker.codes import Code
 from broker.desk import files
+from broker.desk.commands import Audit
+from broker.desk.identity import Role
 from broker.desk.outcome import Handled, Refusal, no_such
 from broker.limits import FILE_CHUNK
 from broker.protocol import ops
@@ -227,6 +229,9 @@ class Files:
         outcome = self._ask(connection, number, command)
         if outcome is None:
             return
+        if connection.read_file != command.file:
+            connection.read_file = command.file
+            self._audit(connection, command.OP, command.file)
         blob, offset, told = _blob(connection, command.file), command.offset, outcome.value
         most = max(0, min(FILE_CHUNK, cast("int", told["size"]) - offset))
 
@@ -245,8 +250,17 @@ class Files:
         outcome, account = self._ask(connection, number, command), connection.account
         assert account is not None
         if outcome is not None:
+            self._audit(connection, command.OP, command.session)
             told = partial(self._answers.result, connection, number)
             self._repeats.in_words(connection, account, number, outcome.value, told)
+
+    def _audit(self, connection: Connection, op: str, name: str) -> None:
+        """A manager reads what others sent each other."""
+        account, identity = connection.account, connection.identity
+        assert account is not None
+        assert identity is not None
+        if identity.role is Role.MANAGER:
+            self._conductor.tell(account, Audit(identity.person, identity.role, identity.network, op, name))
 
     def _miss(self, blob: Blob) -> None:
         self._missing += 1

@@ -84,8 +84,8 @@ class Piece:
 
 
 @attrs.frozen
-class FileSender(Role):
-    """What everybody can ask who takes part in a session, or reads it."""
+class FileReader(Role):
+    """What everybody can ask who reads a session, or its transcript."""
 
     async def files(self, session: str) -> tuple[SharedFile, ...]:
         """Its files in the order in which they were shared, and one's own uploads on their way."""
@@ -113,6 +113,11 @@ class FileSender(Role):
             raise DamagedError(f"{file}: what came is not what was shared")
         await part.replace(target)
         return size
+
+
+@attrs.frozen
+class FileSender(FileReader):
+    """What everybody can ask who takes part in a session."""
 
     async def begin_file(self, session: str, name: str, size: int, type_: str, *, sha256: str | None = None) -> Begun:
         """Announce a file. ``send_file`` does all of it."""

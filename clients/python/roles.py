@@ -37,7 +37,7 @@ from clients.python.account import (
     WebChat,
 )
 from clients.python.commands import a_map, document, maps, personal, read
-from clients.python.files import FileSender
+from clients.python.files import FileReader, FileSender
 from clients.python.people import People
 from clients.python.role import Party, Role, Staff
 from clients.python.screens import Shown, Viewer
@@ -323,7 +323,7 @@ class _Overseer(Staff):
 
 
 @attrs.frozen
-class Manager(_WithCases, _Overseer, People, Party):
+class Manager(_WithCases, _Overseer, People, FileReader, Party):
     """Somebody who sets the account up. Events: ``account``, ``team:<id>``, ``subportal:<id>``."""
 
     async def waiting(self, subportal: str, *, first: int | None = None) -> list[answers.Waiting]:

@@ -24,13 +24,24 @@ from broker.desk.commands import Gathered
 from broker.desk.files import Stored
 from broker.desk.identity import Identity
 from broker.desk.invariants import InvariantBroken
-from broker.desk.outcome import Refusal
+from broker.desk.outcome import Handled, Refusal
 from broker.desk.state import Member
 from broker.protocol import ops
 from broker.units import MINUTES
+from tests.support import people
 from tests.support.agreement import reloaded, replay, same_desk
 from tests.support.agreement import stored as kept
-from tests.support.builders import customer, desk, entropy, manager, personal, representative, session_id
+from tests.support.builders import (
+    case_id,
+    customer,
+    desk,
+    entropy,
+    manager,
+    offer_id,
+    personal,
+    representative,
+    session_id,
+)
 from tests.support.scene import Scene, of, office
 
 KIM, ANN, BO = customer("kim"), representative("ann"), representative("bo")
@@ -149,6 +160,81 @@ def test_guests_who_only_look_on_send_nothing_and_may_read(scene: Scene, kind: s
     assert kind in refusal.text
     assert scene.ok(ops.FileGet(file_id("file"), 0), BO).value["size"] == len(PNG)
     assert len(listed(scene, BO)) == 1
+
+
+def gets(scene: Scene, who: Identity, file: str) -> bool:
+    """Whether somebody gets this file and sees it in the list, or neither."""
+    got = isinstance(scene.do(ops.FileGet(file, 0), who), Handled)
+    outcome = scene.do(ops.FileList(SESSION), who)
+    assert got == (isinstance(outcome, Handled) and file in [one["file"] for one in listed(scene, who)])
+    return got
+
+
+def test_managers_who_may_have_the_transcript_get_the_files(scene: Scene) -> None:
+    people.boss(scene)
+    people.hire(scene, "tim", "team", teams=["blue"], rights=["transcripts"])
+    people.hire(scene, "ted", "team", teams=["blue"], rights=["monitor"])
+    people.hire(scene, "pia", "api")
+    scene.team("far")
+    people.hire(scene, "tom", "team", teams=["far"], rights=["transcripts"])
+    share(scene)
+    mia, tim, ted, tom = map(manager, ("mia", "tim", "ted", "tom"))
+    for ended in (False, True):
+        assert [gets(scene, who, file_id("file")) for who in (mia, tim, ted, tom)] == [True, True, False, False]
+        scene.refused(ops.FileGet(file_id("file"), 0), manager("pia"), Code.NOT_ALLOWED)
+        if not ended:
+            scene.end(SESSION)
+    assert str(scene.do(ops.FileGet(file_id("file"), 0), tom)) == str(scene.do(ops.FileGet("f_none", 0), tom))
+    for who in (mia, tom):
+        scene.refused(ops.FileList("s_none"), who, Code.NO_SUCH)
+        scene.refused(announce(), who, Code.NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("policy", ["silent", "announced"])
+def test_managers_get_the_files_while_they_look_on(scene: Scene, policy: str) -> None:
+    people.boss(scene)
+    people.hire(scene, "ted", "team", teams=["blue"], rights=["monitor"])
+    put = ops.PortalPut(
+        "help",
+        "ask",
+        "queue",
+        ["help"],
+        functions={"file_transfer": True, "monitoring": True},
+        monitoring=policy,
+    )
+    scene.ok(put, manager("mia"))
+    share(scene)
+    ted = manager("ted")
+    assert not gets(scene, ted, file_id("file"))
+    scene.ok(ops.SessionMonitor(SESSION), ted)
+    before = dict(scene.desk.state.streams)
+    assert gets(scene, ted, file_id("file"))
+    assert scene.desk.state.streams == before, "the desk tells nobody of it"
+    scene.ok(ops.SessionMonitorEnd(SESSION), ted)
+    assert not gets(scene, ted, file_id("file"))
+
+
+def test_who_passed_a_session_on_gets_what_was_shared_until_then(scene: Scene) -> None:
+    share(scene, named="before")
+    scene.ok(ops.SessionTransfer(SESSION, "bo"), ANN)
+    scene.accept(offer_id("kim", 2), "bo")
+    share(scene, named="after")
+    assert [gets(scene, ANN, file_id(name)) for name in ("before", "after")] == [True, False]
+    assert [gets(scene, BO, file_id(name)) for name in ("before", "after")] == [True, True]
+
+
+def test_who_gave_a_case_away_and_who_could_take_it_get_all_that_was_shared(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RECENT_SESSIONS", 0)
+    share(scene)
+    scene.end(SESSION)
+    people.boss(scene)
+    scene.ok(ops.CaseAssign("bo", case=case_id("kim")), manager("mia"))
+    assert [gets(scene, who, file_id("file")) for who in (ANN, BO, KIM)] == [True] * 3
+    scene.ok(ops.RepresentativeDelete("bo"), manager("mia"))
+    scene.staff("blue", "cy", presence="offline")
+    assert gets(scene, representative("cy"), file_id("file")), "nobody has the case: cy could take it"
 
 
 def test_who_became_view_only_goes_on_with_no_upload(scene: Scene) -> None:

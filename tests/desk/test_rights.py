@@ -68,8 +68,8 @@ file.begin            c:party r:party m:party
 file.chunk            c:party r:party m:party
 file.finish           c:party r:party m:party
 file.cancel           c:party r:party m:party
-file.get              c:party r:party m:party
-file.list             c:party r:party m:party
+file.get              c:party r:party m:party A:account T:party
+file.list             c:party r:party m:party A:account T:party
 presence.set          r:party m:party
 offer.accept          r:party m:party
 offer.decline         r:party m:party
@@ -411,6 +411,7 @@ def test_every_operation_of_team_managers_is_tried_within_and_beyond_its_scope()
     tried = {type(inside).OP for _, inside, _ in CASES}  # type: ignore[attr-defined]
     hubs = {"auth.refresh", "subscribe", "unsubscribe", "meta.schema", "transcript.get"}
     hubs |= {"session.monitor_end"}  # of what one looks on in
+    hubs |= {"file.get", "file.list"}  # test_files: of what may be read as a transcript or a stream
     hubs |= {"case.get", "case.search"}  # below
     assert tried == {op for op, row in RIGHTS.items() if "team_manager" in row} - hubs
 

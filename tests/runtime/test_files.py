@@ -129,6 +129,35 @@ async def test_a_file_is_sent_in_pieces_shared_and_read(autojump_clock: MockCloc
         assert (told_of.shared, told_of.bytes_in, told_of.bytes_out) == (1, len(PNG), 2 * len(PNG))
 
 
+async def test_a_manager_gets_a_file_and_is_in_the_audit_once_and_nowhere_else(autojump_clock: MockClock) -> None:
+    async with broker(options=UNBOUND) as b:
+        ann, joe, session = await talking(b)
+        boss = await b.staff("boss", "manager")
+        await boss.ask("subscribe", stream="audit", from_="now")
+        files = []
+        for key in ("one", "two"):
+            file = (await begin(joe, session, key=key))["file"]
+            await send(joe, file)
+            await finish(joe, file, key=f"end {key}")
+            files.append(file)
+        for client in (ann, joe):
+            client.pump()
+        for file in files:
+            assert await fetch(boss, file) == PNG
+        assert [one["name"] for one in (await boss.ask("file.list", session=session))["files"]] == ["scan.png"] * 2
+        for reader in (ann, joe):
+            assert await fetch(reader, files[0]) == PNG
+        await b.settle(1)
+        audited = [one.data for one in boss.pump() if isinstance(one, frames.Event) and one.type == "audit.recorded"]
+        assert [(one["op"], one["object"], one["person"]) for one in audited] == [
+            ("file.get", files[0], "boss"),
+            ("file.get", files[1], "boss"),
+            ("file.list", session, "boss"),
+        ]
+        told = [one for client in (ann, joe) for one in client.pump() if isinstance(one, frames.Event)]
+        assert told == []
+
+
 async def test_an_upload_on_its_way_is_listed_with_its_name(autojump_clock: MockClock) -> None:
     async with broker() as b:
         _, joe, session = await talking(b)

@@ -155,7 +155,7 @@ def of_readers(who: type[Role]) -> list[Row]:
     ]
 
 
-FILES = [*of_files(C), *of_files(R), *of_readers(C), *of_readers(R)]
+FILES = [*of_files(C), *of_files(R), *of_readers(C), *of_readers(R), *of_readers(M)]
 
 CALLS: list[Row] = [
     (C, "portal.open", lambda kim: kim.open_portal(), {}),
