@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from broker.cli import common
+from broker.cli import backup, common
 from broker.cli.common import CheckError, Exit, UsageError, add_config, add_json, config_of, print_json
 from broker.journal.base import Head
 
@@ -58,15 +58,7 @@ def add(commands: common.Commands) -> None:
     add_config(dump)
     dump.set_defaults(run=run_dump)
 
-    backup = actions.add_parser(
-        "backup",
-        help="copy the journal while it runs",
-        description="Write a whole and consistent copy of the journal to a new file. secret.key is not in it: keep a"
-        " copy of that apart.",
-    )
-    backup.add_argument("target", type=Path, help="the file to make")
-    add_config(backup)
-    backup.set_defaults(run=run_backup)
+    backup.add(actions)
 
 
 def count(text: str) -> int:
@@ -160,22 +152,3 @@ def run_dump(args: argparse.Namespace) -> int:
             break
         print_json(record)
     return Exit.OK
-
-
-def run_backup(args: argparse.Namespace) -> int:
-    """Copy."""
-    path = journal_of(args)
-    from broker.journal import inspect
-    from broker.journal.base import JournalError
-
-    try:
-        verdicts = inspect.backup(path, args.target)
-    except JournalError as error:
-        raise UsageError(str(error)) from None
-    faults = [verdict for verdict in verdicts if verdict.fault is not None]
-    for verdict in faults:
-        print(faulty(verdict))
-    if not verdicts:
-        print(empty(path))
-    print(f"the journal is copied to {args.target}{', with its faults' if faults else ' and the copy verified'}")
-    return Exit.FAILED if faults else Exit.OK
