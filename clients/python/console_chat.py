@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import attrs
 import trio
@@ -12,6 +12,8 @@ from clients.python.commands import ERASED, text_of
 from clients.python.console import InputError
 from clients.python.role import Party, TranscriptFormat
 from clients.python.talk import Talker
+
+T = TypeVar("T")
 
 FORMATS: Final[dict[str, TranscriptFormat]] = {".html": "html", ".htm": "html", ".json": "json"}
 """Of a transcript, by how its file's name ends; any other is text."""
@@ -27,9 +29,13 @@ class Chat:
 
     async def say(self, does: Talker, session: str, text: str) -> int:
         """Say something; its number."""
+        return await self.send(does.say, session, text)
+
+    async def send(self, send: Callable[[str, str], Awaitable[T]], session: str, text: str) -> T:
+        """The same for anything that is told again."""
         self.typed.append((session, text))
         try:
-            return await does.say(session, text)
+            return await send(session, text)
         except BaseException:
             if (session, text) in self.typed:
                 self.typed.remove((session, text))

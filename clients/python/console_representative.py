@@ -22,7 +22,7 @@ from clients.python.console import (
     somebody,
 )
 from clients.python.console_cases import UNREAD, CaseLists
-from clients.python.console_sessions import Sessions
+from clients.python.console_sessions import STAFF, Sessions
 from clients.python.following import Item, View
 from clients.python.roles import Representative
 
@@ -119,9 +119,9 @@ class RepresentativeConsole(Console):
             await self._view(item)
         elif isinstance(item, Event) and item.type == "session.opened" and item.stream == "me":
             self.talk.customers[str(item.data["session"])] = text_of(item.data.get("name"))
-            await self.follow(f"session:{item.data['session']}", snapshot=False)
+            await self.talk.follow(str(item.data["session"]))
         elif isinstance(item, Event) and item.stream == "me" and self._enters(item):
-            await self.follow(f"session:{item.data['session']}", snapshot=False)
+            await self.talk.follow(str(item.data["session"]))
         elif isinstance(item, Event) and item.type in _LEAVES and item.stream == "me":
             self.talk.customers.pop(str(item.data["session"]), None)
         elif isinstance(item, Event) and item.type == "presence.changed" and item.stream == "me":
@@ -149,13 +149,23 @@ class RepresentativeConsole(Console):
             self.talk.customers[session["session"]] = text_of(session.get("name"))
             if not self.as_json:
                 self.say(f"session {number}: {somebody(session)} ({session['subportal']}){quoted(session)}")
-            await self.follow(f"session:{session['session']}", snapshot=False)
+            await self.talk.follow(session["session"])
+        for each in view.data.get("guest_of", ()):
+            await self._visits(cast("Mapping[str, Any]", each))
         for each in view.data.get("wrap_ups", ()):
             work = cast("Mapping[str, Any]", each)
             told = f"session {self._to_wrap_up(work['session'])}: {self._time_left(work['until'])}"
             if not self.as_json:
                 self.say(told)
         await self._follow_subportals()
+
+    async def _visits(self, session: Mapping[str, Any]) -> None:
+        """A session that somebody else has, and that it was asked into."""
+        number = self.sessions.add(session["session"])
+        self.talk.customers[session["session"]] = text_of(session.get("name"))
+        if not self.as_json:
+            self.say(f"session {number}: you are in it as a guest ({session['subportal']}){quoted(session)}")
+        await self.talk.follow(session["session"])
 
     async def _follow_subportals(self) -> None:
         """Broadcast offers are shown to who is signed in, and to nobody else."""
@@ -178,6 +188,8 @@ class RepresentativeConsole(Console):
     def words(self, item: Event | Notice) -> str | None:
         """An event in words."""
         data = item.data
+        if item.stream.endswith(STAFF):
+            return self.talk.staff_words(item)
         match item.type:
             case "offer.made":
                 return self._offer(self.offers.add(str(data["offer"])), data)
@@ -204,10 +216,9 @@ class RepresentativeConsole(Console):
                 return f"session {self.sessions.add(str(data['session']))}: {on}"
             case "session.transferred" if item.stream == "me":
                 return self._transferred(data)
-            case "session.held" if data["who"] == "customer":
-                return f"session {self.sessions.add(str(data['session']))}: the customer is reconnecting"
-            case "session.resumed" if data["who"] == "customer":
-                return f"session {self.sessions.add(str(data['session']))}: the customer is back"
+            case "session.held" | "session.resumed" if data["who"] == "customer":
+                how = "is reconnecting" if item.type == "session.held" else "is back"
+                return f"session {self.sessions.add(str(data['session']))}: the customer {how}"
             case "share.changed":
                 return self._shared(data)
             case "presence.changed" if "taken_by" in data:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
 from broker.protocol.frames import Event, Notice
 from clients.python import console_replies
-from clients.python.commands import text_of
-from clients.python.console import Command, InputError, Numbers, Say
+from clients.python.commands import ERASED, text_of
+from clients.python.console import Command, InputError, Numbers, Say, quoted
 from clients.python.console_chat import Chat, save, shared
 from clients.python.roles import Representative
 
@@ -22,9 +22,17 @@ class Owner(Protocol):
     as_json: bool
     sessions: Numbers
 
+    async def follow(self, stream: str, *, snapshot: bool = True) -> None:
+        """Show a stream."""
+
     @property
     def does(self) -> Representative:
         """What it can ask for."""
+
+
+STAFF: Final = ":staff"
+"""How the name of the stream ends that a session's customer can't read."""
+_ASKS: Final = {"transfer": "to take it over", "invite": "in"}
 
 
 @attrs.define(eq=False)
@@ -33,6 +41,7 @@ class Sessions:
 
     owner: Owner
     chat: Chat = attrs.field(factory=Chat)
+    notes: Chat = attrs.field(factory=Chat)
     customers: dict[str, str | None] = attrs.field(factory=dict, repr=False)
     """Session to its customer's name, where there is one."""
     past: dict[int, str] = attrs.field(factory=dict)
@@ -50,6 +59,35 @@ class Sessions:
 
     # --- seeing ----------------------------------------------------------------------------------------
 
+    async def follow(self, session: str) -> None:
+        """Show what is said in a session that one has or is in, and what its customer isn't to see."""
+        await self.owner.follow(f"session:{session}", snapshot=False)
+        await self.owner.follow(f"session:{session}{STAFF}", snapshot=False)
+
+    def staff_words(self, item: Event | Notice) -> str | None:
+        """What staff alone is told of a session, in words. What is told in another stream as well is left to that."""
+        data, me = item.data, self.owner.does.identity.person
+        match item.type:
+            case "note.added":
+                own = data["by"] == me
+                who = "you note" if own else f"{data['by']} notes"
+                return self.notes.told(f"{self._in(data)}, {who}", data, own=own)
+            case "session.joined" if data["representative"] != me:
+                return f"{self._in(data)}: {self._called(data)} is in it masked: the customer isn't told"
+            case "session.left" if data["representative"] != me and data["reason"] not in ("transferred", "ended"):
+                return f"{self._in(data)}: {data['representative']}, who was masked, has left ({data['reason']})"
+            case "offer.made" if data.get("by") != me:
+                whom = data.get("representative") or data["subportal"]
+                return f"{self._of_request(data)}: {data.get('by')} asks {whom} {_ASKS.get(str(data['kind']), 'in')}"
+            case "session.outcome" if data["representative"] != me:
+                return f"{self._in(data)}: {data['representative']} says it is {data['outcome']}{quoted(data, 'note')}"
+            case "session.rated":
+                return f"{self._in(data)}: the customer rates it {data['score']} of 5{quoted(data, 'comment')}"
+            case "session.described":
+                return f"{self._in(data)}: {_described(data)}"
+            case _:
+                return None
+
     def words(self, item: Event | Notice) -> str | None:
         """What happens in a session, in words."""
         data, me = item.data, self.owner.does.identity.person
@@ -59,12 +97,19 @@ class Sessions:
             case "file.shared":
                 return shared(self._from(data), data)
             case "session.joined" if data["representative"] != me:
-                name = text_of(data.get("name")) or data["representative"]
-                return f"{self._in(data)}: {name} {'has it' if data['role'] == 'lead' else 'is in it as a guest'}"
+                how = "has it" if data["role"] == "lead" else "is in it as a guest"
+                return f"{self._in(data)}: {self._called(data)} {how}"
             case "session.left" if data["representative"] != me and data["reason"] not in ("transferred", "ended"):
                 return f"{self._in(data)}: {data['representative']} has left ({data['reason']})"
             case _:
                 return None
+
+    def _called(self, data: Mapping[str, Any]) -> str:
+        return text_of(data.get("name")) or str(data["representative"])
+
+    def _of_request(self, data: Mapping[str, Any]) -> str:
+        """A request and its session have one token."""
+        return self._in({"session": f"s_{str(data['request'])[2:]}"})
 
     def _in(self, data: Mapping[str, Any]) -> str:
         """Which session; one that is over already has no number any more."""
@@ -104,7 +149,7 @@ class Sessions:
 
     async def _note(self, rest: str) -> object:
         session, text = self._addressed(rest, "note [SESSION] TEXT", over=True)
-        await self.owner.does.note(session, text)
+        await self.notes.send(self.owner.does.note, session, text)
         return None if self.owner.as_json else "noted"
 
     async def _save(self, rest: str) -> object:
@@ -120,3 +165,12 @@ class Sessions:
         said = console_replies.words_of(known, what, self.customers.get(session), self.owner.does.identity.person)
         seq = await self.chat.say(self.owner.does, session, said)
         return {"session": session, "message_seq": seq, "text": said} if self.owner.as_json else f"you say: {said}"
+
+
+def _described(data: Mapping[str, Any]) -> str:
+    """What the customer's page told of its device."""
+    told = data.get("data")
+    if not isinstance(told, Mapping) or told == {"erased": True}:
+        return f"the customer's {data['kind']} {ERASED}"
+    shown = ", ".join(f"{name} {value}" for name, value in told.items())
+    return f"the customer's {data['kind']}: {shown or '-'}"

@@ -274,6 +274,85 @@ async def test_who_comes_and_goes_is_told_to_the_representative(
     assert await say.happens("session:s_8", "chat.message", **told) == ["session 2, bo: Hello."]  # it is followed
 
 
+STAFF = "session:s_1:staff"
+
+
+async def test_E11_notes_are_read_by_whoever_has_the_session_and_its_own_are_told_once(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    note = {"session": "s_1", "by": "cy", "text": "sounds angry"}
+    assert await say.happens(STAFF, "note.added", **note) == ["session 1, cy notes: sounds angry"]
+    assert await say.type("note 1 asked before") == ["noted"]
+    own = {**note, "by": "ann", "text": "asked before"}
+    assert await say.happens(STAFF, "note.added", **own) == []
+    assert await say.happens(STAFF, "note.added", **own) == ["session 1, you note: asked before"]  # another window
+    erased = {**note, "text": {"erased": True}}
+    assert await say.happens(STAFF, "note.added", **erased) == ["session 1, cy notes: (erased)"]
+    say.refused["note.add"] = Code.WRONG_STATE, {"state": "ended"}
+    assert await say.type("note 1 hm") == ["! note.add: no (2410)"]
+    assert await say.happens(STAFF, "note.added", **{**own, "text": "hm"}) == ["session 1, you note: hm"]
+
+
+async def test_E9_masked_guests_come_and_go_before_staff_alone(
+    autojump_clock: MockClock, representative: Table
+) -> None:
+    say = representative
+    guest = {"session": "s_1", "representative": "cy", "name": "Cy", "role": "guest", "masked": True, "by": "ann"}
+    told = await say.happens(STAFF, "session.joined", **guest)
+    assert told == ["session 1: Cy is in it masked: the customer isn't told"]
+    left = {"session": "s_1", "representative": "cy", "reason": "left"}
+    told = await say.happens(STAFF, "session.left", **left)
+    assert told == ["session 1: cy, who was masked, has left (left)"]
+    assert await say.happens(STAFF, "session.left", **{**left, "reason": "ended"}) == []
+    for own in ("session.joined", "session.left"):
+        assert await say.happens(STAFF, own, **{**guest, **left, "representative": "ann"}) == []
+
+
+async def test_what_else_staff_alone_hears_of_a_session(autojump_clock: MockClock, representative: Table) -> None:
+    say = representative
+    offer = {"offer": "o_5", "request": "r_1", "subportal": "orders", "kind": "invite", "arrived": 1, "by": "cy"}
+    told = await say.happens(STAFF, "offer.made", **offer, representative="bo")
+    assert told == ["session 1: cy asks bo in"]
+    told = await say.happens(STAFF, "offer.made", **{**offer, "kind": "transfer"})
+    assert told == ["session 1: cy asks orders to take it over"]
+    assert await say.happens(STAFF, "offer.made", **{**offer, "by": "ann"}, representative="bo") == []
+    assert await say.type("accept") == ["! which offer? there is none"], "nobody asked ann"
+    assert await say.happens(STAFF, "offer.ended", offer="o_5", request="r_1", reason="declined") == []
+    looks = {"session": "s_1", "on": True}
+    assert await say.happens("session:s_1", "session.monitored", **looks) == ["session 1: a manager looks on"]
+    assert await say.happens(STAFF, "session.monitored", **looks) == [], "told already"
+    outcome = {"session": "s_1", "request": "r_1", "representative": "bo", "outcome": "resolved", "note": "by hand"}
+    assert await say.happens(STAFF, "session.outcome", **outcome) == ["session 1: bo says it is resolved: by hand"]
+    assert await say.happens(STAFF, "session.outcome", **{**outcome, "representative": "ann"}) == []
+    rated = {"session": "s_1", "request": "r_1", "score": 4}
+    assert await say.happens(STAFF, "session.rated", **rated) == ["session 1: the customer rates it 4 of 5"]
+    device = {"session": "s_1", "kind": "device", "data": {"os": "haiku", "touch": False}}
+    told = await say.happens(STAFF, "session.described", **device)
+    assert told == ["session 1: the customer's device: os haiku, touch False"]
+    for data, shown in (({}, ": -"), ({"erased": True}, " (erased)")):
+        told = await say.happens(STAFF, "session.described", **{**device, "data": data})
+        assert told == [f"session 1: the customer's device{shown}"]
+
+
+async def test_a_guest_reads_notes_from_its_coming_on_and_after_a_new_start(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    note = {"session": "s_4", "by": "bo", "text": "careful"}
+    async with trio.open_nursery() as nursery:
+        say = Table(broker, "representative", nursery)
+        guest = {"session": "s_4", "subportal": "orders", "name": "Kim", "text": "It hums"}
+        say.snapshots["me"] = {"presence": [PRESENCE], "guest_of": [guest]}
+        lines = await say.settle()
+        assert lines[-1] == "session 1: you are in it as a guest (orders): It hums"
+        assert await say.happens("session:s_4:staff", "note.added", **note) == ["session 1, bo notes: careful"]
+        joined = {"session": "s_5", "representative": "ann", "name": "Ann", "role": "guest", "masked": True}
+        await say.happens("me", "session.joined", **joined)
+        told = await say.happens("session:s_5:staff", "note.added", **{**note, "session": "s_5"})
+        assert told == ["session 2, bo notes: careful"]
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_stream_that_is_not_ones_own_ends_nothing(autojump_clock: MockClock, customer: Table) -> None:
     say = customer
     say.forbidden.add("session:s_7")
