@@ -2,13 +2,14 @@
 
 Theory of operation. What is on its way is state of the desk, and what came of each attempt is a record. The post
 office keeps its queue in memory. So a sweep hands it whatever it doesn't have: right after the e-mail's commit, and
-again after a start. An e-mail whose last attempt wasn't on disk yet when the broker died is sent twice: better
-than never.
+again after a start. The desk is ahead of the disk: an e-mail whose record isn't there yet may never have been written,
+and is passed over until its own commit, whatever else the account is still waiting for. An e-mail whose last attempt
+wasn't on disk yet when the broker died is sent twice: better than never.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import trio
@@ -89,11 +90,12 @@ class CaseMails:
         return now + limits.CASE_MAIL_SWEEP
 
     def look(self, account: Account) -> None:
-        """Send what is on its way and nobody sends."""
-        if not account.up or account.parts:
-            return  # what isn't on disk may never have been written
+        """Send what is on its way, is on disk, and nobody sends."""
+        if not account.up or not account.desk.state.case_mails:
+            return
+        uncommitted = _written_in(account.parts)
         for mail in list(account.desk.state.case_mails.values()):
-            if (account.name, mail.mail) not in self._sending:
+            if (account.name, mail.mail) not in self._sending and mail.mail not in uncommitted:
                 self._read(account, mail)
 
     def _read(self, account: Account, mail: CaseMail) -> None:
@@ -128,3 +130,9 @@ class CaseMails:
             told(Attempt(Came.NEVER, str(error).partition(":")[0]), "failed")
         except trio.WouldBlock:
             self._sending.discard((account.name, name))  # the next look finds it
+
+
+def _written_in(parts: Iterable[Part]) -> set[str]:
+    """The e-mails that are written in these parts of batches."""
+    events = (recorded.event for part in parts for recorded in part.events)
+    return {event.mail for event in events if isinstance(event, CaseMailed)}

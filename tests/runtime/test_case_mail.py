@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 from trio.testing import MockClock
 
+from broker import limits
+from broker.desk.commands import Audit
 from broker.desk.events import CaseMailAttempted
+from broker.desk.identity import Role
+from broker.desk.outcome import Recorded
 from broker.identity.mail import Mailer, Pace
 from broker.identity.smtp import Attempt, Came, Courier, Settings
 from broker.journal.memory import MemoryStore
+from broker.runtime.account import Account
+from broker.runtime.batches import Later, Part
+from broker.runtime.case_mail import CaseMails
 from broker.runtime.why import event_of
 from tests.identity.post_office import PostOffice
 from tests.runtime.harness import Broker, Client, Refused, broker
@@ -120,6 +129,76 @@ async def _over(b: Broker) -> None:
     account = b.hub.accounts["acme"]
     while account.desk.state.case_mails or account.parts:
         await trio.sleep(0.01)
+
+
+def keep_busy(b: Broker) -> list[int]:
+    """From now on the account decides something new whenever something of it is committed: there is never nothing that
+    isn't on disk. How many times it has."""
+    account, conductor = b.hub.accounts["acme"], b.hub.conductor
+    decided, seen = conductor.decided, [0]
+
+    def again() -> None:
+        seen[0] += 1
+        conductor.tell(account, Audit("boss", Role.MANAGER, None, "account.get", "x"))
+
+    def busy(part: Part, records: Sequence[Recorded]) -> None:
+        part.waiting.insert(0, Later(again))  # before what else waits for this commit
+        decided(part, records)
+
+    conductor.decided = busy
+    again()
+    return seen
+
+
+async def test_a_busy_account_mails_too(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with broker() as b:
+        account = b.hub.accounts["acme"]
+        looked: list[bool] = []
+        look = CaseMails.look
+
+        def watched(self: CaseMails, one: Account) -> None:
+            looked.append(bool(one.parts))
+            look(self, one)
+
+        monkeypatch.setattr(CaseMails, "look", watched)
+        commits = keep_busy(b)
+        _, case = await answered(b)
+        await b.settle(1)
+        assert [mail.text for mail in b.post.mails] == [MAIL]
+        told = b.post.told[0]
+        assert told is not None
+        told(SENT, "sent")
+        await b.settle(limits.CASE_MAIL_SWEEP / 1000 + 1)
+        assert recorded(b, case) == [("sent", 1, 0)]
+        assert len(b.post.mails) == 1
+        assert commits[0] > 10
+        assert looked
+        assert all(looked), "something of the account was uncommitted whenever it was looked at"
+        assert account.parts
+
+
+@pytest.mark.parametrize("outcome", ["written", "lost"])
+async def test_nothing_is_mailed_before_its_own_commit(autojump_clock: MockClock, outcome: str) -> None:
+    async with broker() as b:
+        account, case = b.hub.accounts["acme"], (await left(b))[0]
+        ann = await b.staff("ann")
+        await ann.write("case.take", case=case)
+        b.journal.hold()
+        asked = ann.ask_nowait("case.mail", "once", case=case, text=MAIL)
+        await b.settle(0.5)
+        assert account.desk.state.case_mails, "the desk has it already"
+        for _ in range(3):
+            b.hub.case_mail.look(account)
+            assert not b.hub.case_mail._sending, "it isn't even read"
+            await b.settle(0.5)
+        assert b.post.mails == []
+        if outcome == "lost":
+            b.journal.fail_next()
+        b.journal.release()
+        if outcome == "written":
+            await ann.answer(asked)
+        await b.settle(limits.CASE_MAIL_SWEEP / 1000 + 1)
+        assert [mail.text for mail in b.post.mails] == ([MAIL] if outcome == "written" else [])
 
 
 async def test_without_a_server_nobody_writes(autojump_clock: MockClock) -> None:
