@@ -82,6 +82,13 @@ class Outbox:
         connection.out_bytes = waiting + len(payload)
         connection.out_signals.append(payload)
 
+    def signals(self, connection: Connection, payload: bytes) -> None:
+        """The same for a message of several: in a message of its own, after those that came before it."""
+        if connection.out_signals:
+            connection.out.extend(map(self.prepare, joined(connection.out_signals)))
+            connection.out_signals = []
+        self.payload(connection, payload)
+
     def fan_out(
         self, cursors: Iterable[Cursor], wire_type: str, message: Prepared
     ) -> tuple[list[Cursor], list[Cursor]]:

@@ -130,7 +130,7 @@ class Signals:
         elif frames == 1:
             self._outbox.signal(target, payload)
         else:
-            self._outbox.payload(target, payload)
+            self._outbox.signals(target, payload)
 
     def _refill(self, connection: Connection, now: int) -> bool:
         """The budget is used up: fill it by the time that passed; False: this connection is ended."""

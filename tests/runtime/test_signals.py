@@ -62,6 +62,23 @@ async def test_several_in_a_message_are_relayed_too(autojump_clock: MockClock) -
         assert b.hub.signals.statistics().unpacked == 64
 
 
+@pytest.mark.parametrize("messages", [(1, 3, 1), (3, 1, 3, 3, 1, 1), (1, 1, 64, 1)])
+async def test_they_come_in_order_however_they_are_put_into_messages(
+    autojump_clock: MockClock, messages: tuple[int, ...]
+) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        sent = [frames.Signal(share, "ice", bytes([number])) for number in range(sum(messages))]
+        ann.send(sent[0])
+        await b.settle()  # from now on the quick way
+        left = sent[1:]
+        for size in messages:
+            ann.send(*left[:size])
+            left = left[size:]
+        await b.settle()
+        assert signals(joe) == sent
+
+
 async def test_one_among_other_frames_is_found(autojump_clock: MockClock) -> None:
     async with broker() as b:
         ann, joe, share = await sharing(b)
