@@ -27,6 +27,13 @@ class ConnectionBack:
 
 
 @attrs.define(frozen=True)
+class MachineBack:
+    """The customer's end of a share that waits for a restart asks for its media anew."""
+
+    share: str
+
+
+@attrs.define(frozen=True)
 class PinGuessing:
     """Wrong pins from one source (a shortened address) passed the limit."""
 
@@ -151,6 +158,7 @@ Internal = (
     BrokerStart
     | ConnectionLost
     | ConnectionBack
+    | MachineBack
     | PinGuessing
     | SignIn
     | Refresh

@@ -19,7 +19,6 @@ from broker.desk import (
     sessions,
     share_ends,
     share_state,
-    shares,
     visitors,
     wrap_up,
 )
@@ -89,8 +88,7 @@ def connection_back(state: State, command: ConnectionBack, context: Context) -> 
     visitor = state.visitors.get(command.person)
     if visitor is None or visitor.lost_until is None:
         return Decision()
-    back = e.CustomerBack(visitor.visitor, _sessions_of(state, visitor))
-    return Decision([back, *shares.back(state, visitor, context.now)])
+    return Decision([e.CustomerBack(visitor.visitor, _sessions_of(state, visitor))])
 
 
 def broker_start(state: State, command: BrokerStart, context: Context) -> Decision:

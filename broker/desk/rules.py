@@ -103,6 +103,7 @@ RULES: dict[type, Rule] = {
     ops.PresenceSet: presence.set_presence,
     c.ConnectionLost: presence.connection_lost,
     c.ConnectionBack: presence.connection_back,
+    c.MachineBack: shares.back,
     c.BrokerStart: presence.broker_start,
     ops.RequestCreate: requests.create,
     ops.RequestPick: requests.pick,

@@ -6,7 +6,9 @@ means no. What a share may do is its *grant*: view, control where it was consent
 its portal and its representative, told with their reasons. From the commit of ``ShareConfirmed`` on the hub relays
 SIGNAL between the two, and hands out what media needs (``share.join``). Either end says that the media runs; if nobody
 does in time, the share ends. A restart of the customer's machine (``share.reboot``) keeps share and grant: once the
-customer's connection is back, the media is set up anew.
+machine asks for its media again (``share.join``), that is set up anew. A connection of the customer's says nothing of
+the machine: a second device may have stayed, or come back alone; and the machine's own old one may not have been missed
+yet when it is back.
 
 The states are a table (``transitions.SHARE``), and so is what may be asked for in each (``ALLOWED``). What changes the
 state is in ``share_state``.
@@ -17,9 +19,10 @@ from __future__ import annotations
 from broker import limits
 from broker.desk import chat, functions, sessions, share_ends
 from broker.desk import events as e
+from broker.desk.commands import MachineBack
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
-from broker.desk.state import Context, Share, State, Visitor
+from broker.desk.state import Context, Share, State
 from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 
@@ -159,25 +162,26 @@ def stop(state: State, command: ops.ShareStop, context: Context) -> Decision | R
 
 
 def join(state: State, identity: Identity, name: str) -> Share | Refusal:
-    """The share, if this is one of its ends and its media may be set up now. The hub knows the media."""
+    """The share, if this is one of its ends and its media may be set up now. The hub knows the media. While the machine
+    restarts only the customer's end can ask: then it is back (``MachineBack``)."""
     return _at(state, name, ops.ShareJoin.OP, identity)
 
 
-def back(state: State, visitor: Visitor, now: int) -> list[e.Event]:
-    """This customer's connection is back: what was restarting is set up anew."""
-    return [
-        e.ShareBack(
-            share=share.share,
-            session=share.session,
-            customer=share.visitor,
-            representative=share.representative,
-            until=now + limits.NEGOTIATION_TIMEOUT,
-            control=share.control,
-            functions=share.functions,
-        )
-        for share in (state.shares[name] for name in visitor.shares)
-        if share.state == "rebooting"
-    ]
+def back(state: State, command: MachineBack, context: Context) -> Decision:
+    """The machine that was restarted is there again: media is set up anew, as was agreed to."""
+    share = state.shares.get(command.share)
+    if share is None or share.state != "rebooting":
+        return Decision()
+    event = e.ShareBack(
+        share=share.share,
+        session=share.session,
+        customer=share.visitor,
+        representative=share.representative,
+        until=context.now + limits.NEGOTIATION_TIMEOUT,
+        control=share.control,
+        functions=share.functions,
+    )
+    return Decision([event])
 
 
 # --- due --------------------------------------------------------------------------------------------
@@ -223,7 +227,10 @@ def _at(state: State, name: str, op: str, identity: Identity | None) -> Share | 
     share = _own(state, name, identity)
     if isinstance(share, Refusal):
         return share
+    assert identity is not None
     allowed = _ALLOWED[share.state]
+    if share.state == "rebooting" and identity.role is not Role.CUSTOMER:
+        allowed = tuple(one for one in allowed if one != ops.ShareJoin.OP)  # it is the machine that comes back
     return share if op in allowed else wrong_state(share.state, *allowed)
 
 

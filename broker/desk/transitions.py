@@ -201,7 +201,11 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "share.reboot",
             "share.stop",
         ),
-        "rebooting": ("share.control", "share.stop"),
+        "rebooting": (
+            "share.join",  # the customer's end: it is back
+            "share.control",
+            "share.stop",
+        ),
         "refused": ("share.request",),
         "ended": ("share.request",),
     },

@@ -476,7 +476,8 @@ class ShareStop:
 @attrs.define
 class ShareJoin:
     """What this end needs to set the media up: ICE servers with credentials until then, or another back-end's address.
-    Ask again for each set-up."""
+    Ask again for each set-up. Asked by the customer's machine after its restart, it says that it is back: the share is
+    negotiating again."""
 
     OP: ClassVar[str] = "share.join"
     share: str
@@ -509,7 +510,7 @@ class ShareControl:
 
 @attrs.define
 class ShareReboot:
-    """The customer's machine restarts: the share waits 10 minutes for its connection, then media is set up anew. Needs
+    """The customer's machine restarts: the share waits 10 minutes for its share.join, then media is set up anew. Needs
     control, and the function reboot."""
 
     OP: ClassVar[str] = "share.reboot"

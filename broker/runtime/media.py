@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from broker.codes import Code
 from broker.desk import functions
+from broker.desk.commands import MachineBack
 from broker.desk.outcome import Refusal
 from broker.identity.media import End, Media
 from broker.protocol import ops
 from broker.runtime.answers import Answers
 from broker.runtime.clock import Clock
+from broker.runtime.conductor import Conductor
 from broker.runtime.connection import Connection
 
 
 class Hand:
     """Hands it out."""
 
-    def __init__(self, media: Media, clock: Clock, answers: Answers) -> None:
+    def __init__(self, media: Media, clock: Clock, answers: Answers, conductor: Conductor, *, retry_most: int) -> None:
         self._media = media
         self._clock = clock
         self._answers = answers
+        self._conductor = conductor
+        self._retry = retry_most
 
     def join(self, connection: Connection, number: int, command: ops.ShareJoin) -> None:
-        """Answer an end of a share, with consent alone. The answer waits for that to be on disk."""
+        """Answer an end of a share, with consent alone. The answer waits for that to be on disk. The customer's end, if
+        it was waited for after a restart, is back by asking."""
         account, identity = connection.account, connection.identity
         assert account is not None
         assert identity is not None
@@ -29,6 +35,12 @@ class Hand:
         if isinstance(share, Refusal):
             self._answers.fail(connection, number, share.code, share.text, detail=share.detail)
             return
+        if share.state == "rebooting":
+            if self._conductor.paused:
+                text = "the journal takes no writes now"
+                self._answers.at_once(connection, number, Code.JOURNAL_DOWN, text, retry_ms=self._retry)
+                return
+            self._conductor.carry_out(account, MachineBack(share.share), None)
         end = End(
             account=account.name,
             share=share.share,

@@ -42,7 +42,7 @@ class Reading:
             requests=requests,
             answers=answers,
             subscriptions=self.subscriptions,
-            media=Hand(secrets.media, clock, answers),
+            media=Hand(secrets.media, clock, answers, conductor, retry_most=options.retry_most),
             credentials=credentials,
             conductor=conductor,
             watch=watch,

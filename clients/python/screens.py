@@ -48,7 +48,8 @@ class _End(Role):
     """Either end of a share. It goes on when its session ends; each end can stop it."""
 
     async def join_share(self, share: str) -> Media:
-        """What this end needs for the media. Ask again for each set-up."""
+        """What this end needs for the media. Ask again for each set-up. A customer whose machine was restarted is back
+        with it."""
         return read(Media, (await self.request(ops.ShareJoin(share))).value)
 
     async def share_started(self, share: str) -> None:

@@ -17,7 +17,7 @@ from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Decision, Handled, Refusal
 from broker.desk.rules import RULES
 from broker.desk.snapshot import dump
-from broker.desk.state import Context, State
+from broker.desk.state import Context, Share, State
 from broker.desk.transitions import ALLOWED
 from broker.desk.transitions import SHARE as MOVES
 from broker.protocol import ops
@@ -89,12 +89,17 @@ requested    share.accept share.decline share.stop
 accepted     share.confirm share.decline share.stop
 negotiating  share.started share.join share.ask_control share.control share.reboot share.stop
 active       share.started share.join share.ask_control share.control share.reboot share.stop
-rebooting    share.control share.stop
+rebooting    share.join share.control share.stop
 """
 TABLE = {line.split()[0]: line.split()[1:] for line in LEGAL.strip().splitlines()}
 FINAL = ("refused", "ended")
 PAGE = Path(__file__).parents[2] / "docs/explanation/screen-share.md"
 SQUARE = [(state, op, who) for state in TABLE for op, (_, people) in STEPS.items() for who in people]
+
+
+def theirs(who: Identity, state: str) -> list[str]:
+    """What somebody may ask for in a state: that a restarted machine is back, its customer alone says."""
+    return [op for op in for_role(who, TABLE[state]) if (state, op, who) != ("rebooting", "share.join", ANN)]
 
 
 def test_the_table_is_the_one_that_was_thought_through() -> None:
@@ -119,7 +124,7 @@ def test_each_step_is_taken_or_refused_with_what_may_be_done_and_then_nothing_ha
         scene.ok(command, who)
         return
     refusal = scene.refused(command, who)
-    assert refusal.detail == {"state": state, "allowed": for_role(who, TABLE[state])}
+    assert refusal.detail == {"state": state, "allowed": theirs(who, state)}
     assert dump(scene.desk) == before
 
 
@@ -128,11 +133,11 @@ def test_each_step_is_taken_or_refused_with_what_may_be_done_and_then_nothing_ha
 def test_what_media_needs_is_told_with_consent_alone(state: str, who: Identity) -> None:
     scene = in_state(state)
     found = scene.desk.share_to_join(who, SHARE)
-    if "share.join" in TABLE[state]:
+    if "share.join" in theirs(who, state):
         assert found == the(scene)
     else:
         assert isinstance(found, Refusal)
-        assert found.detail == {"state": state, "allowed": for_role(who, TABLE[state])}
+        assert found.detail == {"state": state, "allowed": theirs(who, state)}
 
 
 @pytest.mark.parametrize("state", list(TABLE))
@@ -351,8 +356,9 @@ def test_F5_the_machine_comes_back_into_the_same_share_with_the_same_grant() -> 
     assert list(scene.desk.shares()) == []
     scene.lose("v_carl")
     assert scene.pass_time(10 * MINUTES - 1) == []
-    back = of(scene.back("v_carl"))
-    assert [type(event) for event in back] == [e.CustomerBack, e.ShareBack]
+    assert [type(event) for event in of(scene.back("v_carl"))] == [e.CustomerBack]
+    assert the(scene).state == "rebooting"  # it may be another device of carl's
+    assert [type(event) for event in of(scene.machine_back(SHARE))] == [e.ShareBack]
     assert told(scene)[-1]["state"] == "negotiating"
     assert told(scene)[-1]["grant"] == {"view": True, "control": True, "functions": GRANT}
     assert list(scene.desk.shares()) == [(SHARE, "v_carl", "ann")]
@@ -382,7 +388,41 @@ def test_F5_a_customer_who_is_lost_already_is_waited_for_as_long_as_its_machine(
     scene.ok(ops.ShareReboot(SHARE), ANN)
     assert scene.pass_time(10 * MINUTES - 1) == []
     scene.back("v_carl")
+    scene.machine_back(SHARE)
     assert the(scene).state == "negotiating"
+
+
+def test_F5_a_second_device_keeps_nobody_from_coming_back_and_is_not_taken_for_the_machine() -> None:
+    scene = in_state("rebooting")
+    scene.pass_time(2 * MINUTES)  # the telephone stays: nobody is lost
+    assert scene.desk.state.visitors["v_carl"].lost_until is None
+    scene.lose("v_carl")
+    scene.back("v_carl")  # and here it was away for a moment
+    assert scene.pass_time(8 * MINUTES - 1) == []
+    assert isinstance(scene.desk.share_to_join(CARL, SHARE), Share)
+    assert [type(event) for event in of(scene.machine_back(SHARE))] == [e.ShareBack]
+    assert scene.pass_time(60 * SECONDS - 1) == []  # as long as for any set-up
+    scene.ok(ops.ShareStarted(SHARE), CARL)
+    assert of(scene.machine_back(SHARE)) == []  # its page asks again: nothing new
+
+
+def test_F5_the_representative_cannot_say_that_the_machine_is_back() -> None:
+    scene = in_state("rebooting")
+    refusal = scene.desk.share_to_join(ANN, SHARE)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.detail) == (
+        Code.WRONG_STATE,
+        {"state": "rebooting", "allowed": ["share.stop"]},
+    )
+
+
+def test_F5_a_machine_that_comes_too_late_finds_no_share() -> None:
+    scene = in_state("rebooting")
+    scene.pass_time(10 * MINUTES)
+    late = scene.desk.share_to_join(CARL, SHARE)
+    assert isinstance(late, Refusal)
+    assert (late.code, (late.detail or {})["state"]) == (Code.WRONG_STATE, "over")
+    assert of(scene.machine_back(SHARE)) == []
 
 
 def test_F5_a_customer_with_much_patience_left_keeps_it() -> None:
@@ -411,6 +451,7 @@ def test_control_is_taken_back_and_a_question_falls_while_the_machine_restarts()
     scene.ok(ops.ShareControl(SHARE, False), CARL)
     scene.lose("v_carl")
     scene.back("v_carl")
+    scene.machine_back(SHARE)
     assert told(scene)[-1]["grant"] == {"view": True, "control": False, "functions": GRANT}
 
 

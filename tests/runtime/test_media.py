@@ -105,5 +105,95 @@ async def test_a_journal_that_fails_takes_the_answer_with_it(autojump_clock: Moc
         assert refused.value.fail.code in (Code.JOURNAL_DOWN, Code.UNKNOWN_OUTCOME)
 
 
+# --- a restart of the customer's machine -----------------------------------------------------------------
+
+
+async def restarting(b: Broker) -> tuple[Client, Client, str, str]:
+    """Ann lets joe's machine restart; he has a telephone, which stays: it, and his token."""
+    boss = await b.staff("boss", "manager")
+    functions = {"control": True, "reboot": True}
+    await boss.write("portal.put", portal="ask", kind="ask", mode="web", subportals=["ask-1"], functions=functions)
+    ann = await b.staff("ann")
+    await ann.write("presence.set", presence="available")
+    await ann.ask("subscribe", stream="subportal:ask-1", from_="now")
+    joe = await b.customer("acme/ask")
+    made = await joe.write("request.create", text="x")
+    await ann.write("offer.accept", offer=(await ann.event("offer.made")).data["offer"])
+    await ann.ask("subscribe", stream=f"session:{made['session']}", from_="now")
+    share = str((await ann.write("share.request", session=made["session"], control=True))["share"])
+    await joe.write("share.accept", share=share)
+    await joe.write("share.confirm", share=share, control=True)
+    await joe.ask("share.join", share=share)
+    assert joe.welcome is not None
+    visitor = str(joe.welcome.identity["visitor"])
+    telephone = await b.customer("acme/ask", visitor)
+    await ann.write("share.reboot", share=share)
+    joe.cut()
+    await b.settle()
+    return ann, telephone, share, visitor
+
+
+async def states(client: Client, until: str) -> list[object]:
+    """Those that a share goes through, as somebody reads it."""
+    found: list[object] = []
+    while until not in found:
+        found.append((await client.event("share.changed")).data["state"])
+    return found
+
+
+async def test_a_machine_is_back_with_its_share_join_whatever_else_its_customer_has(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, telephone, share, visitor = await restarting(b)
+        await states(ann, "rebooting")
+        telephone.cut()
+        telephone = await b.customer("acme/ask", visitor)
+        machine = await b.customer("acme/ask", visitor)
+        await b.settle()
+        assert b.hub.accounts["acme"].routes == {}  # they are there, and that says nothing
+        with pytest.raises(Refused) as refused:
+            await ann.ask("share.join", share=share)
+        assert refused.value.fail.detail == {"state": "rebooting", "allowed": ["share.stop"]}
+        told = await machine.ask("share.join", share=share)
+        assert told["grant"]["control"] is True
+        assert await states(ann, "negotiating") == ["negotiating"]
+        await ann.ask("share.join", share=share)
+        await machine.ask("share.join", share=share)  # again, and nothing new is told
+        one = frames.Signal(share, "offer", b"1")
+        machine.send(one)
+        ann.send(frames.Signal(share, "answer", b"2"))
+        await machine.write("share.started", share=share)
+        assert await states(ann, "active") == ["active"]
+        assert await ann.expect(frames.Signal) == one
+        assert await machine.expect(frames.Signal) == frames.Signal(share, "answer", b"2")
+        assert [frame for frame in telephone.pump() if isinstance(frame, frames.Signal)] == []
+
+
+async def test_the_answer_to_a_machine_waits_until_its_return_is_on_disk(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        _, telephone, share, _ = await restarting(b)
+        b.journal.hold()
+        number = telephone.ask_nowait("share.join", share=share)
+        await b.settle()
+        assert [frame for frame in telephone.pump() if isinstance(frame, frames.Result)] == []
+        assert b.hub.accounts["acme"].routes == {}
+        b.journal.release()
+        await telephone.answer(number)
+        assert list(b.hub.accounts["acme"].routes) == [share]
+
+
+async def test_a_machine_that_comes_back_while_the_journal_is_down_is_told_to_ask_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with broker() as b:
+        _, telephone, share, _ = await restarting(b)
+        b.hub.conductor.paused = True
+        with pytest.raises(Refused) as refused:
+            await telephone.ask("share.join", share=share)
+        assert refused.value.fail.code == Code.JOURNAL_DOWN
+        assert refused.value.fail.retry_ms
+        b.hub.conductor.paused = False
+        await telephone.ask("share.join", share=share)
+
+
 def test_a_back_end_is_hidden_in_what_is_printed() -> None:
     assert "north" not in repr(WebRtc(turn=("turn:x",), secret=Secret("north-north-north")))

@@ -184,7 +184,10 @@ async def test_nothing_is_relayed_while_a_machine_restarts_and_then_again(autoju
         joe.cut()
         await b.settle()
         again = await b.customer("acme/ask", visitor)
+        again.send(one)
         await b.settle()
+        assert signals(ann) == []
+        await again.ask("share.join", share=share)
         again.send(one)
         await b.settle()
         assert signals(ann) == [one]

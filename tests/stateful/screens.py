@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from broker.codes import Code
+from broker.desk.commands import MachineBack
 from broker.desk.identity import Identity
 from broker.protocol import ops
 from tests.stateful.by_hand import ByHand
@@ -88,6 +89,15 @@ class Screens(ByHand):
         share = self.model.shares[which % len(self.model.shares)]
         able = [op for op in ALONG if allowed(share, op, yes=yes)]
         self._step(share, able[how % len(able)], yes=yes, by_customer=True)
+
+    @precondition(lambda self: self.model.shares)
+    @rule(which=number)
+    def machine_back(self, which: int) -> None:
+        """The hub says so once the customer asked for the media of a share that waits for a restart."""
+        share = self.model.shares[which % len(self.model.shares)]
+        self.carried_out(MachineBack(share.name))
+        self.model.machine_back(share.name)
+        self.compare()
 
     def _step(self, share: Sharing, op: str, *, yes: bool, by_customer: bool) -> None:
         theirs = by_customer if op in BOTH else op in CUSTOMERS

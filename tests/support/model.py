@@ -125,8 +125,7 @@ class Model(Matching, Shares):
 
     def back(self, who: str) -> None:
         """And there again."""
-        if self.lost.pop(who, None) is not None:
-            self.machine_back(who)
+        self.lost.pop(who, None)
         for person in self.people:
             if person.name == who and person.chosen != "offline" and not person.connected:
                 person.connected, person.lease, person.hold = True, None, None

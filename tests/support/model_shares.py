@@ -74,11 +74,11 @@ class Shares(Facts):
         """Until when a customer's machine may take."""
         return max((share.until or 0 for share in self.shares if share.restarts(visitor)), default=0)
 
-    def machine_back(self, visitor: str) -> None:
-        """A customer who was lost is there again."""
-        for share in self.shares:
-            if share.restarts(visitor):
-                share.state, share.until = "negotiating", self.now + SET_UP
+    def machine_back(self, name: str) -> None:
+        """A machine asks for its media."""
+        share = self.sharing(name)
+        if share.state == "rebooting":
+            share.state, share.until = "negotiating", self.now + SET_UP
 
     def renew_shares(self) -> None:
         """The broker starts."""

@@ -10,7 +10,7 @@ import attrs
 from broker.codes import Code
 from broker.content import DOCUMENT
 from broker.desk import invariants, seats
-from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
+from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, MachineBack
 from broker.desk.deadlines import Due
 from broker.desk.desk import Desk
 from broker.desk.events import (
@@ -196,6 +196,10 @@ class Scene:
     def back(self, person: str) -> Handled:
         """And there again."""
         return self.ok(ConnectionBack(person))
+
+    def machine_back(self, share: str) -> Handled:
+        """The machine that shows this is back from its restart."""
+        return self.ok(MachineBack(share))
 
     def restart(self) -> Handled:
         """The broker starts."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, PinGuessing
+from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, MachineBack, PinGuessing
 from broker.desk.identity import Identity
 from broker.protocol import ops
 from tests.support.builders import customer, manager, personal, representative
@@ -68,6 +68,7 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
         (ConnectionLost(person), None),
         (ConnectionBack(person), None),
         (ConnectionBack(name), None),
+        (MachineBack(some(chance, list(scene.desk.state.shares), 0.1)), None),
         (BrokerStart(), None),
         (PinGuessing(None, "198.51.100.0", 5), None),
         (ops.RepresentativePut(name, personal(name), team, chance.randint(1, 3)), manager()),
