@@ -167,3 +167,79 @@ def in_memory(transport: MemoryTransport) -> Callable[[Address], Awaitable[trio.
         return PipeStream(transport.dial())
 
     return dial
+
+
+# --- a cable ------------------------------------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Cable:
+    """What a client's ``Settings.dial`` is to be: a cable that can be pulled out, and plugged in again.
+
+    Out means silence: nothing is carried either way and nothing says so, no close and no reset, also where the client
+    gives its connection up. New connections find no route. What was dead stays so when the cable is in again."""
+
+    dial: Callable[[Address], Awaitable[trio.abc.Stream]]
+    out: bool = False
+    dials: int = 0
+    """Connections that came about."""
+    _wires: list[Wire] = attrs.field(factory=list)
+
+    async def __call__(self, address: Address) -> trio.abc.Stream:
+        """Connect."""
+        if self.out:
+            await trio.lowlevel.checkpoint()
+            raise OSError("no route to the broker")
+        wire = Wire(await self.dial(address))
+        self.dials += 1
+        self._wires.append(wire)
+        return wire
+
+    def pull(self) -> None:
+        """Out with it."""
+        self.out = True
+        for wire in self._wires:
+            wire.dead = True
+
+    def plug(self) -> None:
+        """In again."""
+        self.out = False
+
+    async def throw_away(self) -> None:
+        """Close what the broker was never told of."""
+        for wire in self._wires:
+            await trio.aclose_forcefully(wire.inner)
+
+
+@attrs.define(eq=False)
+class Wire(trio.abc.Stream):
+    """One connection over a cable."""
+
+    inner: trio.abc.Stream
+    dead: bool = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """As the stream beneath; into nothing once it is dead."""
+        if self.dead:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self.inner.send_all(data)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """The same, with nothing to come."""
+        data = b"" if self.dead else bytes(await self.inner.receive_some(max_bytes))
+        if self.dead:  # by now
+            await trio.sleep_forever()
+        return data
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream beneath."""
+        if not self.dead:
+            await self.inner.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """The broker isn't told, once it is dead."""
+        if self.dead:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self.inner.aclose()
