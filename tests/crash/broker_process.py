@@ -79,6 +79,9 @@ slot = 7
 desk = "desk.toml"
 """
 
+START = 120  # seconds to serve, and
+END = 60  # to notice that the hub is dead; hangs, not times to be met
+
 
 class Victim:
     """Start, kill, start again: the same folder, the same port."""
@@ -104,7 +107,7 @@ class Victim:
             self.process = subprocess.Popen(  # noqa: ASYNC220  # it outlives every task of a test, as brokers do
                 command, stdout=log, stderr=log, start_new_session=True
             )
-        with trio.fail_after(30):
+        with trio.fail_after(START):
             while not await trio.to_thread.run_sync(self._ready):
                 if self.process.poll() is not None:
                     raise RuntimeError(f"the broker ended by itself:\n{(self.folder / 'log').read_text()[-4000:]}")
@@ -145,7 +148,7 @@ class Victim:
         assert self.process is not None
         self.process.wait()
         self.process = None
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + END
         while any(_runs(writer) for writer in writers):
             if time.monotonic() > deadline:
                 raise RuntimeError("the writer outlived its broker")

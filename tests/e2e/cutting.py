@@ -115,6 +115,38 @@ class Dialler:
 
 
 @attrs.define(eq=False)
+class Tape:
+    """What a client's ``Settings.dial`` is to be, where every byte that it receives is looked at."""
+
+    dial: Callable[[Address], Awaitable[trio.abc.Stream]]
+    heard: bytearray = attrs.field(factory=bytearray)
+
+    async def __call__(self, address: Address) -> trio.abc.Stream:
+        """Connect."""
+        return _Taped(await self.dial(address), self.heard)
+
+
+@attrs.define(eq=False)
+class _Taped(trio.abc.Stream):
+    inner: trio.abc.Stream
+    _heard: bytearray
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.inner.send_all(data)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        data = bytes(await self.inner.receive_some(max_bytes))
+        self._heard += data
+        return data
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.inner.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@attrs.define(eq=False)
 class PipeStream(trio.abc.Stream):
     """The peer's end of a pipe of the memory transport, as trio has streams."""
 

@@ -50,9 +50,9 @@ T = TypeVar("T")
 class Person(Actor[A]):
     """Somebody, and all that its streams have told so far."""
 
-    async def until(self, what: str, look: Callable[[], T | None]) -> T:
+    async def until(self, what: str, look: Callable[[], T | None], patience: float = PATIENCE) -> T:
         """What ``look`` finds in ``eyes``, once it does."""
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(patience):
             while (found := look()) is None:
                 await self.eyes.more()
             return found
@@ -139,9 +139,9 @@ class House:
         assert isinstance(found, View)
         return found
 
-    async def customer(self, name: str, portal: str, visitor: str | None = None) -> Person[Customer]:
-        """Somebody who comes through a portal (with the token of an earlier visit)."""
-        return await self._come(name, Auth(portal=f"acme/{portal}", visitor=visitor), Customer, None, "me")
+    async def customer(self, name: str, portal: str, *, settings: Settings | None = None) -> Person[Customer]:
+        """Somebody who comes through a portal."""
+        return await self._come(name, Auth(portal=f"acme/{portal}"), Customer, settings, "me")
 
 
 @contextmanager

@@ -103,7 +103,8 @@ def right(speakers: list[Speaker], count: int) -> None:
     first = said(speakers[0].heard)
     assert [number for number, _ in first] == list(range(1, count * len(speakers) + 1))
     for speaker in speakers:
-        assert said(speaker.heard) == first
+        others = said(speaker.heard)
+        assert others == first, [pair for pair in zip(first, others, strict=False) if pair[0] != pair[1]][:10]
         mine = [text for _, text in first if text.startswith(speaker.role)]
         assert mine == [f"{speaker.role} {number}" for number in range(1, count + 1)]
         numbers = {text: number for number, text in first}

@@ -26,6 +26,7 @@ LIVES = (1_500, 12_000)
 """Between how many bytes a connection lives: the whole talk takes some 40,000 up and 100,000 down."""
 WAYS: tuple[Way, ...] = ("up", "down", "answer")
 PATIENCE = 240  # seconds; a hang, not a time to be met
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(PATIENCE + 60)]
 DESK = """
 [[portal]]
 portal = "line"
@@ -83,15 +84,16 @@ async def _two(victim: Victim, seed: int) -> AsyncIterator[Two]:
 
 async def _finish(victim: Victim, two: Two) -> None:
     right(two.speakers, COUNT)
-    for dialler, speaker in zip(two.diallers, two.speakers, strict=True):
+    for dialler in two.diallers:
         assert dialler.dials > 3, "nothing was cut"
-        assert any(answer.replayed for answer in speaker.answers.values()), "nothing was stored and not acknowledged"
         dialler.from_now(())
+    # of one of them alone it would be a matter of luck, for it depends on where the cuts hit
+    answers = [answer for speaker in two.speakers for answer in speaker.answers.values()]
+    assert any(answer.replayed for answer in answers), "nothing was stored and not acknowledged"
     async with open_client(f"http://127.0.0.1:{victim.port}", two.auth, Representative) as again:
         await resumes(again, two.speakers[1], COUNT)
 
 
-@pytest.mark.slow
 async def test_scenario_7_four_hundred_messages_over_sockets_that_are_cut(tmp_path: Path) -> None:
     victim = Victim(tmp_path, DESK)
     await victim.start()
@@ -104,7 +106,6 @@ async def test_scenario_7_four_hundred_messages_over_sockets_that_are_cut(tmp_pa
         victim.kill()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("blow", [Victim.kill, Victim.kill_hub])
 async def test_scenario_7_and_the_broker_is_killed_in_the_middle(
     tmp_path: Path, blow: Callable[[Victim], None]
