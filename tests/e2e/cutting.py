@@ -54,7 +54,7 @@ class Breaking(trio.abc.Stream):
             if cut is None or cut.way == "up":
                 return data
             if cut.way == "down":
-                part = data[: cut.after - self._down]
+                part = data[: max(0, cut.after - self._down)]
                 self._down += len(part)
                 if len(part) == len(data):
                     return part
