@@ -53,15 +53,15 @@ def _alone(state: State, case: Case) -> Broken:
 def _stands(state: State) -> Broken:
     shelves = state.shelves
     where: dict[str, dict[str, set[str]]] = {
-        kind: {} for kind in ("unassigned", "assigned", "resolved", "mine", "over", "left", "asked")
+        kind: {} for kind in ("unassigned", "assigned", "resolved", "mine", "over", "untouched", "left", "asked")
     }
     for case in state.cases.values():
         places = [(case.status, case.subportal)]
         if case.status == "assigned":
             places.append(("mine", case.representative or ""))
         if case.status == "resolved" and case.ended is not None:
-            somebodys = case.representative is not None or case.type == ASKED
-            places.append(("over", case.portal if somebodys else ""))
+            places.append(("over", case.portal))
+            places += [] if case.had else [("untouched", "")]
         elif case.type == ASKED:
             places.append(("asked", ""))
         elif case.ended is not None:

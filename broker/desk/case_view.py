@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from broker import limits
 from broker.desk import casebook
@@ -60,9 +59,20 @@ def listed(state: State, subportal: str) -> Iterator[Row]:
     """The list of a sub-portal, the newest first: what isn't resolved, and what was, lately."""
     shelves = state.shelves
     names = [*shelves.unassigned.get(subportal, ()), *shelves.assigned.get(subportal, ())]
-    names += islice(reversed(shelves.resolved.get(subportal, {})), limits.LISTED_RESOLVED)
-    found = sorted((state.cases[name] for name in names), key=lambda case: -case.number)
-    return (row(state, case) for case in found)
+    found = [*(state.cases[name] for name in names), *_lately(state, subportal)]
+    return (row(state, case) for case in sorted(found, key=lambda case: -case.number))
+
+
+def _lately(state: State, subportal: str) -> list[Case]:
+    """Those resolved last; of those resolved in one moment (many are given up at once after a restart), the newest: a
+    desk out of its snapshot shows the same ones."""
+    found: list[Case] = []
+    for name in reversed(state.shelves.resolved.get(subportal, {})):
+        case = state.cases[name]
+        if len(found) >= limits.LISTED_RESOLVED and (not found or case.resolved != found[-1].resolved):
+            break
+        found.append(case)
+    return sorted(found, key=lambda case: (-(case.resolved or 0), -case.number))[: limits.LISTED_RESOLVED]
 
 
 def mine(state: State, representative: str) -> Iterator[Row]:

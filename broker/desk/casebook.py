@@ -9,7 +9,7 @@ with the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from broker import limits
@@ -36,9 +36,9 @@ def _of_session(state: State, session: str) -> Case:
     return state.cases[f"k_{session[2:]}"]
 
 
-def has_room(state: State) -> bool:
-    """Whether another support request may come to those that aren't resolved."""
-    return len(state.shelves.asked.get("", ())) < limits.MAX_OPEN_CASES
+def has_room(state: State, coming: int = 0) -> bool:
+    """Whether another support request may come to those that aren't resolved, and to so many that are on their way."""
+    return len(state.shelves.asked.get("", ())) + coming < limits.MAX_OPEN_CASES
 
 
 def answerable(state: State, case: Case) -> bool:
@@ -305,7 +305,9 @@ def _places(shelves: Shelves, case: Case) -> Iterator[Place]:
     if case.status == "assigned" and case.representative is not None:
         yield shelves.mine, case.representative
     if case.over:
-        yield shelves.over, case.portal if case.representative is not None or case.type == ASKED else ""
+        yield shelves.over, case.portal
+        if not case.had:
+            yield shelves.untouched, ""
     elif case.type == ASKED:
         yield shelves.asked, ""
     elif case.ended is not None:
@@ -318,17 +320,18 @@ def shelve(shelves: Shelves, case: Case) -> None:
         names.setdefault(key, {})[case.case] = None
 
 
-def fill(shelves: Shelves, cases: Iterable[Case]) -> None:
+def fill(shelves: Shelves, cases: Collection[Case]) -> None:
     """Put all cases on empty shelves, each in the order in which they came there."""
-    for case in sorted(cases, key=_came):
+    for case in sorted(cases, key=lambda case: (max(case.resolved or 0, case.ended or 0), case.number)):
         shelve(shelves, case)
+    known = {case.case: case for case in cases}
+    _order(shelves.unassigned, lambda name: (known[name].listed, 0))
+    _order(shelves.resolved, lambda name: (known[name].resolved or 0, known[name].number))
 
 
-def _came(case: Case) -> tuple[int, int]:
-    """What cases on one shelf are in the order of: unassigned ones as they were listed, others as they were over."""
-    if case.status == "unassigned":
-        return case.listed, case.number
-    return max(case.resolved or 0, case.ended or 0), case.number
+def _order(names: dict[str, Names], when: Callable[[str], tuple[int, int]]) -> None:
+    for key, inner in names.items():
+        names[key] = dict.fromkeys(sorted(inner, key=when))
 
 
 def _reshelve(shelves: Shelves, case: Case, before: list[Place]) -> None:

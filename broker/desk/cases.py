@@ -7,6 +7,8 @@ What the events of its request make of a case is ``casebook``'s. A live chat is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import nsmallest
+from itertools import islice
 
 from broker import limits
 from broker.codes import Code
@@ -140,8 +142,8 @@ def reopen(state: State, command: ops.CaseReopen, context: Context) -> Decision 
 def orphaned(state: State, person: Representative, by: str) -> Iterator[e.Event]:
     """The cases of somebody who leaves are nobody's; those of open requests go back with them, but for a pin's, which
     nobody else may have."""
-    for name in state.shelves.mine.get(person.representative, ()):
-        case = state.cases[name]
+    mine = (state.cases[name] for name in state.shelves.mine.get(person.representative, ()))
+    for case in sorted(mine, key=lambda case: case.number):
         request = state.requests.get(case.request)
         if request is None or request.discipline == "pin":
             yield e.CaseChanged(case.request, "left", None, person.representative, by)
@@ -250,17 +252,25 @@ def until(state: State, case: Case) -> int:
     return max(case.resolved or 0, case.ended or 0) + days * DAYS
 
 
+def _since(case: Case) -> tuple[int, int]:
+    """Since when it is over; of two in one moment, the older one first."""
+    return max(case.resolved or 0, case.ended or 0), case.number
+
+
 def _dispensable(state: State, count: int) -> Iterator[str]:
     """Those that are missed least: what nobody ever had, then what is over longest, then what nobody resolved."""
-    over = state.shelves.over
-    yield from list(over.get("", ()))[:count]
-    count -= len(over.get("", ()))
+    untouched = state.shelves.untouched.get("", {})
+    yield from (case.case for case in nsmallest(count, (state.cases[name] for name in untouched), key=_since))
+    count -= len(untouched)
     if count <= 0:
         return
-    firsts = [state.cases[name] for key, names in over.items() if key for name in list(names)[:count]]
-    firsts.sort(key=lambda case: (max(case.resolved or 0, case.ended or 0), case.number))
+    over = ((state.cases[name] for name in names if name not in untouched) for names in state.shelves.over.values())
+    firsts = [case for cases in over for case in islice(cases, count)]
+    firsts.sort(key=_since)
     yield from (case.case for case in firsts[:count])
-    yield from list(state.shelves.left.get("", ()))[: max(0, count - len(firsts))]
+    left = (state.cases[name] for name in state.shelves.left.get("", ()))
+    last = nsmallest(max(0, count - len(firsts)), left, key=lambda case: (case.ended or 0, case.number))
+    yield from (case.case for case in last)
 
 
 # --- evolve ----------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def go(state: State, request: e.RequestCreated | Request, rule: str, to: str | N
 def _can_go(state: State, to: str | None, been: Collection[str], coming: int = 0) -> bool:
     """``coming``: requests that are on their way there already."""
     if to is None:
-        return casebook.has_room(state)
+        return casebook.has_room(state, coming)
     there = state.subportals.get(to)
     return there is not None and to not in been and len(state.router.lines[to].order) + coming < there.max_waiting
 

@@ -303,8 +303,6 @@ def subportal_put(state: State, event: e.SubportalPut, t: int) -> None:
 def _forget_subportal(state: State, name: str) -> None:
     """Nobody serves it any more: one that is made under this name later is another."""
     state.deadlines.set("unstaffed", name, None)
-    state.router.tune(name)
-    line = state.router.lines[name]
-    line.handled, line.handle_ms, line.waited_ms, line.gave_up = 0, 0.0, 0.0, 0.0
     for team in sorted(state.serving.pop(name, ())):
         teams.serve(state, state.teams[team], tuple(one for one in state.teams[team].subportals if one != name))
+    del state.router.lines[name]  # nobody waits there, so nothing else knows of it

@@ -458,6 +458,11 @@ class Case:
         """Whether nothing is left to do: resolved, and nobody talks any more."""
         return self.status == "resolved" and self.ended is not None
 
+    @property
+    def had(self) -> bool:
+        """Whether it was more than a wait: somebody has it, or talked about it, or it is a question that was left."""
+        return self.representative is not None or self.talked > 0 or self.type != "live_chat"
+
 
 @attrs.define(eq=False)
 class CaseMail:
@@ -489,7 +494,9 @@ class Shelves:
     mine: dict[str, Names] = attrs.field(factory=dict)
     """Assigned ones by representative."""
     over: dict[str, Names] = attrs.field(factory=dict)
-    """By portal, the one over longest first; those that nobody ever had are under the empty name."""
+    """By portal, the one over longest first."""
+    untouched: dict[str, Names] = attrs.field(factory=dict)
+    """Under the empty name: those of them that nobody ever had."""
     left: dict[str, Names] = attrs.field(factory=dict)
     """Under the empty name: conversations that ended, not resolved."""
     asked: dict[str, Names] = attrs.field(factory=dict)

@@ -9,7 +9,7 @@ import pytest
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import casebook, cases
+from broker.desk import case_view, casebook, cases
 from broker.desk import events as e
 from broker.desk.desk import Desk
 from broker.desk.state import Case
@@ -263,6 +263,19 @@ def test_past_their_bound_no_support_requests_come(monkeypatch: Patch) -> None:
     assert case(scene, "four").type == "live_chat"  # the rule found no room
 
 
+def test_a_line_that_nobody_serves_any_more_makes_no_more_of_them_than_may_be(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(limits, "MAX_OPEN_CASES", 2)
+    scene = office("ann")
+    scene.ok(ops.SubportalPut("help", overflow=[{"on": "staffing"}]), MIA)
+    scene.set("ann", "away")
+    for name in ("one", "two", "three"):
+        reachable(scene, name)
+    scene.set("ann", "offline")
+    scene.pass_time(0)
+    assert [case(scene, name).type for name in ("one", "two", "three")] == [*["support_request"] * 2, "live_chat"]
+    assert scene.line() == [request_id("three")]
+
+
 # --- clocks ------------------------------------------------------------------------------------------
 
 
@@ -352,6 +365,21 @@ def test_F21_a_replay_and_a_snapshot_give_the_same_cases_in_the_same_places() ->
         replayed.evolve(event, record.t, record.entries)
     assert as_told(replayed) == as_told(scene.desk) == as_told(reloaded(scene.desk))
     assert reloaded(scene.desk).state.representatives["ann"].cases_seen == 2
+
+
+def test_F21_a_list_shows_the_same_resolved_ones_after_a_restart(monkeypatch: Patch) -> None:
+    scene = office("ann", capacity=2)
+    talking = scene.assign("carl", "ann")
+    for name in ("carl", "dora"):
+        if name == "dora":
+            scene.end(scene.assign(name, "ann"))
+        scene.now += SECONDS
+        scene.ok(ops.CaseResolve(case_id(name)), ANN)
+    scene.now += SECONDS
+    scene.end(talking)
+    monkeypatch.setattr(limits, "LISTED_RESOLVED", 1)
+    told = [[row["case"] for row in case_view.listed(one.state, "help")] for one in (scene.desk, reloaded(scene.desk))]
+    assert told == [[case_id("dora")]] * 2
 
 
 def test_records_of_older_releases_have_the_cases_they_would_have_now() -> None:

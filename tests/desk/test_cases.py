@@ -356,6 +356,41 @@ def test_the_time_of_a_portal_that_is_gone_is_the_usual_one() -> None:
     assert cases.until(scene.desk.state, case(scene)) == scene.now + 90 * DAYS
 
 
+def test_what_another_portal_keeps_longer_does_not_keep_what_nobody_ever_had() -> None:
+    scene = office()
+    scene.portal("long", "ask", "queue")
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], retention_days=1), MIA)
+    for name, portal in (("first", "long"), ("carl", "help")):
+        scene.ask(name, portal)
+        scene.ok(ops.RequestWithdraw(request_id(name)), customer(name, portal))
+    scene.pass_time(DAYS)
+    assert cases.due(scene.desk.state, scene.now, 9) == ("retention", [CARL])
+
+
+def test_what_somebody_talked_about_is_missed_more_than_what_nobody_ever_had(monkeypatch: Patch) -> None:
+    scene = office("ann")
+    session = scene.assign("carl", "ann")
+    scene.ask("dora")
+    scene.now += SECONDS
+    scene.ok(ops.SessionLeave(session), ANN)
+    for name in ("carl", "dora"):
+        scene.now += 1
+        scene.ok(ops.RequestWithdraw(request_id(name)), customer(name))
+    monkeypatch.setattr(limits, "MAX_CASES", 1)
+    assert cases.due(scene.desk.state, scene.now, 9) == ("full", [case_id("dora")])
+
+
+def test_past_the_bound_conversations_that_ended_first_go_first_also_if_opened_again(monkeypatch: Patch) -> None:
+    scene = office("ann", capacity=2)
+    for name in ("carl", "dora"):
+        scene.end(scene.assign(name, "ann"))
+        scene.now += 1
+    scene.ok(ops.CaseResolve(CARL), ANN)
+    scene.ok(ops.CaseReopen(CARL), ANN)
+    monkeypatch.setattr(limits, "MAX_CASES", 1)
+    assert cases.due(scene.desk.state, scene.now, 9) == ("full", [CARL])
+
+
 def test_past_the_bound_those_are_erased_that_are_missed_least(monkeypatch: Patch) -> None:
     scene = office("ann", capacity=9)
     for name in ("resolved", "left", "given-up", "open"):

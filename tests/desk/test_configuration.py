@@ -148,6 +148,7 @@ def test_a_sub_portals_share_and_policy_are_set_told_and_forgotten_with_it() -> 
         }
         for name in ("other", "help")
     ]
+    line = scene.desk.state.router.lines["help"]  # another one of the same name
     assert (line.weight, line.policy) == (1, "least_occupied")
 
 
@@ -388,6 +389,16 @@ def test_a_sub_portal_taken_from_its_portal_is_served_by_nobody() -> None:
     scene.portal("other", "ask", "queue", "rest")  # another one of the same name
     scene.ask("carl", "other")
     assert scene.offered_to("ann") == []
+
+
+def test_F21_of_a_sub_portal_that_is_gone_no_line_is_left_as_after_a_restart() -> None:
+    scene = office("ann")
+    scene.portal("more", "ask", "queue", "more", "rest")
+    scene.team("blue", "help", "more", "rest")
+    scene.portal("more", "ask", "queue", "more")
+    assert set(scene.desk.state.router.lines) == set(reloaded(scene.desk).state.router.lines) == {"help", "more"}
+    scene.ok(ops.PortalDelete("more"), MIA)
+    assert scene.desk.statistics() == reloaded(scene.desk).statistics()
 
 
 def test_who_refused_is_asked_again_when_the_last_other_one_moves_away() -> None:
