@@ -11,6 +11,7 @@ import attrs
 
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost
 from broker.desk.identity import Identity
+from broker.desk.state import State
 from broker.protocol import ops
 from broker.units import SECONDS
 from tests.support.builders import customer, manager, personal, representative
@@ -113,6 +114,11 @@ def _of_customer(scene: Routed, chance: Random) -> Asked:
     return ops.RequestCreate(subportal, personal("?"), representative=target, skills=wanted), who
 
 
+def _guests(state: State) -> list[tuple[str, str]]:
+    """(session, who is a guest there)."""
+    return [(name, who) for name, session in state.sessions.items() for who in session.members]
+
+
 def _of_representative(scene: Routed, chance: Random) -> Asked:
     state = scene.desk.state
     name = chance.choice(STAFF)
@@ -120,6 +126,7 @@ def _of_representative(scene: Routed, chance: Random) -> Asked:
     owner = (state.sessions[session].representative if session in state.sessions else None) or name
     if offer in state.offers:
         name = state.offers[offer].representative or name
+    guest_of, guest = chance.choice([(session, name), *_guests(state)])
     wrap_up = _pick(chance, {**state.wrapping})
     presence = chance.choice(["available", "available", "away", "offline"])
     commands: list[tuple[object, str]] = [
@@ -131,6 +138,11 @@ def _of_representative(scene: Routed, chance: Random) -> Asked:
         (ops.SessionEnd(session), owner),
         (ops.SessionLeave(session), owner),
         (ops.SessionTransfer(session, chance.choice(STAFF)), owner),
+        (ops.SessionInvite(session, chance.choice(STAFF), masked=chance.random() < 0.5), owner),
+        (ops.SessionInvite(session, subportal=chance.choice(LINES), view_only=chance.random() < 0.5), owner),
+        (ops.SessionLeave(guest_of), guest),
+        (ops.SessionRemove(guest_of, guest), owner),
+        (ops.OfferRevoke(offer), owner),
         (ops.WrapUpEnd(wrap_up), state.wrapping.get(wrap_up, name)),
         (ops.CaseTake(_pick(chance, {**state.requests})), name),
         (ops.PresenceSet(presence, sessions=chance.choice([None, "hand_back"])), chance.choice(STAFF)),

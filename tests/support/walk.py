@@ -11,7 +11,7 @@ from random import Random
 from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, MachineBack, PinGuessing
 from broker.desk.identity import Identity
 from broker.protocol import ops
-from tests.support.builders import customer, manager, personal, representative
+from tests.support.builders import customer, document, manager, personal, representative
 from tests.support.scene import Scene
 
 PORTALS = (
@@ -93,10 +93,19 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
             for op in (ops.SessionMonitor, ops.SessionMonitor, ops.SessionMonitorEnd)
         ),
         (ConnectionLost("mia"), None),
+        *((command, manager()) for command in _replies(chance, team)),
         (ops.ManagerPut("tim", "team", teams=[team], rights=chance.choice([["monitor"], []])), manager()),
         (ops.AccountGet(), manager()),
     ]
     return chance.choice(commands)
+
+
+def _replies(chance: Random, team: str) -> list[object]:
+    """Canned replies are written, changed, deleted and read."""
+    reply, said = chance.choice(["hello", "bye"]), personal(f"Hello {chance.randrange(99)}")
+    texts = document({"en": f"Hello {chance.randrange(99)}"}, f"d_{chance.randrange(99)}")
+    put = ops.ReplyPut(team, reply, chance.choice([None, said]), *chance.choice([(said, None), (None, texts)]))
+    return [put, put, ops.ReplyDelete(team, reply), ops.ReplyList()]
 
 
 def _switches(chance: Random) -> dict[str, object]:
@@ -128,6 +137,7 @@ def _of_customer(scene: Scene, chance: Random, nonsense: float) -> tuple[object,
         ops.SessionEnd("s_" + name[2:]),
         ops.ChatSend("s_" + name[2:], personal("!")),
         ops.ChatSend("s_" + name[2:], personal("!")),
+        ops.SessionDescribe("s_" + name[2:], chance.choice(["device", "diagnostics"]), document({"os": "?"})),
         ops.SessionRate("s_" + name[2:], chance.randint(1, 5)),
         ops.ShareAccept(share),
         ops.ShareConfirm(share, control=chance.choice([None, True])),
@@ -176,6 +186,7 @@ def _of_representative(scene: Scene, chance: Random, nonsense: float) -> tuple[o
         (ops.ShareReboot(share), other),
         (ops.ShareStarted(share), other),
         (ops.ShareStop(share), other),
+        (ops.ReplyList(chance.choice(["x", "p", None])), name),
         (ops.PinCreate(), name),
         (ops.PinList(), name),
         (ops.PinRevoke(some(chance, list(state.pins), nonsense)), name),
