@@ -199,9 +199,9 @@ def delete(state: State, command: ops.CaseDelete, context: Context) -> Decision 
     if case is None:
         return no_such("case")
     if case.ended is None:
-        return wrong_state("live", "session.end", "request.withdraw")
+        return wrong_state("live", "session.end", "request.withdraw", "case.get")
     if case.session in state.sharing:
-        return wrong_state("sharing", "share.stop")
+        return wrong_state("sharing", "share.stop", "case.get")
     assert isinstance(context.prepared, c.Gathered)
     if context.prepared.heads != heads(state, case.session):
         return _MOVED_ON

@@ -29,7 +29,7 @@ from tests.support.case_staff import CaseMachine
 Patch = pytest.MonkeyPatch
 
 TestCaseMachine = pytest.mark.slow(CaseMachine.TestCase)
-TestCaseMachine.settings = settings(stateful_step_count=40, max_examples=settings().max_examples * 2 // 5)
+TestCaseMachine.settings = settings(stateful_step_count=40, max_examples=settings().max_examples // 4)
 
 
 # --- planted faults ----------------------------------------------------------------------------------
