@@ -17,6 +17,7 @@ from bench.load.engine import CORES, LOAD_CORE
 from bench.peers.base import Contender
 from bench.peers.broker import Broker
 from bench.peers.crossbar import Crossbar
+from bench.peers.jetstream import JetStreamTalk
 from bench.peers.plain import FLOOR, NODE_WS, PICOWS_UVLOOP, TRIO_WEBSOCKET, SocketIO
 from bench.peers.process import SERVER_CORE
 from bench.peers.pubsub import MOSQUITTO, NATS_SERVER
@@ -34,7 +35,7 @@ RELAY_ALL: Final[tuple[Contender, ...]] = (
 FANOUT: Final[tuple[Contender, ...]] = (Broker(), NODE_WS, TRIO_WEBSOCKET, FLOOR)
 FANOUT_ALL: Final[tuple[Contender, ...]] = (*FANOUT, PICOWS_UVLOOP, NATS_SERVER, MOSQUITTO, Crossbar())
 CHAT: Final[tuple[Keeper, ...]] = (BrokerTalk(), FloorTalk())
-CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk())
+CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk(), JetStreamTalk())
 MANY_FILES: Final = 8192
 STEADY: Final = 0.85
 

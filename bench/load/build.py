@@ -37,7 +37,8 @@ def program(name: str) -> Path:
     """The compiled ``name.c``, made now if it isn't there."""
     cc = compiler()
     source = HERE / f"{name}.c"
-    marks = hashlib.sha256(" ".join(FLAGS).encode() + source.read_bytes() + (HERE / "wire.h").read_bytes())
+    headers = b"".join(header.read_bytes() for header in sorted(HERE.glob("*.h")))
+    marks = hashlib.sha256(" ".join(FLAGS).encode() + source.read_bytes() + headers)
     target = CACHE / f"{name}-{marks.hexdigest()[:12]}"
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)

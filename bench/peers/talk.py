@@ -1,7 +1,8 @@
 """Who can keep a conversation: each message on disk before it is acknowledged and delivered.
 
 The C floor appends it to a file, Redis to a stream (``appendfsync always``: it answers, and tells its subscribers,
-after the fsync of all that came meanwhile). Neither checks anything, nor remembers keys.
+after the fsync of all that came meanwhile). Neither checks anything, nor remembers keys. The others that are installed
+on demand have modules of their own.
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ class FloorTalk:
     @contextmanager
     def talk(self, conversations: int) -> Iterator[Talking]:
         """See ``Keeper``."""
-        with _folder() as folder:
-            server = start(self.name, [program("echo"), folder / "said"])
+        with folder() as kept:
+            server = start(self.name, [program("echo"), kept / "said"])
             sockets: list[Socket] = []
             try:
                 sockets.extend(connect(server.port, f"/talk/{i // 2}") for i in range(2 * conversations))
@@ -130,9 +131,9 @@ class RedisTalk:
         path = shutil.which("redis-server")
         if path is None:
             raise NotInstalled("redis-server is not on PATH (Debian: apt-get install redis-server)")
-        with _folder() as folder:
+        with folder() as kept:
             port = free_port()
-            given = ["--port", str(port), "--dir", str(folder), *REDIS, "--save", ""]
+            given = ["--port", str(port), "--dir", str(kept), *REDIS, "--save", ""]
             server = listening(start(self.name, [path, *given], port=port))
             sockets: list[Socket] = []
             try:
@@ -154,7 +155,8 @@ def _redis_side(port: int, channel: str) -> Socket:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder() -> Iterator[Path]:
+    """On the same disk for all of them, and gone afterwards."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="talk-", dir=CACHE) as folder:
         yield Path(folder)

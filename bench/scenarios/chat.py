@@ -14,8 +14,9 @@ the JSON); a disk whose fsync costs nothing (the floor has the same disk); many 
 fsync, few don't; rates (raised in the configuration, a customer's messages among them, as a note says). The journal's
 writer is a process of its own on the broker's core: "server %" is both.
 
-The C floor appends to a file and syncs once a tick, Redis does the same with a stream: they check nothing, remember
-no keys, have no chain, and no other stream to publish in. NATS JetStream, RabbitMQ and PostgreSQL have no peer here.
+The C floor appends to a file and syncs once a tick, Redis does the same with a stream. NATS JetStream syncs each
+message by itself. None of them checks anything, remembers keys, has a chain, or another stream to publish in; each
+tells the other side alone. RabbitMQ and PostgreSQL have no peer here.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ OPEN: Final = "open loop at half, delivery"
 ACK: Final = "open loop at half, acknowledgement"
 OPENED: Final = "memory of a conversation, opened"
 TALKED: Final = "memory of a conversation, after the talk"
+PEERS: Final = ("NATS JetStream", "Redis")
 TARGETS: Final = (
     Target(scenario=SCENARIO, case=FEW, bound=20_000.0),
     Target(scenario=SCENARIO, case=MANY, bound=45_000.0),
-    Target(scenario=SCENARIO, case=FEW, bound=1.0, against="Redis"),
-    Target(scenario=SCENARIO, case=MANY, bound=1.0, against="Redis"),
+    *(Target(scenario=SCENARIO, case=case, bound=1.0, against=peer) for peer in PEERS for case in (FEW, MANY)),
 )
 WINDOW: Final = 8
 """Of one side in the open loop: a customer may have so many without an answer."""
