@@ -19,6 +19,7 @@ from bench.peers.broker import Broker
 from bench.peers.crossbar import Crossbar
 from bench.peers.jetstream import JetStreamTalk
 from bench.peers.plain import FLOOR, NODE_WS, PICOWS_UVLOOP, TRIO_WEBSOCKET, SocketIO
+from bench.peers.postgres import PostgresTalk
 from bench.peers.process import SERVER_CORE
 from bench.peers.pubsub import MOSQUITTO, NATS_SERVER
 from bench.peers.talk import BrokerTalk, FloorTalk, Keeper, RedisTalk
@@ -35,7 +36,7 @@ RELAY_ALL: Final[tuple[Contender, ...]] = (
 FANOUT: Final[tuple[Contender, ...]] = (Broker(), NODE_WS, TRIO_WEBSOCKET, FLOOR)
 FANOUT_ALL: Final[tuple[Contender, ...]] = (*FANOUT, PICOWS_UVLOOP, NATS_SERVER, MOSQUITTO, Crossbar())
 CHAT: Final[tuple[Keeper, ...]] = (BrokerTalk(), FloorTalk())
-CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk(), JetStreamTalk())
+CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk(), JetStreamTalk(), PostgresTalk())
 MANY_FILES: Final = 8192
 STEADY: Final = 0.85
 

@@ -7,7 +7,7 @@
  * What would make the number lie: this program being late (a histogram says how late it sent) or busy (it counts its own
  * CPU time); an open loop that finds a link's window full (counted: the message then waits, its due time kept).
  *
- * Links 2n and 2n+1 are the sides of conversation n. Closed loop: `inflight` messages of a conversation are on their
+ * Sides 2n and 2n+1 are the sides of conversation n. Closed loop: `inflight` messages of a conversation are on their
  * way at any time; whoever reads the end of one writes the next, so the sides take turns. Open loop: arrivals by the
  * clock, each at a side drawn by chance.
  * What is spoken: the broker's protocol (chat.send, RESULT, chat.message), Redis's (XADD and PUBLISH in one write;
@@ -22,9 +22,14 @@ enum { WARMING, MEASURING, DRAINING };
 #define WINDOW 64u /* messages of one link that may be on their way */
 #define QUEUE (1u << 17)
 #define STAMP 16 /* digits */
+#define ASKED (1u << 16)
 
-typedef struct {
+typedef struct side {
     link_t l;
+    link_t *way; /* what it writes to: its own link, or that of an earlier side that came with the same descriptor */
+    struct side **asked; /* whose messages are to be answered on this link, in turn; of pools */
+    uint32_t asked_n, answered_n;
+    int refused;
     str name; /* the session, or what a peer's stream, subject or channel is called by */
     uint32_t sent, acked, done, wants;
     uint64_t due[WINDOW];
@@ -87,7 +92,7 @@ static void send_frame(side *from, uint32_t number) {
 static void write_one(side *from, uint64_t due) {
     char digits[STAMP + 1];
     uint32_t number = ++from->sent;
-    if (from->l.dead) return;
+    if (from->way->dead) return;
     from->due[number % WINDOW] = due, from->state[number % WINDOW] = 0;
     out_now++;
     if (phase == MEASURING) hist_add(&lateness, tick > due ? tick - due : 0);
@@ -111,13 +116,18 @@ static void half(side *from, uint32_t number, byte what) {
     done_n += phase == MEASURING;
     if (mode == CLOSED && phase != DRAINING) write_one(&sides[from->l.number ^ 1], tick);
 }
+/* What stands at the beginning of a text; 0 where it is too short for that. */
+static int written(const byte *p, size_t n, uint32_t *link, uint32_t *number) {
+    *link = *number = 0;
+    if (n < STAMP) return 0;
+    for (int i = 0; i < 6; i++) *link = *link * 10 + (uint32_t)(p[i] - '0');
+    for (int i = 6; i < STAMP; i++) *number = *number * 10 + (uint32_t)(p[i] - '0');
+    if (*link >= links) fail("a text that nobody wrote");
+    return 1;
+}
 static void delivered(side *reader, const byte *p, size_t n) {
-    unsigned link = 0;
-    uint32_t number = 0;
-    if (n < STAMP) return;
-    for (int i = 0; i < 6; i++) link = link * 10 + (unsigned)(p[i] - '0');
-    for (int i = 6; i < STAMP; i++) number = number * 10 + (uint32_t)(p[i] - '0');
-    if (link >= links) fail("a text that nobody wrote");
+    uint32_t link, number;
+    if (!written(p, n, &link, &number)) return;
     if (link == ((unsigned)reader->l.number ^ 1)) half(&sides[link], number, 2);
     else if (link != (unsigned)reader->l.number) fail("a text of another conversation");
 }
@@ -190,8 +200,10 @@ static size_t cut_redis(side *who, byte *p, size_t n) {
 }
 
 #include "chat_nats.h"
+#include "chat_postgres.h"
 
-static const tongue tongues[] = {{send_frame, cut_frames}, {send_redis, cut_redis}, {send_nats, cut_nats}};
+static const tongue tongues[] = {
+    {send_frame, cut_frames}, {send_redis, cut_redis}, {send_nats, cut_nats}, {send_postgres, cut_postgres}};
 
 static void by_the_clock(void) {
     while (mode == OPEN && phase != DRAINING && (late_n || next_arrival <= tick)) {
@@ -216,26 +228,37 @@ static void by_the_clock(void) {
     }
 }
 
+/* Watch its link, or find the earlier side whose link it shares. */
+static void give_way(side *who) {
+    for (unsigned i = 0; i < (unsigned)who->l.number && who->l.number < (int)links; i++)
+        if (sides[i].l.fd == who->l.fd) {
+            who->way = sides[i].way;
+            return;
+        }
+    who->way = &who->l;
+    if (speech->send == send_postgres && !(who->asked = calloc(ASKED, sizeof *who->asked))) fail("no memory");
+    link_watch(&who->l);
+}
 static void read_plan(void) {
     if (plan_u32() != 0x48474331u) fail("not a chat plan");
-    unsigned spoken;
+    unsigned spoken, ears;
     mode = plan_u32(), spoken = plan_u32(), links = plan_u32(), inflight = plan_u32(), text_n = plan_u32();
     rate = plan_u32() / 1000.0, seed = plan_u32();
     warm_ms = plan_u32(), measure_ms = plan_u32(), drain_ms = plan_u32(), stall_ms = plan_u32();
-    first = plan_u32(), key_prefix = plan_str();
-    if (!links || links % 2 || links > 100000 || !inflight || inflight > WINDOW / 2) fail("an impossible plan");
+    first = plan_u32(), ears = plan_u32(), key_prefix = plan_str();
+    if (!links || links % 2 || links > 100000 || ears > 1000 || !inflight || inflight > WINDOW / 2) fail("an impossible plan");
     if (text_n < STAMP || text_n > 255 || key_prefix.n > 24 || (mode == OPEN && rate <= 0)) fail("an impossible plan");
     if (spoken >= sizeof tongues / sizeof *tongues) fail("an impossible plan");
     speech = &tongues[spoken];
     memset(text, 'x', sizeof text);
-    sides = calloc(links, sizeof *sides);
-    dirty_links = calloc(2 * links, sizeof *dirty_links);
+    sides = calloc(links + ears, sizeof *sides);
+    dirty_links = calloc(2 * (links + ears), sizeof *dirty_links);
     if (!sides || !dirty_links) fail("no memory");
-    for (unsigned i = 0; i < links; i++) {
+    for (unsigned i = 0; i < links + ears; i++) {
         sides[i].l.fd = (int)plan_u32(), sides[i].l.number = (int)i, sides[i].name = plan_str();
         sides[i].sent = sides[i].acked = sides[i].done = first;
         if (sides[i].name.n > 72) fail("a name is too long");
-        link_watch(&sides[i].l);
+        give_way(&sides[i]);
     }
 }
 static void print_result(double seconds, double cpu, int stalled) {

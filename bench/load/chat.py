@@ -21,6 +21,7 @@ class Speech(IntEnum):
     FRAMES = 0  # the broker's protocol
     REDIS = 1  # RESP3
     NATS = 2  # JetStream
+    POSTGRES = 3  # sides share connections
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +29,9 @@ class ChatPlan:
     """What chat.c is to do."""
 
     sides: Sequence[tuple[int, str]]
-    """(descriptor, name of its conversation); 2n and 2n+1 talk to each other."""
+    """(descriptor, name of its conversation); 2n and 2n+1 talk to each other. A descriptor may serve many."""
+    ears: Sequence[int] = ()
+    """Descriptors that what was said comes by, where the sides' own only answer."""
     speech: Speech = Speech.FRAMES
     inflight: int
     """Closed loop: messages on their way in a conversation. Open loop: the most on their way from one side."""
@@ -50,10 +53,10 @@ class ChatPlan:
         what = (int(self.rate > 0), self.speech, len(self.sides), self.inflight, TEXT_BYTES)
         times = (self.warm_ms, self.measure_ms, self.drain_ms, self.stall_ms)
         parts = [
-            struct.pack("<13I", MAGIC, *what, round(self.rate * 1000), self.seed, *times, self.first),
+            struct.pack("<14I", MAGIC, *what, round(self.rate * 1000), self.seed, *times, self.first, len(self.ears)),
             _text(self.key),
         ]
-        for fd, name in self.sides:
+        for fd, name in (*self.sides, *((fd, "") for fd in self.ears)):
             parts += [struct.pack("<I", fd), _text(name)]
         return b"".join(parts)
 
@@ -66,7 +69,8 @@ def run(plan: ChatPlan, at_warm: Callable[[], None] = nothing, at_end: Callable[
     """Run chat.c. The result: ``units`` (messages acknowledged and delivered), ``latency_us`` (until delivery),
     ``ack_us`` and more."""
     limit = (plan.warm_ms + plan.measure_ms + 2 * plan.drain_ms + 2 * plan.stall_ms) / 1000 + 10
-    result = run_program("chat", plan.pack(), [fd for fd, _ in plan.sides], limit, at_warm, at_end)
+    descriptors = {*(fd for fd, _ in plan.sides), *plan.ears}
+    result = run_program("chat", plan.pack(), sorted(descriptors), limit, at_warm, at_end)
     if not result["units"]:
         raise LoadFailed(f"not one message went its whole way: {result}")
     return result

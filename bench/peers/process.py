@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -40,15 +41,17 @@ class Server:
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found.extend(int(child) for child in task.read_text().split())
+                with suppress(OSError):  # it ended meanwhile
+                    found.extend(int(child) for child in task.read_text().split())
         return found
 
     def cpu_seconds(self) -> dict[int, float]:
         """User and system seconds so far, by process id."""
         times = {}
         for pid in self.family():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            times[pid] = (int(fields[11]) + int(fields[12])) / TICKS
+            with suppress(OSError):  # a child that ended meanwhile
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                times[pid] = (int(fields[11]) + int(fields[12])) / TICKS
         return times
 
     def memory_kib(self) -> dict[int, int]:
@@ -91,8 +94,10 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     port: int | None = None,
+    user: str | None = None,
 ) -> Server:
-    """Start a server pinned to its core. With no ``port`` it must print ``listening PORT`` as its first line."""
+    """Start a server pinned to its core, as another user if one is named. With no ``port`` it must print
+    ``listening PORT`` as its first line."""
     CACHE.mkdir(parents=True, exist_ok=True)
     log = CACHE / f"{name.replace(' ', '-')}.log"
     with log.open("wb") as errors, on_core(SERVER_CORE):
@@ -104,6 +109,9 @@ def start(
             cwd=cwd,
             env={**os.environ, **(env or {})},
             start_new_session=True,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
     if port is not None:
         return Server(name, process, port)

@@ -35,16 +35,19 @@ class Talking:
 
     server: Server
     sockets: Sequence[Socket]
-    """Neighbours (0, 1), (2, 3)... talk to each other."""
+    """Neighbours (0, 1), (2, 3)... talk to each other. The same one may be there many times: a pool's."""
     names: Sequence[str]
     """Of each socket's conversation."""
     speech: Speech = Speech.FRAMES
+    ears: Sequence[Socket] = ()
+    """Those that only listen, for all."""
     note: str = ""
 
     def plan(self, *, inflight: int, key: str) -> ChatPlan:
         """A plan for its people."""
         sides = [(s.hand_over(), name) for s, name in zip(self.sockets, self.names, strict=True)]
-        return ChatPlan(sides=sides, speech=self.speech, inflight=inflight, key=key)
+        ears = [s.hand_over() for s in self.ears]
+        return ChatPlan(sides=sides, ears=ears, speech=self.speech, inflight=inflight, key=key)
 
 
 class Keeper(Protocol):

@@ -14,9 +14,9 @@ the JSON); a disk whose fsync costs nothing (the floor has the same disk); many 
 fsync, few don't; rates (raised in the configuration, a customer's messages among them, as a note says). The journal's
 writer is a process of its own on the broker's core: "server %" is both.
 
-The C floor appends to a file and syncs once a tick, Redis does the same with a stream. NATS JetStream syncs each
-message by itself. None of them checks anything, remembers keys, has a chain, or another stream to publish in; each
-tells the other side alone. RabbitMQ and PostgreSQL have no peer here.
+The C floor appends to a file and syncs once a tick, Redis does the same with a stream. NATS JetStream and
+PostgreSQL sync each message by itself. None of them checks anything, remembers keys, has a chain, or another stream to
+publish in; each tells the other side alone. RabbitMQ has no peer here.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OPEN: Final = "open loop at half, delivery"
 ACK: Final = "open loop at half, acknowledgement"
 OPENED: Final = "memory of a conversation, opened"
 TALKED: Final = "memory of a conversation, after the talk"
-PEERS: Final = ("NATS JetStream", "Redis")
+PEERS: Final = ("NATS JetStream", "PostgreSQL", "Redis")
 TARGETS: Final = (
     Target(scenario=SCENARIO, case=FEW, bound=20_000.0),
     Target(scenario=SCENARIO, case=MANY, bound=45_000.0),

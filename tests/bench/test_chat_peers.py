@@ -6,6 +6,8 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -13,10 +15,13 @@ import pytest
 
 import bench.__main__ as program
 from bench.load import chat
+from bench.load.build import NotInstalled
 from bench.load.chat import ChatPlan, Speech
 from bench.load.engine import LoadFailed
+from bench.peers import postgres
 from bench.peers.install import PEERS
 from bench.peers.jetstream import JetStreamTalk
+from bench.peers.postgres import PostgresTalk
 from bench.peers.talk import FloorTalk, Keeper
 
 pytestmark = [
@@ -24,18 +29,40 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
 ]
 Part = str  # of an answer: "ack" or "said"
-HERE: Final[dict[str, Callable[[], object]]] = {
-    "NATS JetStream": lambda: (PEERS / "venv-nats" / "bin" / "nats-server").exists(),
-}
-"""Whether a peer is there without installing anything."""
-THERE: Final[list[Keeper]] = [FloorTalk(), *(one for one in (JetStreamTalk(),) if HERE[one.name]())]
+
+
+def _nats_is_here() -> None:
+    """The benchmark would install it; a test doesn't."""
+    if not (PEERS / "venv-nats" / "bin" / "nats-server").exists():
+        raise NotInstalled("NATS")
+
+
+def _postgres_is_here() -> None:
+    postgres.programs()
+    postgres.account()
+
+
+ON_DEMAND: Final[list[tuple[Keeper, Callable[[], None]]]] = [
+    (JetStreamTalk(), _nats_is_here),
+    (PostgresTalk(), _postgres_is_here),
+]
+
+
+def there() -> list[Keeper]:
+    """Those that this machine has, the floor always among them."""
+    found: list[Keeper] = [FloorTalk()]
+    for keeper, look in ON_DEMAND:
+        with suppress(NotInstalled):
+            look()
+            found.append(keeper)
+    return found
 
 
 def quick(plan: ChatPlan) -> ChatPlan:
     return attrs.evolve(plan, warm_ms=20, measure_ms=150, drain_ms=1000)
 
 
-@pytest.mark.parametrize("keeper", THERE, ids=lambda keeper: keeper.name)
+@pytest.mark.parametrize("keeper", there(), ids=lambda keeper: keeper.name)
 def test_every_message_is_acknowledged_and_read_by_the_other_side(keeper: Keeper) -> None:
     with keeper.talk(3) as talking:
         for inflight, rate, first in ((1, 0.0, 0), (8, 0.0, 10**6), (8, 200.0, 2 * 10**6)):
@@ -48,7 +75,7 @@ def test_every_message_is_acknowledged_and_read_by_the_other_side(keeper: Keeper
 
 def test_all_peers_of_the_chat_are_tried_here_where_they_are() -> None:
     usual = {keeper.name for keeper in program.CHAT} | {"Redis"}
-    assert {keeper.name for keeper in program.CHAT_ALL} - usual == set(HERE)
+    assert {keeper.name for keeper in program.CHAT_ALL} - usual == {keeper.name for keeper, _ in ON_DEMAND}
 
 
 @attrs.define
@@ -112,47 +139,86 @@ def nats(made: Made, at: int) -> None:
         made.tell(1 - at, b"MSG %b 2 $JS.ACK.TALK.x.1.2.3.4.5 %b\r\n%b" % (subject, size, text))
 
 
-SPOKEN: Final = [pytest.param(Speech.NATS, nats, "talk.0", id="NATS")]
+def pg(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+
+def pg_read(made: Made, at: int) -> None:
+    """A pool of one connection, and one that listens, on which nothing comes in."""
+    bound: list[tuple[bytes, bytes]] = []
+    while True:
+        kind, size = made.exactly(at, 1), int.from_bytes(made.exactly(at, 4), "big")
+        body = made.exactly(at, size - 4)
+        if kind == b"S":
+            break
+        if kind == b"B":
+            _, statement, rest = body.split(b"\0", 2)
+            assert rest[:4] == b"\0\0\0\2"
+            channel = int.from_bytes(rest[4:8], "big")
+            bound.append((statement, rest[12 + channel : -2]))
+    (first, text), (second, told) = bound
+    assert (first, second, at) == (b"i", b"n", 0)
+    assert text == told
+    if made.refuse:
+        made.tell(0, pg(b"E", b"SERROR\0\0") + pg(b"Z", b"I"))
+    elif "ack" in made.parts:
+        made.tell(0, pg(b"2", b"") + pg(b"C", b"INSERT 0 1\0") + pg(b"2", b"") + pg(b"Z", b"I"))
+    if "said" in made.parts:
+        made.tell(1, pg(b"A", b"\0\0\0\7talk0\0" + text + b"\0"))
+
+
+def each(name: str, made: Made) -> dict[str, Any]:
+    """A connection for each side."""
+    return {"sides": [(theirs.fileno(), name) for _, theirs in made.wires]}
+
+
+def pooled(name: str, made: Made) -> dict[str, Any]:
+    """One that both sides use, and one that listens."""
+    pool, ear = (theirs.fileno() for _, theirs in made.wires)
+    return {"sides": [(pool, name)] * 2, "ears": [ear]}
+
+
+SPOKEN: Final = [
+    pytest.param(Speech.NATS, nats, partial(each, "talk.0"), id="NATS"),
+    pytest.param(Speech.POSTGRES, pg_read, partial(pooled, "talk0"), id="PostgreSQL"),
+]
+Serve = Callable[..., ChatPlan]
 
 
 @pytest.fixture
-def served() -> Iterator[Callable[..., tuple[Made, ChatPlan]]]:
-    made: list[Made] = []
+def served() -> Iterator[Serve]:
+    servers: list[Made] = []
 
-    def make(speech: Speech, read: Callable[[Made, int], None], name: str, **how: Any) -> tuple[Made, ChatPlan]:
-        made.append(Made(**how))
-        made[0].serve(read)
-        sides = [(theirs.fileno(), name) for _, theirs in made[0].wires]
-        return made[0], quick(ChatPlan(sides=sides, speech=speech, inflight=4, key="k-"))
+    def make(speech: Speech, read: Callable[[Made, int], None], wired: Callable[[Made], Any], **how: Any) -> ChatPlan:
+        made = Made(**how)
+        servers.append(made)
+        made.serve(read)
+        return quick(ChatPlan(**wired(made), speech=speech, inflight=4, key="k-"))
 
     yield make
-    made[0].close()
+    for made in servers:
+        made.close()
 
 
-@pytest.mark.parametrize(("speech", "read", "name"), SPOKEN)
-def test_a_message_counts_when_both_halves_have_come(
-    served: Callable[..., tuple[Made, ChatPlan]], speech: Speech, read: Any, name: str
-) -> None:
-    _, plan = served(speech, read, name, parts=("said", "ack"))
-    result = chat.run(plan)
+@pytest.mark.parametrize(("speech", "read", "wired"), SPOKEN)
+def test_a_message_counts_when_both_halves_have_come(served: Serve, speech: Speech, read: Any, wired: Any) -> None:
+    result = chat.run(served(speech, read, wired, parts=("said", "ack")))
     assert result["units"] > 5
     assert [result[what] for what in ("undrained", "gone", "stalled", "fails")] == [0] * 4
 
 
 @pytest.mark.parametrize("silent", ["ack", "said"])
-@pytest.mark.parametrize(("speech", "read", "name"), SPOKEN)
+@pytest.mark.parametrize(("speech", "read", "wired"), SPOKEN)
 def test_half_of_a_message_counts_for_nothing(
-    served: Callable[..., tuple[Made, ChatPlan]], speech: Speech, read: Any, name: str, silent: str
+    served: Serve, speech: Speech, read: Any, wired: Any, silent: str
 ) -> None:
-    _, plan = served(speech, read, name, parts=tuple({"ack", "said"} - {silent}))
+    plan = served(speech, read, wired, parts=tuple({"ack", "said"} - {silent}))
     with pytest.raises(LoadFailed, match="not one message"):
         chat.run(attrs.evolve(plan, drain_ms=20))
 
 
-@pytest.mark.parametrize(("speech", "read", "name"), SPOKEN)
-def test_a_refusal_is_kept_and_counts_for_nothing(
-    served: Callable[..., tuple[Made, ChatPlan]], speech: Speech, read: Any, name: str
-) -> None:
-    _, plan = served(speech, read, name, parts=("said",), refuse=True)
+@pytest.mark.parametrize(("speech", "read", "wired"), SPOKEN)
+def test_a_refusal_is_kept_and_counts_for_nothing(served: Serve, speech: Speech, read: Any, wired: Any) -> None:
+    plan = served(speech, read, wired, parts=("said",), refuse=True)
     with pytest.raises(LoadFailed, match=r"'fails': [1-9]"):
         chat.run(attrs.evolve(plan, drain_ms=20))
