@@ -28,8 +28,8 @@ def test_each_scenario_runs_to_its_end_and_measures_the_broker(
     assert program.main([scenario, "--quick", "--json", str(file)]) == 0
     told = json.loads(file.read_text())
     assert told["samples"]
-    if scenario != "memory":  # a few dozen connections fit into what the allocator has already
-        assert all(sample["value"] > 0 for sample in told["samples"])
+    # the memory of a few dozen connections, or of eight conversations, fits into what the allocator has already
+    assert all(sample["value"] > 0 for sample in told["samples"] if not sample["unit"].startswith("KiB"))
     wrong = ("broker sent", "LoadFailed", "DidNotStart", "Refused", "OSError")  # slowness isn't
     assert [note for note in told["notes"] if any(word in note for word in wrong)] == []
     if scenario != "decisions":
