@@ -22,6 +22,7 @@ from bench.peers.plain import FLOOR, NODE_WS, PICOWS_UVLOOP, TRIO_WEBSOCKET, Soc
 from bench.peers.postgres import PostgresTalk
 from bench.peers.process import SERVER_CORE
 from bench.peers.pubsub import MOSQUITTO, NATS_SERVER
+from bench.peers.rabbit import RabbitTalk
 from bench.peers.talk import BrokerTalk, FloorTalk, Keeper, RedisTalk
 from bench.report import Report, as_text
 from bench.scenarios import chat, decisions, fanout, flood, memory, relay, routing
@@ -36,7 +37,7 @@ RELAY_ALL: Final[tuple[Contender, ...]] = (
 FANOUT: Final[tuple[Contender, ...]] = (Broker(), NODE_WS, TRIO_WEBSOCKET, FLOOR)
 FANOUT_ALL: Final[tuple[Contender, ...]] = (*FANOUT, PICOWS_UVLOOP, NATS_SERVER, MOSQUITTO, Crossbar())
 CHAT: Final[tuple[Keeper, ...]] = (BrokerTalk(), FloorTalk())
-CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk(), JetStreamTalk(), PostgresTalk())
+CHAT_ALL: Final[tuple[Keeper, ...]] = (*CHAT, RedisTalk(), JetStreamTalk(), PostgresTalk(), RabbitTalk())
 MANY_FILES: Final = 8192
 STEADY: Final = 0.85
 

@@ -23,6 +23,7 @@ enum { WARMING, MEASURING, DRAINING };
 #define QUEUE (1u << 17)
 #define STAMP 16 /* digits */
 #define ASKED (1u << 16)
+#define OF_A_RUN 100000000u /* more than any has messages of one side */
 
 typedef struct side {
     link_t l;
@@ -30,6 +31,7 @@ typedef struct side {
     struct side **asked; /* whose messages are to be answered on this link, in turn; of pools */
     uint32_t asked_n, answered_n;
     int refused;
+    uint64_t taken; /* what is to be acknowledged to RabbitMQ */
     str name; /* the session, or what a peer's stream, subject or channel is called by */
     uint32_t sent, acked, done, wants;
     uint64_t due[WINDOW];
@@ -37,7 +39,7 @@ typedef struct side {
 } side;
 
 static side *sides;
-static uint32_t first; /* numbers begin behind it: what comes late of an earlier run isn't taken for an answer */
+static uint32_t run, first; /* numbers begin behind it: what comes late of an earlier run isn't taken for an answer */
 static unsigned mode, links, inflight, text_n, phase, warm_ms, measure_ms, drain_ms, stall_ms;
 static double rate;
 static uint64_t tick, next_arrival, out_now, done_n, ever_done, full, fails, kinds[256];
@@ -46,10 +48,11 @@ static hist to_ack, to_other, lateness;
 static char text[1024];
 
 /* One way to speak: write the message that lies in `text`, and cut what comes into answers and messages; both are handed
- * to half() and delivered(). Returns how many bytes it used. */
+ * to half() and delivered(). Returns how many bytes it used. `open` is what a link says before. */
 typedef struct {
     void (*send)(side *from, uint32_t number);
     size_t (*cut)(side *who, byte *p, size_t n);
+    void (*open)(side *who);
 } tongue;
 static const tongue *speech;
 
@@ -199,11 +202,20 @@ static size_t cut_redis(side *who, byte *p, size_t n) {
     return (size_t)(at - p);
 }
 
+static byte *put_u32(byte *p, uint32_t v) {
+    for (int i = 24; i >= 0; i -= 8) *p++ = (byte)(v >> i);
+    return p;
+}
+static uint32_t read_u32(const byte *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | p[2] << 8 | p[3]; }
+
+#include "chat_amqp.h"
 #include "chat_nats.h"
 #include "chat_postgres.h"
 
 static const tongue tongues[] = {
-    {send_frame, cut_frames}, {send_redis, cut_redis}, {send_nats, cut_nats}, {send_postgres, cut_postgres}};
+    {send_frame, cut_frames, NULL}, {send_redis, cut_redis, NULL},      {send_nats, cut_nats, NULL},
+    {send_postgres, cut_postgres, NULL}, {send_amqp, cut_amqp, open_amqp},
+};
 
 static void by_the_clock(void) {
     while (mode == OPEN && phase != DRAINING && (late_n || next_arrival <= tick)) {
@@ -245,8 +257,8 @@ static void read_plan(void) {
     mode = plan_u32(), spoken = plan_u32(), links = plan_u32(), inflight = plan_u32(), text_n = plan_u32();
     rate = plan_u32() / 1000.0, seed = plan_u32();
     warm_ms = plan_u32(), measure_ms = plan_u32(), drain_ms = plan_u32(), stall_ms = plan_u32();
-    first = plan_u32(), ears = plan_u32(), key_prefix = plan_str();
-    if (!links || links % 2 || links > 100000 || ears > 1000 || !inflight || inflight > WINDOW / 2) fail("an impossible plan");
+    run = plan_u32(), first = run * OF_A_RUN, ears = plan_u32(), key_prefix = plan_str();
+    if (!links || links % 2 || links > 100000 || ears > 1000 || run > 40 || !inflight || inflight > WINDOW / 2) fail("an impossible plan");
     if (text_n < STAMP || text_n > 255 || key_prefix.n > 24 || (mode == OPEN && rate <= 0)) fail("an impossible plan");
     if (spoken >= sizeof tongues / sizeof *tongues) fail("an impossible plan");
     speech = &tongues[spoken];
@@ -282,6 +294,7 @@ static void print_result(double seconds, double cpu, int stalled) {
 }
 static void begin(void) {
     tick = next_arrival = now_ns();
+    for (unsigned i = 0; speech->open && i < links; i++) speech->open(&sides[i]);
     for (unsigned i = 0; mode == CLOSED && i < links; i++)
         for (unsigned k = i % 2 ? inflight / 2 : (inflight + 1) / 2; k; k--) write_one(&sides[i], tick);
     flush_dirty();

@@ -22,6 +22,7 @@ class Speech(IntEnum):
     REDIS = 1  # RESP3
     NATS = 2  # JetStream
     POSTGRES = 3  # sides share connections
+    AMQP = 4  # RabbitMQ
 
 
 @attrs.frozen(kw_only=True)
@@ -39,8 +40,8 @@ class ChatPlan:
     """Open loop: messages a second of all together. 0: closed loop."""
     key: str
     """Begins every idempotency key; another one for each run."""
-    first: int = 0
-    """Of a later run over the same sockets: beyond every number of the earlier ones."""
+    run: int = 0
+    """Which one it is over the same sockets: each has numbers of its own."""
     seed: int = 1
     warm_ms: int = 1000
     measure_ms: int = 5000
@@ -53,7 +54,7 @@ class ChatPlan:
         what = (int(self.rate > 0), self.speech, len(self.sides), self.inflight, TEXT_BYTES)
         times = (self.warm_ms, self.measure_ms, self.drain_ms, self.stall_ms)
         parts = [
-            struct.pack("<14I", MAGIC, *what, round(self.rate * 1000), self.seed, *times, self.first, len(self.ears)),
+            struct.pack("<14I", MAGIC, *what, round(self.rate * 1000), self.seed, *times, self.run, len(self.ears)),
             _text(self.key),
         ]
         for fd, name in (*self.sides, *((fd, "") for fd in self.ears)):

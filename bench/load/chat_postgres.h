@@ -4,13 +4,8 @@
  * Many sides share a connection of a pool, which answers in the order of what was asked: `asked` of the link that
  * carries them keeps whose turn it is. Those that listen are links of no side. Included by chat.c alone. */
 
-static byte *pg_u32(byte *p, uint32_t v) {
-    for (int i = 24; i >= 0; i -= 8) *p++ = (byte)(v >> i);
-    return p;
-}
-static uint32_t pg_read_u32(const byte *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | p[2] << 8 | p[3]; }
 static byte *pg_part(byte *p, const byte *value, size_t n) {
-    p = pg_u32(p, (uint32_t)n);
+    p = put_u32(p, (uint32_t)n);
     memcpy(p, value, n);
     return p + n;
 }
@@ -23,7 +18,7 @@ static byte *pg_call(byte *p, char statement, str conversation) {
     p = pg_part(p, conversation.p, conversation.n);
     p = pg_part(p, (const byte *)text, text_n);
     *p++ = 0, *p++ = 0;
-    pg_u32(size, (uint32_t)(p - size));
+    put_u32(size, (uint32_t)(p - size));
     memcpy(p, "E\0\0\0\x09\0\0\0\0\0", 10);
     return p + 10;
 }
@@ -60,7 +55,7 @@ static void take_postgres(side *carrier, byte kind, const byte *p, const byte *e
 static size_t cut_postgres(side *who, byte *p, size_t n) {
     const byte *at = p, *end = p + n;
     while (end - at >= 5) {
-        size_t size = pg_read_u32(at + 1);
+        size_t size = read_u32(at + 1);
         if (size < 4 || size > MAX_TAIL) fail("PostgreSQL sent what is no message");
         if ((size_t)(end - at) < 1 + size) break;
         take_postgres(who, *at, at + 5, at + 1 + size);

@@ -35,8 +35,8 @@ def talking() -> Iterator[Talking]:
 
 @pytest.mark.parametrize("inflight", [1, 8])
 def test_every_message_is_acknowledged_and_read_by_the_other_side(talking: Talking, inflight: int) -> None:
-    for key, first in (("a-", 0), ("b-", 10**6)):  # a second run goes on over the same sockets
-        result = chat.run(attrs.evolve(quick(talking.plan(inflight=inflight, key=key)), first=first))
+    for key, run in (("a-", 0), ("b-", 1)):  # a second run goes on over the same sockets
+        result = chat.run(attrs.evolve(quick(talking.plan(inflight=inflight, key=key)), run=run))
         assert result["units"] > 20
         assert [result[what] for what in ("undrained", "gone", "stalled", "fails", "full")] == [0] * 5
         assert result["kinds"].keys() == {str(RESULT), str(EVENT)}
@@ -109,6 +109,6 @@ def test_half_of_a_message_counts_for_nothing(silent: int, ends: list[tuple[sock
 
 def test_what_comes_late_of_an_earlier_run_is_no_answer(ends: list[tuple[socket.socket, socket.socket]]) -> None:
     plan = _between(ends, lambda sent: [[RESULT, 7, {}], *_told(sent)])
-    assert chat.run(attrs.evolve(plan, first=10**6))["units"] > 5
+    assert chat.run(attrs.evolve(plan, run=1))["units"] > 5
     with pytest.raises(LoadFailed):  # an answer that it gave to nobody
         chat.run(plan)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -18,10 +20,11 @@ from bench.load import chat
 from bench.load.build import NotInstalled
 from bench.load.chat import ChatPlan, Speech
 from bench.load.engine import LoadFailed
-from bench.peers import postgres
+from bench.peers import postgres, rabbit
 from bench.peers.install import PEERS
 from bench.peers.jetstream import JetStreamTalk
 from bench.peers.postgres import PostgresTalk
+from bench.peers.rabbit import RabbitTalk
 from bench.peers.talk import FloorTalk, Keeper
 
 pytestmark = [
@@ -42,9 +45,10 @@ def _postgres_is_here() -> None:
     postgres.account()
 
 
-ON_DEMAND: Final[list[tuple[Keeper, Callable[[], None]]]] = [
+ON_DEMAND: Final[list[tuple[Keeper, Callable[[], object]]]] = [
     (JetStreamTalk(), _nats_is_here),
     (PostgresTalk(), _postgres_is_here),
+    (RabbitTalk(), rabbit.programs),
 ]
 
 
@@ -65,9 +69,9 @@ def quick(plan: ChatPlan) -> ChatPlan:
 @pytest.mark.parametrize("keeper", there(), ids=lambda keeper: keeper.name)
 def test_every_message_is_acknowledged_and_read_by_the_other_side(keeper: Keeper) -> None:
     with keeper.talk(3) as talking:
-        for inflight, rate, first in ((1, 0.0, 0), (8, 0.0, 10**6), (8, 200.0, 2 * 10**6)):
-            plan = talking.plan(inflight=inflight, key=f"k{first}-")
-            result = chat.run(attrs.evolve(plan, rate=rate, first=first, warm_ms=20, measure_ms=400))
+        for run, (inflight, rate) in enumerate(((1, 0.0), (8, 0.0), (8, 200.0))):
+            plan = talking.plan(inflight=inflight, key=f"k{run}-")
+            result = chat.run(attrs.evolve(plan, rate=rate, run=run, warm_ms=20, measure_ms=400))
             assert result["units"] > 5
             assert [result[what] for what in ("undrained", "gone", "stalled", "fails")] == [0] * 4
             assert result["latency_us"]["count"] > 5 < result["ack_us"]["count"]
@@ -88,11 +92,16 @@ class Made:
     """(the server's, the load's)."""
     lock: threading.Lock = attrs.field(factory=threading.Lock)
 
+    counted: Counter[tuple[str, int]] = attrs.field(factory=Counter)
+    """What a language keeps of a side."""
+    threads: list[threading.Thread] = attrs.field(factory=list)
+
     def serve(self, read: Callable[[Made, int], None]) -> None:
         for _, theirs in self.wires:
             theirs.setblocking(False)
         for at in (0, 1):
-            threading.Thread(target=self._until_it_is_over, args=(read, at), daemon=True).start()
+            self.threads.append(threading.Thread(target=self._until_it_is_over, args=(read, at), daemon=True))
+            self.threads[at].start()
 
     def _until_it_is_over(self, read: Callable[[Made, int], None], at: int) -> None:
         try:
@@ -118,6 +127,13 @@ class Made:
         with self.lock:
             self.wires[at][0].sendall(data[:7])
             self.wires[at][0].sendall(data[7:])
+
+    def hang_up(self) -> None:
+        """All that was written is read by then."""
+        for _, theirs in self.wires:
+            theirs.shutdown(socket.SHUT_WR)
+        for thread in self.threads:
+            thread.join(10)
 
     def close(self) -> None:
         for two in self.wires:
@@ -167,6 +183,48 @@ def pg_read(made: Made, at: int) -> None:
         made.tell(1, pg(b"A", b"\0\0\0\7talk0\0" + text + b"\0"))
 
 
+def amqp(channel: int, method: tuple[int, int], args: bytes, *, content: bytes = b"") -> bytes:
+    def frame(kind: int, body: bytes) -> bytes:
+        return struct.pack(">BHI", kind, channel, len(body)) + body + b"\xce"
+
+    head = struct.pack(">HHQHB", method[0], 0, len(content), 0x1000, 2)
+    return frame(1, struct.pack(">HH", *method) + args) + (frame(2, head) + frame(3, content) if content else b"")
+
+
+def amqp_read(made: Made, at: int) -> None:
+    """One frame. The first message of a side is confirmed together with the second."""
+    kind, channel, size = struct.unpack(">BHI", made.exactly(at, 7))
+    body, over = made.exactly(at, size), made.exactly(at, 1)
+    assert over == b"\xce"
+    method = struct.unpack(">HH", body[:4])
+    if kind == 1 and channel == 1:
+        tag, upto = struct.unpack(">QB", body[4:])
+        assert (method, upto) == ((60, 80), 1)
+        assert made.counted["taken", at] < tag <= made.counted["told", at]
+        made.counted["taken", at] = tag
+    elif kind == 1 and method in ((20, 10), (85, 10)):
+        made.tell(at, amqp(channel, (method[0], 11), b"\0\0\0\0" if method[0] == 20 else b""))
+    elif kind == 1:
+        assert (method, body[6:]) == ((60, 40), b"\0\x07talk0.%d\0" % (1 - at))
+    elif kind == 2:
+        assert body[-3:] == b"\x10\0\2"  # persistent
+    else:
+        _amqp_answer(made, at, channel, body)
+
+
+def _amqp_answer(made: Made, at: int, channel: int, text: bytes) -> None:
+    made.counted["sent", at] += 1
+    tag = made.counted["sent", at]
+    if made.refuse:
+        made.tell(at, amqp(channel, (60, 120), struct.pack(">QB", tag, 0)))
+    elif "ack" in made.parts and tag > 1:
+        made.tell(at, amqp(channel, (60, 80), struct.pack(">QB", tag, tag == 2)))
+    if "said" in made.parts:
+        made.counted["told", 1 - at] += 1  # by this thread alone: there is one other side
+        given = b"\4side" + struct.pack(">QB", made.counted["told", 1 - at], 0) + b"\0" + b"\7talk0.%d" % (1 - at)
+        made.tell(1 - at, amqp(1, (60, 60), given, content=text))
+
+
 def each(name: str, made: Made) -> dict[str, Any]:
     """A connection for each side."""
     return {"sides": [(theirs.fileno(), name) for _, theirs in made.wires]}
@@ -180,24 +238,29 @@ def pooled(name: str, made: Made) -> dict[str, Any]:
 
 SPOKEN: Final = [
     pytest.param(Speech.NATS, nats, partial(each, "talk.0"), id="NATS"),
+    pytest.param(Speech.AMQP, amqp_read, partial(each, "talk0"), id="RabbitMQ"),
     pytest.param(Speech.POSTGRES, pg_read, partial(pooled, "talk0"), id="PostgreSQL"),
 ]
 Serve = Callable[..., ChatPlan]
 
 
 @pytest.fixture
-def served() -> Iterator[Serve]:
-    servers: list[Made] = []
+def servers() -> Iterator[list[Made]]:
+    made: list[Made] = []
+    yield made
+    for one in made:
+        one.close()
 
+
+@pytest.fixture
+def served(servers: list[Made]) -> Serve:
     def make(speech: Speech, read: Callable[[Made, int], None], wired: Callable[[Made], Any], **how: Any) -> ChatPlan:
         made = Made(**how)
         servers.append(made)
         made.serve(read)
         return quick(ChatPlan(**wired(made), speech=speech, inflight=4, key="k-"))
 
-    yield make
-    for made in servers:
-        made.close()
+    return make
 
 
 @pytest.mark.parametrize(("speech", "read", "wired"), SPOKEN)
@@ -222,3 +285,11 @@ def test_a_refusal_is_kept_and_counts_for_nothing(served: Serve, speech: Speech,
     plan = served(speech, read, wired, parts=("said",), refuse=True)
     with pytest.raises(LoadFailed, match=r"'fails': [1-9]"):
         chat.run(attrs.evolve(plan, drain_ms=20))
+
+
+def test_what_a_side_consumes_it_acknowledges(served: Serve, servers: list[Made]) -> None:
+    result = chat.run(served(Speech.AMQP, amqp_read, partial(each, "talk0"), parts=("said", "ack")))
+    servers[0].hang_up()
+    counted = servers[0].counted
+    assert counted["told", 0] + counted["told", 1] >= result["units"]
+    assert [counted["taken", at] for at in (0, 1)] == [counted["told", at] for at in (0, 1)]
