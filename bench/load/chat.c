@@ -303,11 +303,11 @@ static void set_timer(int fd) {
     struct itimerspec t = {.it_value = {(time_t)(next_arrival / 1000000000u), (long)(next_arrival % 1000000000u)}};
     if (mode == OPEN && phase != DRAINING) timerfd_settime(fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
-/* Where all begin at once, a slow server takes the first messages in before it gives any out: so its warm-up lasts until
- * as many are done as are on their way, or as long as draining may. */
-static int warmed(uint64_t passed) {
-    int turned = mode == OPEN || ever_done >= (uint64_t)inflight * links / 2 || passed >= drain_ms * 1000000ull;
-    return !warm_ms || (passed >= warm_ms * 1000000ull && turned);
+/* In the closed loop all begin at once, and a slow server takes thousands in before it gives any out: it goes on in waves.
+ * So warm-up and measurement each last until as many are done as are on their way, or as much longer as draining may. */
+static int lasted(uint64_t passed, unsigned ms, uint64_t done) {
+    int turned = mode == OPEN || done >= (uint64_t)inflight * links / 2 || passed >= (ms + drain_ms) * 1000000ull;
+    return !ms || (passed >= ms * 1000000ull && turned);
 }
 static void read_side(side *who) {
     size_t n, used;
@@ -332,10 +332,10 @@ int main(void) {
         set_timer(timer.fd);
         int n = epoll_wait(poller, ready, 256, 10);
         tick = now_ns(), before = out_now;
-        if (phase == WARMING && warmed(tick - start)) {
+        if (phase == WARMING && lasted(tick - start, warm_ms, ever_done)) {
             phase = MEASURING, began = tick, cpu = cpu_seconds();
             say("warm");
-        } else if (phase == MEASURING && (tick - began >= measure_ms * 1000000ull || stalled)) {
+        } else if (phase == MEASURING && (stalled || lasted(tick - began, measure_ms, done_n))) {
             phase = DRAINING, over = tick, cpu = cpu_seconds() - cpu;
             say("measured");
         } else if (phase == DRAINING && (!out_now || tick - over >= drain_ms * 1000000ull)) {

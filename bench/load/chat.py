@@ -69,7 +69,7 @@ def _text(text: str) -> bytes:
 def run(plan: ChatPlan, at_warm: Callable[[], None] = nothing, at_end: Callable[[], None] = nothing) -> dict[str, Any]:
     """Run chat.c. The result: ``units`` (messages acknowledged and delivered), ``latency_us`` (until delivery),
     ``ack_us`` and more."""
-    limit = (plan.warm_ms + plan.measure_ms + 2 * plan.drain_ms + 2 * plan.stall_ms) / 1000 + 10
+    limit = (plan.warm_ms + plan.measure_ms + 3 * plan.drain_ms + 2 * plan.stall_ms) / 1000 + 10
     descriptors = {*(fd for fd, _ in plan.sides), *plan.ears}
     result = run_program("chat", plan.pack(), sorted(descriptors), limit, at_warm, at_end)
     if not result["units"]:

@@ -17,8 +17,8 @@ writer is a process of its own on the broker's core: "server %" is both.
 The C floor appends to a file and syncs once a tick, Redis does the same with a stream. RabbitMQ syncs the log of its
 quorum queues for all that came meanwhile, NATS JetStream and PostgreSQL sync each message by itself. None of them
 checks anything, remembers keys, has a chain, or another stream to publish in; each tells the other side alone. Where
-all begin at once, the slowest take in thousands before they answer: the warm-up lasts until as many are done as are on
-their way.
+all begin at once, the slowest take in thousands before they answer, and go on in waves: warm-up and measurement of the
+closed loops each last until as many are done as are on their way.
 """
 
 from __future__ import annotations
