@@ -1,7 +1,7 @@
 """How things are named: slugs chosen by managers, and tokens drawn from a command's entropy.
 
 A request's token names everything that grows out of it, so one draw per command is enough:
-request ``r_<token>``, its session ``s_<token>``, its offers ``o_<token>.<n>``.
+request ``r_<token>``, its session ``s_<token>``, its case ``k_<token>``, its offers ``o_<token>.<n>``.
 """
 
 import re
@@ -31,3 +31,12 @@ def token(entropy: bytes) -> str:
     """
     number = int.from_bytes(entropy[:10], "big")
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in _TOKEN_SHIFTS])
+
+
+def case_of(name: str) -> str:
+    """The case of a request or a session.
+
+    >>> case_of("r_0000000000000000") == case_of("s_0000000000000000")
+    True
+    """
+    return f"k_{name[2:]}"

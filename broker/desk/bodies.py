@@ -8,6 +8,7 @@ from operator import attrgetter
 
 import attrs
 
+from broker import ids
 from broker.desk import events as e
 from broker.desk import functions
 from broker.desk.changes import shown
@@ -185,12 +186,12 @@ def _its_request(event: e.ChatSent, stream: str) -> str:
 
 
 def _its_case(event: e.ChatSent, stream: str) -> str:
-    return f"k_{event.session[2:]}"
+    return ids.case_of(event.session)
 
 
 def _case_id(event: _CaseMoves | e.RequestCreated | e.CaseDeleted, stream: str) -> str:
     """A request and its case have one token."""
-    return f"k_{event.request[2:]}"
+    return ids.case_of(event.request)
 
 
 def _now(at: int) -> Callable[[_CaseMoves, str], object]:

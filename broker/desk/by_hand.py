@@ -103,17 +103,18 @@ def _open(state: State, name: str) -> Request | None:
 
 
 def _cannot(state: State, request: Request, person: Representative) -> Refusal | None:
+    """Why this one can't have it; whoever gives it may give it to somebody else."""
     if request.state == "assigned":
         return wrong_state("assigned", *ALLOWED["request"]["assigned"])
     if person.presence not in ("available", "away"):
-        return wrong_state(person.presence, "presence.set")
+        return wrong_state(person.presence, "presence.set", "case.assign")
     if person.taken_over:
-        return wrong_state("taken_over", "presence.set")
+        return wrong_state("taken_over", "presence.set", "case.assign")
     member = state.router.members[person.representative]
     places = state.portals[request.portal].places
     own = places if request.offer in person.offers else 0
     if member.load + member.offers - own + places > member.capacity:
-        return wrong_state("full", "session.end")
+        return wrong_state("full", "session.end", "case.assign")
     return None
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from broker.desk.casebook import ASKED, LIVE, id_of
+from broker import ids
+from broker.desk.casebook import ASKED, LIVE
 from broker.desk.line_invariants import Broken
 from broker.desk.state import Case, State
 
@@ -15,7 +16,7 @@ from broker.desk.state import Case, State
 def cases(state: State) -> Broken:
     """Each open request has one case, in a state that fits; each case is listed once, and stands where it belongs."""
     for request in state.requests.values():
-        case = state.cases.get(id_of(request.request))
+        case = state.cases.get(ids.case_of(request.request))
         if case is None:
             yield "G1", f"{request.request} has no case"
         elif case.ended is not None or case.type != LIVE:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from broker import limits
+from broker import ids, limits
 from broker.content import Ref
 from broker.desk import events as e
 from broker.desk import files
@@ -26,14 +26,9 @@ Moves = e.RequestAssigned | e.RequestRequeued | e.RequestMoved | e.RequestEnded 
 """Events that change a case."""
 
 
-def id_of(request: str) -> str:
-    """The case of a request: both have one token."""
-    return f"k_{request[2:]}"
-
-
 def _of_session(state: State, session: str) -> Case:
     """The case of a session: it outlives that, and nothing is written to one whose case is gone."""
-    return state.cases[f"k_{session[2:]}"]
+    return state.cases[ids.case_of(session)]
 
 
 def has_room(state: State, coming: int = 0) -> bool:
@@ -138,18 +133,18 @@ def _stamp_created(state: State, event: e.RequestCreated, t: int) -> None:
 
 
 def _stamp(state: State, event: Moves, t: int) -> None:
-    event.case = after(state, state.cases[id_of(event.request)], event, t)
+    event.case = after(state, state.cases[ids.case_of(event.request)], event, t)
 
 
 def _stamp_moved(state: State, event: e.RequestMoved, t: int) -> None:
-    case = state.cases[id_of(event.request)]
+    case = state.cases[ids.case_of(event.request)]
     event.case = after(state, case, event, t)
     event.number, event.portal, event.arrived = case.number, case.portal, case.created
     event.text, event.name = case.text, case.name
 
 
 def _stamp_ended(state: State, event: e.RequestEnded, t: int) -> None:
-    case = state.cases[id_of(event.request)]
+    case = state.cases[ids.case_of(event.request)]
     event.case = after(state, case, event, t)
     event.representative = case.representative
 
@@ -185,7 +180,7 @@ STAMPS: Final[dict[type, Callable[..., None]]] = {  # type: ignore[explicit-any]
 def opened(state: State, event: e.RequestCreated, t: int) -> None:
     """Apply ``RequestCreated``: its case is there."""
     case = Case(
-        case=id_of(event.request),
+        case=ids.case_of(event.request),
         number=event.number,
         request=event.request,
         session=event.session,
@@ -209,7 +204,7 @@ def opened(state: State, event: e.RequestCreated, t: int) -> None:
 def settle(state: State, event: Moves, t: int) -> None:
     """Apply what an event makes of its case. Records of older releases say nothing of that: then it is as it would be
     now."""
-    case = state.cases[id_of(event.request)]
+    case = state.cases[ids.case_of(event.request)]
     now = event.case or after(state, case, event, t)
     who = _owner(case, event)
     before = list(_places(state.shelves, case))
@@ -246,7 +241,7 @@ def heads(state: State, session: str) -> tuple[int, int]:
 def request_ended(state: State, event: e.RequestEnded, t: int) -> None:
     """Apply ``RequestEnded``, with what the customer left."""
     settle(state, event, t)
-    case = state.cases[id_of(event.request)]
+    case = state.cases[ids.case_of(event.request)]
     if event.text is not None:
         case.question = event.text
         case.text = case.text or event.text
@@ -276,7 +271,7 @@ def session_rated(state: State, event: e.SessionRated, t: int) -> None:
 
 def deleted(state: State, event: e.CaseDeleted, t: int) -> None:
     """Apply ``CaseDeleted``: the desk forgets it, and what it holds goes for good."""
-    case = state.cases.pop(id_of(event.request))
+    case = state.cases.pop(ids.case_of(event.request))
     move(CASE, case.status, event.TYPE)
     for names, key in _places(state.shelves, case):
         _take_off(names, key, case.case)

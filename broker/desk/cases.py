@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from heapq import nsmallest
 from itertools import islice
 
-from broker import limits
+from broker import ids, limits
 from broker.codes import Code
 from broker.desk import commands as c
 from broker.desk import events as e
 from broker.desk.case_view import row
-from broker.desk.casebook import ASKED, has_room, heads, id_of
+from broker.desk.casebook import ASKED, has_room, heads
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Case, CaseMail, Context, Representative, State
@@ -39,7 +39,7 @@ def request_of(command: ops.CaseTake | ops.CaseAssign) -> str | Refusal:
 
 def settled(state: State, request: str) -> Case | None:
     """The case of a request that is over."""
-    return None if request in state.requests else state.cases.get(id_of(request))
+    return None if request in state.requests else state.cases.get(ids.case_of(request))
 
 
 def serves(state: State, person: Representative, case: Case) -> bool:
@@ -94,7 +94,7 @@ def take(state: State, request: str, person: Representative, context: Context) -
 
 def give(state: State, request: str, person: Representative, context: Context) -> Decision | Refusal:
     """A manager does, whoever has it."""
-    case = state.cases[id_of(request)]
+    case = state.cases[ids.case_of(request)]
     if case.status == "resolved":
         return _wrong(state, case)
     if case.representative == person.representative:
@@ -283,7 +283,7 @@ def cases_seen(state: State, event: e.CasesSeen, t: int) -> None:
 
 def case_mailed(state: State, event: e.CaseMailed, t: int) -> None:
     """Apply ``CaseMailed``: it is on its way."""
-    case = state.cases[id_of(event.request)]
+    case = state.cases[ids.case_of(event.request)]
     case.mails += 1
     state.case_mails[event.mail] = CaseMail(event.mail, case.case, event.by, event.subject, event.text, t)
     state.release(event.subject, event.text)

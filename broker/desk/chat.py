@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from broker import ids
 from broker.codes import Code
 from broker.content import Ref
 from broker.desk import events as e
@@ -55,13 +56,15 @@ def _over(state: State, name: str, identity: Identity) -> Refusal:
 
 def instead(ended: EndedSession) -> Sequence[str]:
     """What may be asked for of a session that is over."""
-    return ALLOWED["session"]["ended"] if ended.attended else AFTER
+    if not ended.attended:
+        return AFTER
+    return [op for op in ALLOWED["session"]["ended"] if not (ended.rated and op == ops.SessionRate.OP)]
 
 
 def was_in(state: State, name: str, identity: Identity) -> EndedSession | None:
     """A session that is over, of whoever was in it to the end, as long as its case is kept."""
     ended = state.ended_sessions.get(name)
-    if ended is None or f"k_{name[2:]}" not in state.cases:  # what is erased with its case stays so
+    if ended is None or ids.case_of(name) not in state.cases:  # what is erased with its case stays so
         return None
     party = ended.visitor if identity.role is Role.CUSTOMER else ended.representative
     return ended if party == identity.person else None
@@ -93,13 +96,20 @@ def serves(state: State, name: str, subportal: str) -> bool:
     return person is not None and person.chosen != "offline" and subportal in state.teams[person.team].subportals
 
 
-def audience(state: State, name: str, identity: Identity) -> tuple[str, str] | Refusal:
+def audience(state: State, name: str, identity: Identity, upto: int = 0) -> tuple[str, str] | Refusal:
     """(stream, key) of what is told of somebody in a session and not kept; refused to who isn't in it, or only looks
-    on. The key says who: ``customer``, or the representative's name."""
+    on. The key says who: ``customer``, or the representative's name. ``upto``: a message that must be there."""
     session = state.sessions.get(name)
     if session is None:
         return _over(state, name, identity)
-    who, stream = identity.person, f"session:{name}"
+    found = _audience(session, identity)
+    if not isinstance(found, Refusal) and upto > session.messages:
+        return bad_args("args.upto", f"at most {session.messages}, which is the last message")
+    return found
+
+
+def _audience(session: Session, identity: Identity) -> tuple[str, str] | Refusal:
+    who, stream = identity.person, f"session:{session.session}"
     if identity.role is Role.CUSTOMER:
         return (stream, "customer") if session.visitor == who else no_such("session")
     guest = session.members.get(who)

@@ -70,7 +70,9 @@ def revoke(state: State, command: ops.OfferRevoke, context: Context) -> Decision
     """Whoever made a transfer or an invitation takes it back."""
     assert context.identity is not None
     offer = state.offers.get(command.offer)
-    if offer is None or offer.by != context.identity.person:
+    if offer is None:
+        return offers.gone(state, command.offer)
+    if offer.by != context.identity.person:
         return no_such("offer")
     return Decision(offers.end(state, offer, "revoked"), {"offer": offer.offer})
 

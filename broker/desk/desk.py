@@ -180,9 +180,9 @@ class Desk:
         one) goes on, and its person wasn't signed out of everything since it was ``issued`` (ms)."""
         return self.knows(identity) and credentials.admits(self.state, identity, sign_in, issued)
 
-    def audience(self, identity: Identity, session: str) -> tuple[str, str] | Refusal:
+    def audience(self, identity: Identity, session: str, upto: int = 0) -> tuple[str, str] | Refusal:
         """(stream, key) of what is told of somebody in a session and not kept; refused to who isn't in it."""
-        return rights.told_to(identity, chat.audience(self.state, session, identity))
+        return rights.told_to(identity, chat.audience(self.state, session, identity, upto))
 
     def exists(self, role: Role, person: str) -> bool:
         """Whether somebody of this role and name is configured."""

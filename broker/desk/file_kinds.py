@@ -53,8 +53,10 @@ _STARTS: Final[Mapping[str, Sequence[Sequence[_Start]]]] = {
 
 def wrong_name(name: str) -> Refusal | None:
     """2400 for a name that can't be told on."""
-    if name.strip() in ("", ".", "..") or any(map(_unfit, name)):
-        return bad_args("args.name", "a file's name without folders: no / or \\, no control characters")
+    seen = "".join(one for one in name if unicodedata.category(one) != "Cf").strip()
+    if seen in ("", ".", "..") or any(map(_unfit, name)):
+        expected = "a file's name that can be seen, without folders: no / or \\, no control characters"
+        return bad_args("args.name", expected)
     return None
 
 

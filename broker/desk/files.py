@@ -179,7 +179,7 @@ def listed(state: State, command: ops.FileList, context: Context) -> Decision | 
     """What a session has, in the order in which it was shared; one's own uploads last."""
     assert context.identity is not None
     heard = _heard(state, context.identity, command.session)
-    if heard < 0:
+    if heard < 0 or ids.case_of(command.session) not in state.cases:
         return no_such("session")
     here = [state.files[name] for name in state.session_files.get(command.session, ())]
     here = [one for one in here if one.number <= heard]

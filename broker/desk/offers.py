@@ -79,7 +79,7 @@ def addressed(state: State, name: str, context: Context) -> tuple[Offer, Represe
     person = state.representatives.get(context.identity.person)
     offer = state.offers.get(name)
     if person is None or offer is None:
-        return _gone(state, name)
+        return gone(state, name)
     return _not_for(state, offer, person) or (offer, person)
 
 
@@ -264,7 +264,8 @@ def _not_for(state: State, offer: Offer, person: Representative) -> Refusal | No
     return None
 
 
-def _gone(state: State, name: str) -> Refusal:
+def gone(state: State, name: str) -> Refusal:
+    """Of an offer that isn't there: what became of it."""
     ended = state.ended_offers.get(name)
     if ended is None:
         return no_such("offer")

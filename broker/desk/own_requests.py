@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.desk import casebook
+from broker import ids
 from broker.desk.outcome import Refusal, no_such, wrong_state
 from broker.desk.state import Context, Request, State
 from broker.desk.transitions import ALLOWED
@@ -19,7 +19,7 @@ def find(state: State, name: str, context: Context) -> Request | Refusal:
 
 def over(state: State, name: str, visitor: str | None = None) -> Refusal:
     """Of a request that isn't open: how it ended, as long as its case is kept. ``visitor``: it must have been its."""
-    case = state.cases.get(casebook.id_of(name))
+    case = state.cases.get(ids.case_of(name))
     if case is None or case.how is None or visitor not in (None, case.visitor):
         return no_such("request")
     return wrong_state(case.how, *ALLOWED["request"][case.how])

@@ -16,6 +16,7 @@ from typing import Final, TypeVar, cast
 
 import attrs
 
+from broker import ids
 from broker.codes import Code
 from broker.desk import culprits, functions, names, transcripts
 from broker.desk.chat import serves
@@ -158,7 +159,7 @@ def _case(state: State, name: str) -> Target:
 
 def _assign(state: State, command: ops.CaseAssign) -> Target:
     who = _representative(state, command.representative)
-    name = command.case or f"k_{(command.request or '')[2:]}"
+    name = command.case or ids.case_of(command.request or "")
     return attrs.evolve(_case(state, name), teams=who.teams)
 
 
@@ -302,10 +303,14 @@ def role_may(identity: Identity, op: str) -> str | None:
 
 
 def told_to(identity: Identity | None, found: Found | Refusal) -> Found | Refusal:
-    """A refusal as its asker gets it: of what may be asked for instead (2410), what is for that role."""
-    if identity is None or not isinstance(found, Refusal) or found.code is not Code.WRONG_STATE:
+    """A refusal as its asker gets it: of what may be asked for instead (2410), what is for that role; who switched a
+    function off (2401) is no customer's business."""
+    if identity is None or not isinstance(found, Refusal) or found.detail is None:
         return found
-    assert found.detail is not None
+    if found.code is Code.NOT_ALLOWED and "reasons" in found.detail and identity.role is Role.CUSTOMER:
+        return attrs.evolve(found, detail={"function": found.detail["function"]})
+    if found.code is not Code.WRONG_STATE:
+        return found
     allowed = [op for op in cast("list[str]", found.detail["allowed"]) if identity.role in ROLES[op]]
     return attrs.evolve(found, detail={**found.detail, "allowed": allowed})
 
@@ -373,7 +378,7 @@ def _may_read_session(state: State, identity: Identity, stream: str) -> bool:
     found = session if session is not None else state.ended_sessions.get(name)
     if part not in ("", "staff"):
         return False
-    case = state.cases.get(f"k_{name[2:]}")
+    case = state.cases.get(ids.case_of(name))
     if case is not None and case.representative == who and identity.role is Role.REPRESENTATIVE:
         return who in state.representatives  # whoever has the case, for as long as it is kept
     if identity.role is Role.CUSTOMER:  # for as long as its token is good and the case is kept

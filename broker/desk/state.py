@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from broker import limits
+from broker import ids, limits
 from broker.content import Ref
 from broker.desk.deadlines import Deadlines
 from broker.desk.flow import Flow
@@ -794,7 +794,7 @@ class State:
 
     def forget_streams(self, session: str) -> None:
         """Forget how far a session's streams are, once nothing more can be published there, and nobody asks."""
-        if f"k_{session[2:]}" not in self.cases and session not in self.ended_sessions:
+        if ids.case_of(session) not in self.cases and session not in self.ended_sessions:
             self.streams.pop(f"session:{session}", None)
             self.streams.pop(f"session:{session}:staff", None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker import limits
+from broker import ids, limits
 from broker.codes import Code
 from broker.content import Personal, Ref
 from broker.desk import casebook, offers, own_requests, waits
@@ -39,7 +39,7 @@ def convert(state: State, command: ops.RequestConvert, context: Context) -> Deci
         return request
     if request.state == "assigned":
         return wrong_state("assigned", *ALLOWED["request"]["assigned"])
-    case = state.cases[casebook.id_of(request.request)]
+    case = state.cases[ids.case_of(request.request)]
     for name in ("email", "text"):
         if getattr(command, name) is None and getattr(case, name) is None:
             return bad_args(f"args.{name}", "a value: a support request is answered by e-mail")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from broker import ids
 from broker.desk.state import Case, FormerHolder, State
 
 
@@ -22,7 +23,7 @@ class Conversation:
 
 def find(state: State, name: str) -> Conversation | None:
     """The conversation of this name."""
-    session, case = state.sessions.get(name), state.cases.get(f"k_{name[2:]}")
+    session, case = state.sessions.get(name), state.cases.get(ids.case_of(name))
     if session is not None:
         return _of(state, name, state.requests[session.request].portal, session.subportal)
     return None if case is None else _of(state, name, case.portal, case.subportal)
@@ -30,7 +31,7 @@ def find(state: State, name: str) -> Conversation | None:
 
 def left_behind(state: State, name: str, who: str) -> FormerHolder | None:
     """How far a representative may read who had the case of this session once, and whose team still serves it."""
-    case = state.cases.get(f"k_{name[2:]}")
+    case = state.cases.get(ids.case_of(name))
     if case is None or not served(state, case, who):
         return None
     return next((former for former in case.former if former[0] == who), None)
@@ -39,7 +40,7 @@ def left_behind(state: State, name: str, who: str) -> FormerHolder | None:
 def open_to(state: State, name: str, who: str) -> bool:
     """Whether this representative could take the case of a session that is over, for nobody has it. A live chat that
     nobody has is another matter: it is offered."""
-    case = state.cases.get(f"k_{name[2:]}")
+    case = state.cases.get(ids.case_of(name))
     return case is not None and case.ended is not None and case.status == "unassigned" and served(state, case, who)
 
 

@@ -179,7 +179,7 @@ ALLOWED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "session": {
         "waiting": ("chat.send", "request.withdraw", "offer.accept", "case.take"),
-        "active": ("chat.send", "session.end"),
+        "active": ("chat.send", "session.end", "session.leave", "session.transfer", "session.rate", "session.outcome"),
         "ended": ("session.rate", "session.outcome", "note.add", *AFTER),
     },
     "share": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from broker import ids
 from broker.content import Ref
 from broker.desk import casebook
 from broker.desk import events as e
@@ -83,7 +84,7 @@ def converted(
 def abandoned(state: State, request: Request, how: str) -> list[e.Event]:
     """The customer is gone: with its address it left what it asked."""
     ended = over(state, request, how)
-    left = how == "abandoned" and casebook.answerable(state, state.cases[casebook.id_of(request.request)])
+    left = how == "abandoned" and casebook.answerable(state, state.cases[ids.case_of(request.request)])
     return [*(_unsaid(request, ended, request.name) if left else []), ended]
 
 

@@ -43,7 +43,8 @@ class Talk:
         account, identity = connection.account, connection.identity
         assert account is not None
         assert identity is not None
-        found = account.desk.refuse(identity, command) or account.desk.audience(identity, command.session)
+        upto = command.upto if isinstance(command, ops.ChatRead) else 0
+        found = account.desk.refuse(identity, command) or account.desk.audience(identity, command.session, upto)
         if isinstance(found, Refusal):
             self._answers.fail(connection, number, found.code, found.text, detail=found.detail)
             return

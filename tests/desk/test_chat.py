@@ -168,6 +168,22 @@ def test_nothing_is_said_after_the_end_and_the_refusal_names_what_may_be_done(wh
     scene.refused(ops.ChatSend(SESSION, personal("x")), BO, Code.NO_SUCH)
 
 
+def test_what_was_rated_is_not_said_to_be_there_to_rate() -> None:
+    scene = talking()
+    scene.end(SESSION)
+    scene.ok(ops.SessionRate(SESSION, 4), CARL)
+    for command in (ops.ChatSend(SESSION, personal("x")), ops.SessionEnd(SESSION), ops.SessionRate(SESSION, 5)):
+        assert "session.rate" not in told(scene.refused(command, CARL))
+    assert told(scene.refused(ops.SessionEnd(SESSION), ANN)) == for_role(ANN, ALLOWED["session"]["ended"])
+
+
+def told(refusal: Refusal) -> list[str]:
+    """What may be asked for instead."""
+    allowed = (refusal.detail or {})["allowed"]
+    assert isinstance(allowed, list)
+    return allowed
+
+
 def test_a_waiting_session_ends_with_its_request() -> None:
     scene = web_chat("button", "ann")
     scene.set("ann", "away")
@@ -197,9 +213,12 @@ def test_chat_that_is_switched_off_is_refused_with_the_reasons(at: str) -> None:
         )
     else:
         scene.ok(ops.RepresentativePut("ann", personal("Ann", "c_ann"), "blue", 1, functions=off), manager())
-    refusal = scene.refused(ops.ChatSend(SESSION, personal("x")), CARL, Code.NOT_ALLOWED)
+    said = ops.ChatSend(SESSION, personal("x"))
+    refusal = scene.refused(said, ANN, Code.NOT_ALLOWED)
     assert refusal.detail is not None
     assert refusal.detail["function"] == "chat"
+    assert refusal.detail["reasons"]
+    assert scene.refused(said, CARL, Code.NOT_ALLOWED).detail == {"function": "chat"}  # who decided it is staff's
     scene.ok(ops.SessionEnd(SESSION), CARL)
 
 

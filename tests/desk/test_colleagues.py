@@ -173,6 +173,7 @@ def test_the_present_one_cannot_take_its_own_offer_and_takes_it_back() -> None:
     scene.refused(ops.OfferRevoke("o_none"), ANN, Code.NO_SUCH)
     scene.refused(ops.OfferAccept(offer), CY, Code.NO_SUCH)  # it serves something else
     scene.ok(ops.OfferRevoke(offer), ANN)
+    assert scene.refused(ops.OfferRevoke(offer), ANN, Code.OFFER_GONE).detail == {"reason": "revoked"}
     assert ends(scene) == [("revoked", None)]
     scene.refused(ops.OfferAccept(offer), BO, Code.OFFER_GONE)
 

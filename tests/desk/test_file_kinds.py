@@ -40,6 +40,9 @@ def test_what_people_call_their_files_is_told_on(name: str) -> None:
         "a\u2028b",
         "photo\u202egpj.exe",
         "a\ud800",
+        "\ufeff",
+        "\u200b\u200b",
+        ".\u200b.",
     ],
 )
 def test_what_could_be_a_path_or_another_name_is_not(name: str) -> None:

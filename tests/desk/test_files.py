@@ -259,9 +259,10 @@ def test_others_know_of_nothing(scene: Scene) -> None:
     scene.refused(ops.FileChunk("f_none", 0, b"x"), KIM, Code.NO_SUCH)
 
 
-def test_where_the_function_is_off_nothing_is_sent_and_the_reasons_are_told(scene: Scene) -> None:
+def test_where_the_function_is_off_nothing_is_sent_and_staff_is_told_the_reasons(scene: Scene) -> None:
     portal(scene, on=False)
-    refusal = scene.refused(announce(), KIM, Code.NOT_ALLOWED)
+    assert scene.refused(announce(), KIM, Code.NOT_ALLOWED).detail == {"function": "file_transfer"}
+    refusal = scene.refused(announce(), ANN, Code.NOT_ALLOWED)
     assert refusal.detail is not None
     assert refusal.detail["function"] == "file_transfer"
     assert refusal.detail["reasons"]
@@ -539,6 +540,8 @@ def test_erasing_a_session_leaves_nothing_of_its_files(scene: Scene) -> None:
     assert set(scene.desk.drain_erased()) == {personal(name).ref[0] for name in ("scan.png", "answer.png")}
     assert scene.desk.statistics().files == scene.desk.statistics().file_bytes == 0
     scene.refused(ops.FileGet(file_id("file"), 0), KIM, Code.NO_SUCH)
+    scene.desk.state.cases.clear()
+    scene.refused(ops.FileList(SESSION), KIM, Code.NO_SUCH)
     files.erase(scene.desk.state, SESSION)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from broker import ids
 from broker.codes import Code
-from broker.desk import casebook, snapshot
+from broker.desk import snapshot
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Refusal
 from broker.desk.transitions import ALLOWED, CONDITIONS
@@ -36,7 +37,7 @@ from tests.support.scene import Scene, office
 
 CARL, ANN, BO = customer("carl"), representative("ann"), representative("bo")
 SESSION, REQUEST, OFFER = session_id("carl"), request_id("carl"), offer_id("carl")
-CASE = casebook.id_of(REQUEST)
+CASE = ids.case_of(REQUEST)
 
 
 def chatting() -> Scene:

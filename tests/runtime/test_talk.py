@@ -38,9 +38,17 @@ async def test_the_other_one_sees_who_writes_and_who_has_read_and_the_journal_kn
 ) -> None:
     async with broker() as b:
         ann, carl, session = await talking(b)
+        for number in range(3):
+            await ann.write("chat.send", session=session, text=f"{number}")
         before = b.hub.accounts["acme"].seq
         await ann.ask("chat.typing", session=session, on=True)
         await carl.ask("chat.read", session=session, upto=3)
+        with pytest.raises(Refused) as refused:
+            await carl.ask("chat.read", session=session, upto=4)
+        assert (refused.value.code, refused.value.fail.detail) == (
+            Code.BAD_ARGS,
+            {"path": "args.upto", "expected": "at most 3, which is the last message"},
+        )
         assert heard(carl) == [("chat.typing", {"session": session, "role": "representative", "by": "ann", "on": True})]
         assert heard(ann) == [("chat.read", {"session": session, "role": "customer", "upto": 3})]
         assert b.hub.accounts["acme"].seq == before

@@ -24,6 +24,7 @@ from broker.journal.base import Record
 from broker.protocol import ops
 from broker.runtime import case_reader
 from tests.support.agreement import replay, same_desk, stored
+from tests.support.allowed import for_role
 from tests.support.builders import ACCOUNT, START, desk, manager, personal, representative
 from tests.support.case_model import ALLOWED, Casework
 from tests.support.case_things import Clerk, Dossier
@@ -152,7 +153,7 @@ class CaseGround(RuleBasedStateMachine):
         """Not in this status: the refusal says what may be asked for instead, and how the case is."""
         detail = dict(self.refused(Code.WRONG_STATE, command, who).detail or {})
         told = detail.pop("case")
-        assert detail == {"state": one.status, "allowed": ALLOWED[one.status]}
+        assert detail == {"state": one.status, "allowed": for_role(who, ALLOWED[one.status])}
         assert isinstance(told, dict)
         assert (told["case"], told["version"], told["status"]) == (one.case, one.version, one.status)
 
