@@ -21,11 +21,13 @@ from broker.protocol.ops import OPS, Command
 class BadArgs(Exception):
     """A field is missing, of the wrong type or out of bounds: FAIL 2400 with ``path`` in its detail."""
 
-    def __init__(self, path: str, expected: str) -> None:
+    def __init__(self, path: str, expected: str, *, long: bool = False) -> None:
         super().__init__(f"{path}: expected {expected}")
         self.path = path
         """Such as ``args.subportals[2]``."""
         self.expected = expected
+        self.long = long
+        """Whether it is a string or bin that has more bytes than it may."""
 
 
 class NoSuchOp(Exception):
@@ -86,7 +88,19 @@ def parse(op: str, args: object) -> Command:
     try:
         return make(args)
     except Wrong as wrong:
-        raise BadArgs(f"args{wrong.path}", wrong.expected) from None
+        raise BadArgs(f"args{wrong.path}", wrong.expected, long=wrong.long) from None
+
+
+def overlong(op: str, args: object) -> BadArgs | None:
+    """What ``parse`` would refuse first, if that is a string or bin with too many bytes: for a client, which had better
+    know before it sends. What an operation it doesn't know takes is the broker's to say."""
+    try:
+        parse(op, args)
+    except BadArgs as bad:
+        return bad if bad.long else None
+    except NoSuchOp:
+        pass
+    return None
 
 
 def personal_fields(command: Command) -> list[Personal]:

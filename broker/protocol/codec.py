@@ -23,7 +23,8 @@ from broker.protocol.scan import scan
 
 _QUICK_COUNT: Final = 64
 """Elements of one array or map on the quick way. msgpack makes room for as many as a header announces, to
-1,024 levels deep: 64 keeps the worst message at half a MiB, and holds every frame that is sent often."""
+1,024 levels deep: 64 keeps the worst message at half a MiB, and holds every frame that is sent often.
+Nor is a string or bin of more than a field's own bound sent often."""
 
 _KEPT_BYTES: Final = 1 << 20  # a Packer never gives its buffer back: past this it is replaced
 
@@ -38,28 +39,48 @@ class Limits:
     """In one message."""
     values: int
     """In one frame: every element and map key counts, and each array and map itself."""
-    str_bytes: int = MAX_STR_BYTES
-    bin_bytes: int = MAX_BIN_BYTES
+    str_bytes: int
+    """In one str. Of a client: what a frame may have. What a field may have is said of that field alone."""
+    bin_bytes: int
     depth: int = bounds.MAX_DEPTH
     """Arrays and maps in each other, the frame's own counted."""
+    large_signals: bool = False
+    """Whether a SIGNAL comes out whose data is beyond its bound: its sender is told, and keeps the connection."""
 
 
-HELLO: Final = Limits(frame_bytes=bounds.HELLO_BYTES, message_bytes=bounds.HELLO_BYTES, frames=1, values=1024)
+HELLO: Final = Limits(
+    frame_bytes=bounds.HELLO_BYTES,
+    message_bytes=bounds.HELLO_BYTES,
+    frames=1,
+    values=1024,
+    str_bytes=bounds.HELLO_BYTES,
+    bin_bytes=bounds.HELLO_BYTES,
+)
 """The first message of a connection."""
 CLIENT: Final = Limits(
     frame_bytes=bounds.MAX_FRAME_BYTES,
     message_bytes=bounds.MAX_MESSAGE_BYTES,
     frames=bounds.MAX_MESSAGE_FRAMES,
     values=bounds.MAX_VALUES,
+    str_bytes=bounds.MAX_FRAME_BYTES,
+    bin_bytes=bounds.MAX_FRAME_BYTES,
+    large_signals=True,
 )
 """Customers, representatives and managers."""
-SERVICE: Final = attrs.evolve(CLIENT, frame_bytes=bounds.MAX_SERVICE_BYTES, message_bytes=bounds.MAX_SERVICE_BYTES)
+SERVICE: Final = attrs.evolve(
+    CLIENT,
+    frame_bytes=bounds.MAX_SERVICE_BYTES,
+    message_bytes=bounds.MAX_SERVICE_BYTES,
+    str_bytes=bounds.MAX_SERVICE_BYTES,
+    bin_bytes=bounds.MAX_SERVICE_BYTES,
+)
 BROKER: Final = Limits(
     frame_bytes=bounds.MAX_BROKER_BYTES,
     message_bytes=bounds.MAX_BROKER_BYTES,
     frames=bounds.MAX_MESSAGE_FRAMES,
     values=bounds.MAX_BROKER_VALUES,
     str_bytes=bounds.MAX_BROKER_STR_BYTES,
+    bin_bytes=bounds.MAX_BIN_BYTES,
     depth=bounds.MAX_BROKER_DEPTH,
 )
 """What a client takes from the broker."""
@@ -197,7 +218,7 @@ def _closely(message: bytes, limits: Limits) -> list[Frame]:
             raise RemoteProtocolError(f"message: more than {limits.frames} frame{'s' * (limits.frames > 1)}")
         sizes = (limits.frame_bytes, limits.str_bytes, limits.bin_bytes)
         end = scan(message, start, limits.values, *sizes, limits.depth)
-        frames.append(to_frame(_row(message[start:end]), limits.depth))
+        frames.append(to_frame(_row(message[start:end]), limits.depth, large_signals=limits.large_signals))
         start = end
     return frames
 

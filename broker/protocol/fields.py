@@ -25,10 +25,16 @@ ERASED: Final[dict[str, object]] = {"erased": True}
 class Wrong(Exception):
     """A value is not as the schema wants it. ``path`` is relative: ``""``, ``.text``, ``[2].id``."""
 
-    def __init__(self, path: str, expected: str) -> None:
+    def __init__(self, path: str, expected: str, *, long: bool = False) -> None:
         super().__init__(path, expected)
         self.path = path
         self.expected = expected
+        self.long = long
+        """Whether it is a string or bin that has more bytes than it may."""
+
+    def under(self, step: str) -> Wrong:
+        """The same, seen from one level above."""
+        return Wrong(step + self.path, self.expected, long=self.long)
 
 
 def compile_field(spec: Spec, *, wrap: bool = False) -> Check:
@@ -45,23 +51,46 @@ def compile_field(spec: Spec, *, wrap: bool = False) -> Check:
     if not personal:
         return check
     if wrap and kind in ("list", "map"):
-        return lambda value: Personal.document(_written(check(value)))
+        return lambda value: Personal.document(_document(check(value), bins=False))
     if wrap:
         return lambda value: Personal(cast("str", check(value)))
     return lambda value: value if value == ERASED else check(value)
 
 
-def _written(value: object) -> object:
-    """A document is kept as JSON, which has no bin."""
+_KEY_CHARS: Final = 64  # of a document's key in a path: it is the sender's own, and as long as the sender likes
+
+
+def _document(value: object, *, bins: bool) -> object:
+    """Strings, keys and bins in a document, whose fields no schema knows, have the bounds of any text and bin.
+    ``bins``: whether there may be any: what is kept as JSON has none."""
     if type(value) is bytes:
-        raise Wrong("", "no bin")
-    items = value.items() if type(value) is dict else enumerate(value) if type(value) is list else ()
-    for key, item in items:
-        try:
-            _written(item)
-        except Wrong as wrong:
-            raise Wrong(f".{key}{wrong.path}" if type(key) is str else f"[{key}]{wrong.path}", wrong.expected) from None
+        if not bins:
+            raise Wrong("", "no bin")
+        if len(value) > MAX_BIN_BYTES:
+            raise Wrong("", f"a bin of at most {MAX_BIN_BYTES} bytes", long=True)
+    elif type(value) is str:
+        if _longer(value, MAX_STR_BYTES):
+            raise Wrong("", f"a string of at most {MAX_STR_BYTES} bytes", long=True)
+    elif type(value) is dict:
+        for key, item in value.items():
+            if _longer(key, MAX_STR_BYTES):
+                raise Wrong("", f"keys of at most {MAX_STR_BYTES} bytes", long=True)
+            try:
+                _document(item, bins=bins)
+            except Wrong as wrong:
+                raise wrong.under(f".{key[:_KEY_CHARS]}") from None
+    elif type(value) is list:
+        for at, item in enumerate(value):
+            try:
+                _document(item, bins=bins)
+            except Wrong as wrong:
+                raise wrong.under(f"[{at}]") from None
     return value
+
+
+def _longer(value: str, most: int) -> bool:
+    """Whether it has more bytes of UTF-8; each character is at least one."""
+    return len(value) > most or (not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > most)
 
 
 def compile_map(fields: Mapping[str, Spec], *, wrap: bool = False) -> Callable[[object], dict[str, object]]:
@@ -81,7 +110,7 @@ def compile_map(fields: Mapping[str, Spec], *, wrap: bool = False) -> Callable[[
             try:
                 known[name] = entry(item)
             except Wrong as wrong:
-                raise Wrong(f".{name}{wrong.path}", wrong.expected) from None
+                raise wrong.under(f".{name}") from None
         return known
 
     return check
@@ -116,10 +145,10 @@ def _str(spec: Spec) -> Check:
     expected = f"a string of {low} to {high} bytes"
 
     def check(value: object) -> str:
-        if type(value) is not str or not low <= len(value) <= high:  # each character is at least a byte
+        if type(value) is not str or len(value) < low:  # each character is at least a byte
             raise Wrong("", expected)
-        if not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > high:
-            raise Wrong("", expected)
+        if len(value) > high or (not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > high):
+            raise Wrong("", expected, long=True)
         return value
 
     return check
@@ -156,7 +185,7 @@ def _bin(spec: Spec) -> Check:
 
     def check(value: object) -> bytes:
         if type(value) is not bytes or not low <= len(value) <= high:
-            raise Wrong("", expected)
+            raise Wrong("", expected, long=type(value) is bytes and len(value) > high)
         return value
 
     return check
@@ -194,7 +223,7 @@ def _list(spec: Spec, *, wrap: bool) -> Check:
             for item in value:
                 checked.append(element(item))  # noqa: PERF401 (its length is the index of a wrong one)
         except Wrong as wrong:
-            raise Wrong(f"[{len(checked)}]{wrong.path}", wrong.expected) from None
+            raise wrong.under(f"[{len(checked)}]") from None
         return checked
 
     return check
@@ -209,7 +238,7 @@ def _map(spec: Spec, *, wrap: bool) -> Check:
     def check(value: object) -> object:
         if type(value) is not dict:
             raise Wrong("", "a map")
-        return value
+        return _document(value, bins=True) if wrap else value
 
     return check
 

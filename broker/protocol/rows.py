@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Final, cast
 
-from broker.limits import MAX_DEPTH, MAX_ID_BYTES, MAX_INT, MAX_KEY_BYTES, MAX_SIGNAL_BYTES
+from broker.limits import MAX_DEPTH, MAX_ID_BYTES, MAX_INT, MAX_KEY_BYTES, MAX_SERVICE_BYTES, MAX_SIGNAL_BYTES
 from broker.protocol import schema
 from broker.protocol.errors import RemoteProtocolError
 from broker.protocol.fields import Check, Spec, Wrong, compile_field
@@ -53,15 +53,28 @@ def _shapes() -> dict[int, _Shape]:
 
 
 _SHAPES: Final = _shapes()
+_SIGNAL: Final = Signal.KIND
+
+
+def _of_any_size(shape: _Shape) -> _Shape:
+    """SIGNAL's shape without the bound of its data, which is the last field."""
+    made, name, fields = shape
+    field, _, optional = fields[-1]
+    return made, name, (*fields[:-1], (field, compile_field({"type": "bin", "max": MAX_SERVICE_BYTES}), optional))
+
+
+_LARGE_SIGNAL: Final = _of_any_size(_SHAPES[_SIGNAL])
 _SIGNAL_KINDS: Final = frozenset(("offer", "answer", "ice", "restart"))
 
 
-def to_frame(row: list[object], depth: int = MAX_DEPTH) -> Frame:
-    """Any frame from its row, every field against the schema. RemoteProtocolError names what is wrong."""
+def to_frame(row: list[object], depth: int = MAX_DEPTH, *, large_signals: bool = False) -> Frame:
+    """Any frame from its row, every field against the schema. RemoteProtocolError names what is wrong.
+
+    ``large_signals``: one with more data than it may have comes out too, for whoever refuses it."""
     kind = row[0] if row else None
     if type(kind) is not int or not 0 <= kind < 192:
         raise RemoteProtocolError("frame: expected an array that starts with a kind from 0 to 191")
-    shape = _SHAPES.get(kind)
+    shape = _LARGE_SIGNAL if large_signals and kind == _SIGNAL else _SHAPES.get(kind)
     if shape is None:
         for item in row:
             sound(item, 2, f"frame of kind {kind}", depth)

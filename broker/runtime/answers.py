@@ -13,7 +13,8 @@ from broker.runtime.connection import Connection
 from broker.runtime.cursors import Mode
 from broker.runtime.outbox import Outbox
 
-_TEXT_CHARS = 400  # of FAIL.text; the schema allows 512 bytes
+_TEXT_BYTES = 512  # of FAIL.text, as the schema has it
+_SURE_CHARS = _TEXT_BYTES // 4  # that are never more bytes
 
 
 class Answers:
@@ -52,7 +53,8 @@ class Answers:
     ) -> None:
         """The request was refused."""
         self.count(code)
-        payload = pack(Fail(number, int(code), text[:_TEXT_CHARS], retry_ms, detail))
+        short = text if len(text) <= _SURE_CHARS else text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+        payload = pack(Fail(number, int(code), short, retry_ms, detail))
         self._give(Answer(connection, number, payload, None, False))
 
     def settled(self, connection: Connection, number: int, value: object) -> None:

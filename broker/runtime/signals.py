@@ -89,6 +89,10 @@ class Signals:
         account, person = connection.account, connection.person
         assert account is not None
         assert person is not None
+        size = len(signal.data)
+        if size > MAX_SIGNAL_BYTES:
+            self._too_large(connection, size, now)
+            return
         route = account.routes.get(signal.share)
         if route is None or person.person not in (route.customer, route.representative):
             self._refused += 1
@@ -103,6 +107,15 @@ class Signals:
         connection.prefix = pack(Signal(signal.share, "ice", b""))[:-6]  # ice as a str is 4 bytes, b"" as a bin 2
         self._unpacked += 1
         self._relay(connection, route, payload, 1, now)
+
+    def _too_large(self, connection: Connection, size: int, now: int) -> None:
+        """Tell the sender; the bytes count, as those of any other."""
+        self._refused += 1
+        connection.signal_tokens -= size
+        if connection.signal_tokens >= 0 or self._refill(connection, now):
+            text = f"SIGNAL.data: expected a bin of 0 to {MAX_SIGNAL_BYTES} bytes"
+            detail = {"path": "SIGNAL.data", "max_bytes": MAX_SIGNAL_BYTES}
+            self._answers.fail(connection, 0, Code.TOO_LARGE, text, detail=detail)
 
     def _relay(self, connection: Connection, route: Route, payload: bytes, frames: int, now: int) -> None:
         size = len(payload)

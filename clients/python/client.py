@@ -13,15 +13,12 @@ from typing import Any, Final, Literal, TypeVar, cast, overload
 import attrs
 import trio
 
-from broker.codes import Code
-from broker.limits import MAX_FRAME_BYTES
 from broker.protocol.check import WRITES
-from broker.protocol.codec import pack
-from broker.protocol.frames import Request, Signal
+from broker.protocol.frames import Signal
 from broker.protocol.ops import AuthRefresh, Command, PasswordSet, Subscribe
 from clients.python.commands import arguments
 from clients.python.connection import Address
-from clients.python.errors import ClosedError, TooLarge, afresh
+from clients.python.errors import ClosedError, afresh
 from clients.python.following import Follow, Item, Phase
 from clients.python.line import SIGNALS, Line
 from clients.python.reconnect import Pending
@@ -159,6 +156,7 @@ class Client:
     async def request(self, command: Command, *, key: str | None = None, deadline_ms: int | None = None) -> Answer:
         """Ask for an operation and wait for its answer, across cuts. Raises the ``Refused`` of its code.
 
+        ``TooLarge`` names a text that is longer than it may be; nothing was sent then, and nothing else is held up.
         What writes gets a random ``key``, under which the broker carries it out once, however often it must be sent.
         ``deadline_ms``: broker time after which it is refused with ``DeadlinePassed`` instead."""
         return await self.call(command.OP, arguments(command), key=key, deadline_ms=deadline_ms)
@@ -170,9 +168,8 @@ class Client:
         self._line.check()
         if key is None and op in WRITES:
             key = f"{self._line.rng.getrandbits(128):032x}"
+        self._line.may_ask(op, args, key, deadline_ms)
         done = trio.Event()
-        if len(pack(Request(1, op, args, key, deadline_ms))) > self._line.limit("frame_bytes", MAX_FRAME_BYTES) - 8:
-            raise TooLarge(Code.TOO_LARGE, "the arguments are larger than this connection's frames", op=op, key=key)
         pending = self._line.ledger.ask(op, args, key, deadline_ms, done.set)
         self._line.kick()
         try:
@@ -206,6 +203,7 @@ class Client:
             start = Subscribe(stream, "offset", offset=from_, types=types)
         else:
             start = Subscribe(stream, from_, types=types)
+        self._line.may_ask(start.OP, arguments(start))
         follow = Follow(stream, start)
         self._line.ledger.follow(follow)
         self._line.kick()
@@ -213,7 +211,8 @@ class Client:
 
     def send_signal_nowait(self, share: str, kind: str, data: bytes) -> bool:
         """Send a SIGNAL to the other end of a share. False, and it is lost, while there is no connection: signals are
-        not stored; start the share's set-up again with ``restart``."""
+        not stored; start the share's set-up again with ``restart``. ``TooLarge`` where ``data`` is longer than a SIGNAL's
+        may be, ValueError for a ``share`` that is no id."""
         self._line.check()
         return self._line.signal(Signal(share, kind, data))
 

@@ -136,8 +136,9 @@ class WrongState(Refused, of=Code.WRONG_STATE):
         return _number(self.detail.get("opens"))
 
 
-class TooLarge(Refused, of=Code.TOO_LARGE):
-    """A value is larger than the limits of this connection. Also raised before anything was sent."""
+class TooLarge(BadArgs, of=Code.TOO_LARGE):
+    """A value is larger than the limits of this connection, or a text longer than its field may have it: ``path`` names
+    it. Also raised before anything was sent."""
 
 
 class Quota(Refused, of=Code.QUOTA):

@@ -6,17 +6,26 @@ Connections come and go in here; ``reconnect.Ledger`` remembers what must surviv
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
 
 import attrs
 import trio
 
-from broker.codes import Close
-from broker.limits import DEAD_AFTER_HEARTBEATS, MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES
-from broker.protocol.codec import pack
-from broker.protocol.frames import GO_TO, STOP, Frame, Goodbye, Hello, Ping, Pong, Signal, Welcome
+from broker.codes import Close, Code
+from broker.limits import (
+    DEAD_AFTER_HEARTBEATS,
+    MAX_FRAME_BYTES,
+    MAX_ID_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_MESSAGE_FRAMES,
+    MAX_SIGNAL_BYTES,
+)
+from broker.protocol.check import overlong
+from broker.protocol.codec import SERVICE, decode, pack
+from broker.protocol.errors import LocalProtocolError, RemoteProtocolError
+from broker.protocol.frames import GO_TO, STOP, Frame, Goodbye, Hello, Ping, Pong, Request, Signal, Welcome
 from broker.protocol.ops import AuthRefresh
 from clients.python.connection import Address, Cut, Link, open_link, sign_in
 from clients.python.errors import (
@@ -25,6 +34,7 @@ from clients.python.errors import (
     NotAllowed,
     SignInOver,
     TokenExpired,
+    TooLarge,
     UnreachableError,
     afresh,
     ended,
@@ -35,6 +45,7 @@ from clients.python.reconnect import Backoff, Ledger
 from clients.python.settings import Auth, Connected, Disconnected, FreshAuth, Identity, Settings
 
 SETTLED: Final = 10.0  # seconds a connection lived to count as one that works: pauses start small again
+_ID_BYTES: Final = 8  # by which a REQUEST grows when it gets its id
 SIGNALS: Final = 256  # unread or unsent SIGNALs; what comes beyond is dropped, as on any bad line
 
 
@@ -81,8 +92,31 @@ class Line:
         value = self.welcome.limits.get(name) if self.welcome is not None else None
         return value if isinstance(value, int) else otherwise
 
+    def may_ask(
+        self, op: str, args: Mapping[str, object], key: str | None = None, deadline_ms: int | None = None
+    ) -> None:
+        """Look at a REQUEST before it is sent. Raises ``TooLarge`` for what is larger than it may be, LocalProtocolError
+        for what would be none: it would end the connection, and all that is under way there."""
+        packed = pack(Request(1, op, args, key, deadline_ms))
+        if len(packed) > self.limit("frame_bytes", MAX_FRAME_BYTES) - _ID_BYTES:
+            raise TooLarge(Code.TOO_LARGE, "the arguments are larger than this connection's frames", op=op, key=key)
+        try:
+            (frame,) = decode(packed, SERVICE)
+        except RemoteProtocolError as exc:
+            raise LocalProtocolError(exc.text) from None
+        assert isinstance(frame, Request)
+        bad = overlong(op, frame.args)
+        if bad is not None:
+            raise TooLarge(Code.TOO_LARGE, str(bad), detail={"path": bad.path}, op=op, key=key)
+
     def signal(self, signal: Signal) -> bool:
-        """Send it now; False where that can't be."""
+        """Send it now; False where that can't be. ``TooLarge``, ValueError for what would be no SIGNAL."""
+        most = self.limit("signal_bytes", MAX_SIGNAL_BYTES)
+        if len(signal.data) > most:
+            detail = {"path": "SIGNAL.data", "max_bytes": most}
+            raise TooLarge(Code.TOO_LARGE, f"SIGNAL.data: expected a bin of 0 to {most} bytes", detail=detail)
+        if not 0 < len(signal.share.encode()) <= MAX_ID_BYTES:
+            raise ValueError(f"SIGNAL.share: expected a string of 1 to {MAX_ID_BYTES} bytes")
         if not self.ledger.connected or len(self._signals) >= SIGNALS:
             return False
         self._signals.append(signal)
