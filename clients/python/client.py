@@ -211,8 +211,8 @@ class Client:
 
     def send_signal_nowait(self, share: str, kind: str, data: bytes) -> bool:
         """Send a SIGNAL to the other end of a share. False, and it is lost, while there is no connection: signals are
-        not stored; start the share's set-up again with ``restart``. ``TooLarge`` where ``data`` is longer than a SIGNAL's
-        may be, ValueError for a ``share`` that is no id."""
+        not stored; start the share's set-up again with ``restart``. ``TooLarge`` for more ``data`` than one has,
+        ValueError for a ``share`` that is no id."""
         self._line.check()
         return self._line.signal(Signal(share, kind, data))
 

@@ -95,8 +95,8 @@ class Line:
     def may_ask(
         self, op: str, args: Mapping[str, object], key: str | None = None, deadline_ms: int | None = None
     ) -> None:
-        """Look at a REQUEST before it is sent. Raises ``TooLarge`` for what is larger than it may be, LocalProtocolError
-        for what would be none: it would end the connection, and all that is under way there."""
+        """Look at a REQUEST before it is sent. Raises ``TooLarge`` for what is larger than it may be and
+        LocalProtocolError for what would be none: it would end the connection, and all that is under way there."""
         packed = pack(Request(1, op, args, key, deadline_ms))
         if len(packed) > self.limit("frame_bytes", MAX_FRAME_BYTES) - _ID_BYTES:
             raise TooLarge(Code.TOO_LARGE, "the arguments are larger than this connection's frames", op=op, key=key)

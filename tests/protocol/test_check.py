@@ -18,6 +18,7 @@ from broker.protocol.check import (
     check_notice,
     check_result,
     fingerprint,
+    overlong,
     parse,
     personal_fields,
 )
@@ -264,3 +265,13 @@ def test_a_list_argument_is_a_list() -> None:
 def test_the_tables_cover_the_same_ops() -> None:
     assert set(ROLES) == set(OPS) == set(check._PARSE) == set(check._RESULTS)
     assert set(OPS) >= WRITES
+
+
+def test_only_what_is_too_long_is_told_before_it_is_sent() -> None:
+    found = overlong("chat.send", {"session": "s_1", "text": "x" * 16385})
+    assert found is not None
+    assert str(found) == "args.text: expected a string of 1 to 16384 bytes"
+    assert overlong("chat.send", {"session": "s_1", "text": "x" * 16384}) is None
+    assert overlong("chat.send", {"session": "s_1"}) is None
+    assert overlong("chat.send", {"session": 5, "text": "x"}) is None
+    assert overlong("chat.shout", {"text": "x" * 50_000}) is None

@@ -26,7 +26,7 @@ from broker.protocol.codec import (
     unpack_values,
 )
 from broker.protocol.errors import LocalProtocolError, RemoteProtocolError
-from broker.protocol.frames import FRAMES, Event, Frame, Ping, Pong, Request, Result, Signal, Unknown
+from broker.protocol.frames import FRAMES, Event, Frame, Hello, Ping, Pong, Request, Result, Signal, Unknown
 from tests.protocol.samples import fitting, plain, sample_frame, tables
 from tests.protocol.vectors import LIMITS, limits_for, raw, read, real
 
@@ -436,3 +436,37 @@ def test_threads_may_pack_and_decode_at_the_same_time() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(("limits", "most"), [(CLIENT, 65536), (SERVICE, 1 << 20)])
+@pytest.mark.parametrize("made", [lambda size: "x" * size, bytes, lambda size: {"x" * size: 1}])
+def test_a_string_or_bin_may_be_as_long_as_its_frame(limits: Limits, most: int, made: Callable[[int], object]) -> None:
+    around = len(pack(Request(1, "x", made(65_000)))) - 65_000 + 2 * (most > 65535)  # longer ones have longer heads
+    for size in (16384, 16385, most - around):
+        request = Request(1, "x", made(size))
+        assert decode(pack(request), limits) == [request]
+    request = Request(1, "x", made(60_000))
+    assert decode(pack(Ping(1, 0)) + pack(request), limits) == [Ping(1, 0), request]
+    with pytest.raises(RemoteProtocolError, match=r"too long|more than|expected 1 to"):
+        decode(pack(Request(1, "x", made(most + 1))), limits)
+
+
+def test_a_field_of_hello_is_named_however_long_it_is() -> None:
+    for at, field in enumerate(("auth.token", "client.name")):
+        maps: list[dict[str, object]] = [{}, {}]
+        maps[at] = {field.split(".")[1]: "x" * 8000}
+        with pytest.raises(RemoteProtocolError, match=f"HELLO.{field}: expected a string of 0 to"):
+            decode(pack(Hello([1], [], *maps)), HELLO)
+
+
+@pytest.mark.parametrize("limits", [CLIENT, SERVICE])
+def test_a_signal_with_too_much_data_comes_out_for_whoever_refuses_it(limits: Limits) -> None:
+    small = Signal("h_1", "ice", b"x")
+    for size in (16385, 65000):
+        large = Signal("h_1", "offer", bytes(size))
+        assert decode(pack(large), limits) == [large]
+        assert decode(pack(small) + pack(large) + pack(small), limits) == [small, large, small]
+        with pytest.raises(RemoteProtocolError, match=r"SIGNAL\.data: expected a bin of 0 to 16384 bytes"):
+            decode(pack(large), BROKER)
+    with pytest.raises(RemoteProtocolError, match=r"SIGNAL\.share"):
+        decode(pack(Signal("h" * 65, "offer", bytes(16385))), limits)

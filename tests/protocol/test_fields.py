@@ -130,3 +130,63 @@ def test_the_named_maps_of_frames_are_checked(name: str) -> None:
         with pytest.raises(Wrong) as caught:
             check(value)
         assert caught.value.path == path
+
+
+LONG = "x" * 16385
+TOO_LONG: list[tuple[object, str, str]] = [
+    ({"a": LONG}, ".a", "a string of at most 16384 bytes"),
+    ({"a": "\U0001f600" * 4097}, ".a", "a string of at most 16384 bytes"),
+    ({"a": [1, {"b": LONG}]}, ".a[1].b", "a string of at most 16384 bytes"),
+    ({LONG: 1}, "", "keys of at most 16384 bytes"),
+    ({"a": {"\u00fc" * 8193: 1}}, ".a", "keys of at most 16384 bytes"),
+    ({"k" * 16384: LONG}, "." + "k" * 64, "a string of at most 16384 bytes"),
+]
+
+
+@pytest.mark.parametrize("personal", [True, False])
+@pytest.mark.parametrize(("value", "path", "expected"), TOO_LONG)
+def test_a_string_or_key_of_a_document_is_bounded_where_it_is(
+    value: object, path: str, expected: str, *, personal: bool
+) -> None:
+    with pytest.raises(Wrong) as caught:
+        compile_field({"type": "map", "personal": personal}, wrap=True)(value)
+    assert (caught.value.path, caught.value.expected, caught.value.long) == (path, expected, True)
+    assert compile_field({"type": "map", "personal": personal})(value) == value  # of the broker it may be that long
+
+
+def test_what_just_fits_a_document_is_kept() -> None:
+    value = {"x" * 16384: ["\U0001f600" * 4096, 5, None], "\u00fc" * 8192: {"a": True}}
+    assert compile_field({"type": "map"}, wrap=True)(value) == value
+
+
+def test_a_bin_of_a_document_is_bounded_too_or_not_allowed() -> None:
+    check = compile_field({"type": "map"}, wrap=True)
+    assert check({"a": bytes(65536)}) == {"a": bytes(65536)}
+    with pytest.raises(Wrong) as caught:
+        check({"a": bytes(65537)})
+    assert (caught.value.path, caught.value.long) == (".a", True)
+    with pytest.raises(Wrong, match="no bin") as caught:
+        compile_field({"type": "map", "personal": True}, wrap=True)({"a": [b""]})
+    assert (caught.value.path, caught.value.long) == (".a[0]", False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "long"),
+    [
+        ({"type": "str", "max": 3}, "abcd", True),
+        ({"type": "str", "max": 3}, "\u00fc\u00fc", True),
+        ({"type": "str", "min": 1}, "", False),
+        ({"type": "str"}, 5, False),
+        ({"type": "id"}, "x" * 65, True),
+        ({"type": "bin", "max": 3}, b"abcd", True),
+        ({"type": "bin", "min": 1}, b"", False),
+        ({"type": "bin", "max": 3}, "abcd", False),
+        ({"type": "list", "of": {"type": "str", "max": 3}}, ["a", "abcd"], True),
+        ({"type": "map", "fields": {"a": {"type": "str", "max": 3}}}, {"a": "abcd"}, True),
+        ({"type": "map", "fields": {"a": {"type": "str", "max": 3}}}, {"a": 5}, False),
+    ],
+)
+def test_what_is_wrong_says_whether_it_is_too_long(spec: dict[str, Any], value: object, *, long: bool) -> None:
+    with pytest.raises(Wrong) as caught:
+        compile_field(spec)(value)
+    assert caught.value.long is long

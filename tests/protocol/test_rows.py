@@ -172,3 +172,13 @@ def test_unsound_values_are_refused_by_name(value: object, says: str) -> None:
         sound(value, 2, "here")
     assert caught.value.text.startswith("here: ")
     assert says in caught.value.text
+
+
+def test_a_signal_with_too_much_data_is_read_for_whoever_asks_for_it_alone() -> None:
+    row: list[object] = [34, "h_1", "ice", bytes(16385)]
+    with pytest.raises(RemoteProtocolError, match=r"SIGNAL\.data: expected a bin of 0 to 16384 bytes"):
+        to_frame(list(row))
+    assert to_frame(list(row), large_signals=True) == Signal("h_1", "ice", bytes(16385))
+    for wrong in ("text", None, 1):
+        with pytest.raises(RemoteProtocolError, match=r"SIGNAL\.data"):
+            to_frame([*row[:3], wrong], large_signals=True)

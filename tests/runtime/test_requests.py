@@ -245,6 +245,42 @@ async def test_a_wrong_request_is_refused_with_the_reason(
         assert path is None or fail.detail["path"] == path
 
 
+@pytest.mark.parametrize("text", ["x" * 16385, "x" * 20_000, "x" * 50_000, "\U0001f600" * 4097])
+async def test_a_text_that_is_too_long_is_refused_and_nothing_else(autojump_clock: MockClock, text: str) -> None:
+    async with broker() as b:
+        ann, joe, session = await assigned(b)
+        for client, op in ((joe, "chat.send"), (ann, "chat.send"), (ann, "note.add")):
+            with pytest.raises(Refused, match=r"args\.text: expected a string of 1 to 16384 bytes") as refused:
+                await client.write(op, session=session, text=text)
+            assert (refused.value.code, refused.value.fail.detail) == (2400, {"path": "args.text"})
+            await client.write(op, session=session, text="x" * 16384)
+        with pytest.raises(Refused, match=r"args.data.a: expected a string of at most 16384 bytes"):
+            await joe.write("session.describe", session=session, kind="device", data={"a": text})
+        with pytest.raises(Refused, match=r"args.data: expected keys of at most 16384 bytes"):
+            await joe.write("session.describe", session=session, kind="device", data={text: "a"})
+        with pytest.raises(Refused, match=r"args.stream: expected a string of 1 to 128 bytes"):
+            await joe.ask("subscribe", stream=text, from_="now")
+        with pytest.raises(Refused) as refused:
+            await joe.ask("no.such", text=text)
+        assert refused.value.code == Code.NO_SUCH
+        joe.send(frames.Request(999, "meta.schema", {text: text[:9000]}))
+        await joe.answer(999)  # what isn't known is ignored, however long it is
+        assert len(repr(ann.seen)) + len(repr(joe.seen)) < 1_000_000
+
+
+async def test_a_refusal_is_no_longer_than_a_fail_may_be(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        _, joe, session = await assigned(b)
+        deep: object = "x" * 16385
+        for _ in range(4):
+            deep = {"\U0001f600" * 4000: deep} if deep != "x" * 16385 else {"\U0001f600" * 100: deep}
+        with pytest.raises(Refused) as refused:
+            await joe.write("session.describe", session=session, kind="device", data=deep)
+        assert refused.value.code == 2400
+        assert 500 < len(refused.value.fail.text.encode()) <= 512
+        await joe.write("chat.send", session=session, text="still here")
+
+
 async def test_a_request_past_its_own_deadline_does_nothing(autojump_clock: MockClock) -> None:
     async with broker() as b:
         joe = await b.customer()

@@ -340,3 +340,33 @@ def test_anything_unusual_goes_the_general_way(message: bytes) -> None:
 def test_a_longer_row_is_not_passed_on_as_it_is() -> None:
     longer = codec.pack_value([34, "sh_1", "ice", b"1", "extra"])
     assert not longer.startswith(_PREFIX)
+
+
+@pytest.mark.parametrize("size", [16385, 65000])
+async def test_a_signal_with_too_much_data_is_refused_and_nothing_else(autojump_clock: MockClock, size: int) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        large, small = frames.Signal(share, "ice", bytes(size)), frames.Signal(share, "ice", b"x")
+        elsewhere = frames.Signal("h_none", "ice", bytes(size))
+        for sent in ((large,), (small,), (large,), (small,), (small, large, small), (elsewhere,)):
+            ann.send(*sent)  # the first one when none was relayed before, the others when the quick way is open
+            await b.settle()
+        assert signals(joe) == [small] * 4
+        ann.pump()
+        refused = [frame for frame in ann.seen if isinstance(frame, frames.Fail)]
+        detail = {"path": "SIGNAL.data", "max_bytes": 16384}
+        assert refused == [frames.Fail(0, 2413, "SIGNAL.data: expected a bin of 0 to 16384 bytes", None, detail)] * 4
+        assert b.hub.signals.statistics().refused == 4
+        joe.send(frames.Signal(share, "answer", b"y"))
+        await b.settle()
+        assert signals(ann) == [frames.Signal(share, "answer", b"y")]
+
+
+async def test_signals_with_too_much_data_cost_as_many_bytes_as_others(autojump_clock: MockClock) -> None:
+    async with broker(Options(signal_rate=(50_000, 100_000))) as b:
+        ann, joe, share = await sharing(b)
+        for _ in range(3):
+            ann.send(frames.Signal(share, "ice", bytes(40_000)))
+            await b.settle()
+        assert (await ann.ended()).code == Close.TOO_FAST
+        assert signals(joe) == []

@@ -8,6 +8,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from broker.codes import Code
+from broker.protocol.errors import LocalProtocolError
 from broker.protocol.frames import Event, Frame, Gap, Notice, Request, Result, Signal, Unknown
 from broker.protocol.ops import MetaSchema, OfferAccept, PinCreate
 from clients.python import errors
@@ -120,6 +121,56 @@ async def test_what_is_too_large_is_refused_before_it_is_sent(autojump_clock: Mo
             await client.call("offer.decline", {"offer": "o_1", "reason": "x" * 3000})
         await client.request(MetaSchema())
     assert len([frame for frame in broker.seen if isinstance(frame, Request)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "path"),
+    [
+        ("chat.send", {"session": "s_1", "text": "x" * 16385}, "args.text"),
+        ("chat.send", {"session": "s_1", "text": "\U0001f600" * 4097}, "args.text"),
+        ("session.describe", {"session": "s_1", "kind": "device", "data": {"a": ("x" * 20_000,)}}, "args.data.a[0]"),
+        ("team.put", {"team": "t", "subportals": [], "functions": {"x" * 16385: True}}, "args.functions"),
+        ("file.chunk", {"file": "f_1", "offset": 0, "data": bytes(49153)}, "args.data"),
+        ("offer.accept", {"offer": "o" * 65}, "args.offer"),
+    ],
+)
+async def test_a_text_that_is_too_long_is_named_before_anything_is_sent(
+    autojump_clock: MockClock, broker: FakeBroker, op: str, args: dict[str, object], path: str
+) -> None:
+    async with connected(broker) as client:
+        with pytest.raises(errors.TooLarge) as refused:
+            await client.call(op, args, key="k")
+        assert (refused.value.code, refused.value.path, refused.value.op) == (2413, path, op)
+        assert str(refused.value).startswith(f"{op}: {path}: expected ")
+        assert isinstance(refused.value, errors.BadArgs)
+        await client.request(MetaSchema())
+        assert (broker.dials, [frame.op for frame in broker.seen if isinstance(frame, Request)]) == (1, ["meta.schema"])
+
+
+async def test_what_else_is_wrong_is_the_brokers_to_say(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    async with connected(broker) as client:
+        for op, args in (("chat.send", {"session": "s_1"}), ("chat.shout", {"text": "x" * 20_000})):
+            await client.call(op, args)
+    assert [frame.args for frame in broker.seen if isinstance(frame, Request)] == [
+        {"session": "s_1"},
+        {"text": "x" * 20_000},
+    ]
+
+
+async def test_what_would_be_no_request_is_not_sent(autojump_clock: MockClock, broker: FakeBroker) -> None:
+    async with connected(broker) as client:
+        with pytest.raises(LocalProtocolError, match=r"REQUEST\.key: expected a string of 1 to 64 bytes"):
+            await client.request(PinCreate(), key="k" * 65)
+        with pytest.raises(LocalProtocolError, match=r"REQUEST\.op: expected a string of 1 to 64 bytes"):
+            await client.call("x" * 65, {})
+        with pytest.raises(LocalProtocolError, match="more than 4096 values"):
+            await client.call("meta.schema", {"x": [0] * 4096})
+        with pytest.raises(errors.TooLarge, match=r"args\.stream: expected a string of 1 to 128 bytes"):
+            client.subscribe("s" * 129)
+        with pytest.raises(errors.TooLarge, match=r"args.types\[1\]: expected a string of 0 to 64 bytes"):
+            client.subscribe("me", types=["chat.message", "x" * 65])
+        await client.request(MetaSchema())
+    assert (broker.dials, len([frame for frame in broker.seen if isinstance(frame, Request)])) == (1, 1)
 
 
 async def test_a_request_whose_caller_left_is_not_sent_again(autojump_clock: MockClock, broker: FakeBroker) -> None:
@@ -294,3 +345,23 @@ async def test_signals_go_out_and_come_in(autojump_clock: MockClock, broker: Fak
         assert client.send_signal_nowait("h_1", "offer", b"sdp")
         assert await heard.receive() == Signal("h_1", "offer", b"sdp")
         assert client.send_signal_nowait("h_2", "ice", b"nobody listens")
+
+
+async def test_a_signal_that_is_none_is_refused_before_it_is_sent(
+    autojump_clock: MockClock, broker: FakeBroker
+) -> None:
+    async with connected(broker) as client:
+        with pytest.raises(errors.TooLarge, match=r"SIGNAL\.data: expected a bin of 0 to 16384 bytes") as refused:
+            client.send_signal_nowait("h_1", "ice", bytes(16385))
+        assert refused.value.path == "SIGNAL.data"
+        for share in ("", "h" * 65, "\u00fc" * 33):
+            with pytest.raises(ValueError, match=r"SIGNAL\.share: expected a string of 1 to 64 bytes"):
+                client.send_signal_nowait(share, "ice", b"")
+        heard = client.signals("h_1")
+        assert client.send_signal_nowait("h_1", "ice", bytes(16384))
+        assert await heard.receive() == Signal("h_1", "ice", bytes(16384))
+    broker.limits = {"signal_bytes": 100}
+    async with connected(broker) as client:
+        with pytest.raises(errors.TooLarge, match="0 to 100 bytes"):
+            client.send_signal_nowait("h_1", "ice", bytes(101))
+    assert len([frame for frame in broker.seen if isinstance(frame, Signal)]) == 1
