@@ -1,7 +1,8 @@
 """Outgoing e-mail: a bounded queue, and tasks that bring it to the server, again and again within bounds.
 
 ``letters`` has what is written, ``smtp`` one attempt. The queue is memory: what waits when the broker stops is lost,
-and who waits for it asks again. That is the price of texts with links in them being nowhere on disk.
+and who waits for it asks again. That is the price of texts with links in them being nowhere on disk. What isn't wanted
+any more is dropped, and each attempt begins by asking for that: its text and address leave the memory at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import heapq
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import attrs
@@ -38,6 +40,10 @@ class Tell(Protocol):
 
 Told = Callable[[Attempt, str], None]
 """What came of an attempt, and what follows: sent, deferred (tried again) or failed (given up)."""
+Wanted = Callable[[], bool]
+"""Asked just before each attempt: whether the e-mail is still to be sent."""
+Drop = Callable[[], None]
+"""Don't send it, and keep nothing of it; an attempt under way is cut off. After its end this does nothing."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +73,8 @@ class Statistics:
     """Attempts that were not the first."""
     refused: int
     """Not taken, for too many waited."""
+    dropped: int
+    """Taken and not wanted any more before they were sent."""
 
 
 @attrs.define(order=True)
@@ -78,6 +86,9 @@ class _Item:
     since: float = attrs.field(order=False)
     attempts: int = attrs.field(order=False, default=0)
     told: Told | None = attrs.field(order=False, default=None)
+    wanted: Wanted | None = attrs.field(order=False, default=None)
+    trying: trio.CancelScope | None = attrs.field(order=False, default=None)
+    over: bool = attrs.field(order=False, default=False)
 
 
 def _silent(level: str, event: str, /, *, reason: str, number: int) -> None:
@@ -98,10 +109,11 @@ class Mailer:
         self._queue: list[_Item] = []
         self._changed = trio.Event()
         self._numbers = self._waiting = self._sent = self._failed = self._retried = self._refused = 0
+        self._dropped = 0
 
-    def send_nowait(self, mail: Mail, told: Told | None = None) -> None:
-        """Take an e-mail and return at once; ``told`` is called after each attempt. Raises ``trio.WouldBlock`` where
-        too many wait already."""
+    def send_nowait(self, mail: Mail, told: Told | None = None, wanted: Wanted | None = None) -> Drop:
+        """Take an e-mail and return at once; ``told`` is called after each attempt, and ``wanted`` before. One that is
+        dropped, or not wanted any more, is told nobody of. Raises ``trio.WouldBlock`` where too many wait already."""
         if self._waiting >= limits.MAX_MAILS_WAITING:
             self._refused += 1
             raise trio.WouldBlock
@@ -109,7 +121,9 @@ class Mailer:
         self._numbers += 1
         self._waiting += 1
         time = trio.current_time()
-        self._put(_Item(time, self._numbers, mail.to, message, time, told=told))
+        item = _Item(time, self._numbers, mail.to, message, time, told=told, wanted=wanted)
+        self._put(item)
+        return partial(self._drop, item)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -125,6 +139,7 @@ class Mailer:
             failed=self._failed,
             retried=self._retried,
             refused=self._refused,
+            dropped=self._dropped,
         )
 
     def _put(self, item: _Item) -> None:
@@ -134,10 +149,37 @@ class Mailer:
 
     async def _send(self) -> None:
         while True:
-            item = await self._next()
-            item.attempts += 1
-            self._retried += item.attempts > 1
-            self._settle(item, await self._deliver(item.to, item.message))
+            await self._try(await self._next())
+
+    async def _try(self, item: _Item) -> None:
+        """Once, if it is wanted. In a frame of its own: what waits for the next one keeps nothing of this one."""
+        if item.wanted is not None and not item.wanted():
+            self._drop(item)
+            return
+        item.attempts += 1
+        self._retried += item.attempts > 1
+        attempt = None
+        with trio.CancelScope() as item.trying:
+            attempt = await self._deliver(item.to, item.message)
+        item.trying = None
+        if attempt is not None and not item.over:
+            self._settle(item, attempt)
+
+    def _drop(self, item: _Item) -> None:
+        if item.over:
+            return
+        self._dropped += 1
+        self._end(item)
+        self._queue = [one for one in self._queue if one is not item]
+        heapq.heapify(self._queue)
+        if item.trying is not None:
+            item.trying.cancel()
+
+    def _end(self, item: _Item) -> None:
+        """It waits no more, and nothing of it is kept by whoever could drop it."""
+        item.over = True
+        self._waiting -= 1
+        item.to, item.message = "", b""
 
     async def _next(self) -> _Item:
         """The first that is due."""
@@ -160,7 +202,7 @@ class Mailer:
                 if item.told is not None:
                     item.told(attempt, "deferred")
                 return
-        self._waiting -= 1
+        self._end(item)
         if item.told is not None:
             item.told(attempt, "sent" if attempt.came is Came.SENT else "failed")
         if attempt.came is Came.SENT:

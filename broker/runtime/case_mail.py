@@ -5,6 +5,10 @@ office keeps its queue in memory. So a sweep hands it whatever it doesn't have: 
 again after a start. The desk is ahead of the disk: an e-mail whose record isn't there yet may never have been written,
 and is passed over until its own commit, whatever else the account is still waiting for. An e-mail whose last attempt
 wasn't on disk yet when the broker died is sent twice: better than never.
+
+With a case its e-mails go from the desk, and as soon as that is decided also from the post: what waits there for its
+first or next attempt is dropped, one that is being tried is cut off, and each attempt begins by asking the desk. If
+that commit is lost, the e-mails are there again once the account is read anew, and the next look finds them.
 """
 
 from __future__ import annotations
@@ -12,15 +16,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
+import attrs
 import trio
 
 from broker import limits
 from broker.content import Ref
 from broker.desk.commands import MailAttempted
-from broker.desk.events import CaseMailed
+from broker.desk.events import CaseDeleted, CaseMailed
 from broker.desk.outcome import Recorded, wrong_state
 from broker.desk.state import CaseMail
 from broker.identity.letters import Mail
+from broker.identity.mail import Drop
 from broker.identity.smtp import Attempt, Came
 from broker.journal.base import Reply
 from broker.protocol import ops
@@ -36,6 +42,14 @@ from broker.runtime.timers import Timers
 
 SUBJECT = "Your question ({number})"
 """Where its writer gives none."""
+
+
+@attrs.define(eq=False)
+class _Going:
+    """An e-mail that is being read, or that the post has."""
+
+    drop: Drop | None = None
+    """Once the post has it."""
 
 
 class CaseMails:
@@ -63,8 +77,8 @@ class CaseMails:
         self._post = post
         self._reply_to = reply_to
         self._wake = wake
-        self._sending: set[tuple[str, str]] = set()
-        """(account, e-mail) of those that are being read, or that the post has."""
+        self._sending: dict[tuple[str, str], _Going] = {}
+        """By (account, e-mail)."""
         requests.prepare[ops.CaseMail] = self._may_send
 
     def start(self) -> None:
@@ -81,8 +95,19 @@ class CaseMails:
 
     def decided(self, part: Part, records: Sequence[Recorded]) -> None:
         """Told of each command's events, before they are on disk."""
-        if any(type(recorded.event) is CaseMailed for recorded in records):
+        kinds = {type(recorded.event) for recorded in records}
+        if CaseDeleted in kinds:
+            self._drop(part.account)
+        if CaseMailed in kinds:
             part.waiting.append(Later(lambda: self.look(part.account)))
+
+    def _drop(self, account: Account) -> None:
+        """Take back what was handed out of cases that are gone."""
+        there = account.desk.state.case_mails
+        for key in [key for key in self._sending if key[0] == account.name and key[1] not in there]:
+            going = self._sending.pop(key)
+            if going.drop is not None:
+                going.drop()
 
     def _sweep(self, now: int) -> int:
         for account in self._accounts.values():
@@ -102,34 +127,45 @@ class CaseMails:
         case = account.desk.state.cases[mail.case]
         refs: list[Ref | None] = [case.email, mail.subject, mail.text]
         key, subject = (account.name, mail.mail), SUBJECT.format(number=case.number)
-        self._sending.add(key)
+        going = self._sending[key] = _Going()
 
         def found(reply: Reply) -> None:
+            if self._sending.get(key) is not going:
+                return  # its case was deleted meanwhile
             texts = cast("Mapping[str, str]", reply.value or {})
             to, given, text = (None if ref is None else texts.get(ref[0]) for ref in refs)
             if to is None or text is None:
-                self._sending.discard(key)  # erased meanwhile, or it can't be read now
+                del self._sending[key]  # it can't be read now
             else:
-                self._send(account, mail.mail, to, given or subject, text)
+                self._send(account, mail.mail, going, (to, given or subject, text))
 
         self._asks.ask("texts", account.name, [ref[0] for ref in refs if ref is not None], then=found)
 
-    def _send(self, account: Account, name: str, to: str, subject: str, text: str) -> None:
+    def _send(self, account: Account, name: str, going: _Going, said: tuple[str, str, str]) -> None:
         assert self._post is not None
+        key = account.name, name
 
         def told(attempt: Attempt, state: str) -> None:
             if state != "deferred":
-                self._sending.discard((account.name, name))
+                self._sending.pop(key, None)
             self._conductor.tell(account, MailAttempted(name, state, attempt.code, attempt.reason))
             self._wake()
 
+        def wanted() -> bool:
+            """While its account can't be asked it isn't: if it is there afterwards, a look finds it."""
+            if account.up and name in account.desk.state.case_mails:
+                return True
+            self._sending.pop(key, None)
+            return False
+
         try:
+            to, subject, text = said
             letter = Mail(to=to, subject=subject, text=text, reply_to=self._reply_to, automatic=False)
-            self._post.send_nowait(letter, told)
+            going.drop = self._post.send_nowait(letter, told, wanted)
         except ValueError as error:  # an address that no mail can go to, say
             told(Attempt(Came.NEVER, str(error).partition(":")[0]), "failed")
         except trio.WouldBlock:
-            self._sending.discard((account.name, name))  # the next look finds it
+            del self._sending[key]  # the next look finds it
 
 
 def _written_in(parts: Iterable[Part]) -> set[str]:

@@ -19,6 +19,7 @@ from broker.desk.outcome import Refusal, wrong_state
 from broker.identity import tokens
 from broker.identity.hashers import Failed, Result
 from broker.identity.letters import Mail, compose_reset, compose_welcome
+from broker.identity.mail import Drop, Wanted
 from broker.identity.mail import Told as MailTold
 from broker.identity.tokens import BadToken, Purpose, Signer
 from broker.protocol import ops
@@ -45,8 +46,9 @@ Told = Callable[[tuple[str, ...]], None]
 class Post(Protocol):
     """Takes e-mails: ``identity.mail.Mailer``."""
 
-    def send_nowait(self, mail: Mail, told: MailTold | None = None) -> None:
-        """Take one, and call ``told`` after each attempt; ``trio.WouldBlock`` where too many wait."""
+    def send_nowait(self, mail: Mail, told: MailTold | None = None, wanted: Wanted | None = None) -> Drop:
+        """Take one, ask ``wanted`` before each attempt and call ``told`` after it; ``trio.WouldBlock`` where too many
+        wait."""
 
 
 class Links:

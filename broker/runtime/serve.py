@@ -288,7 +288,9 @@ class _Broker:
         )
         yield part("passwords", hashers.Statistics, hub.hashers.statistics, "done", "refused")
         if self._mailer is not None:
-            yield part("mail", mail.Statistics, self._mailer.statistics, "sent", "failed", "retried", "refused")
+            yield part(
+                "mail", mail.Statistics, self._mailer.statistics, "sent", "failed", "retried", "refused", "dropped"
+            )
         yield part(
             "files",
             files.Statistics,

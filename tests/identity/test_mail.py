@@ -1,8 +1,10 @@
 """The queue: what is taken is sent, tried again or given up within bounds, and counted; nothing is tried for ever."""
 
+import gc
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import CoroutineType
 
 import pytest
 import trio
@@ -12,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from broker import limits
 from broker.identity.letters import Mail
-from broker.identity.mail import Mailer, Pace, Statistics
+from broker.identity.mail import Mailer, Pace, Statistics, _Item
 from broker.identity.smtp import Attempt, Came, Courier, Settings
 from broker.units import MINUTES, SECONDS
 from tests.identity.post_office import PostOffice
@@ -80,7 +82,7 @@ async def test_what_is_taken_is_sent_once(autojump_clock: MockClock) -> None:
         for _ in range(20):
             mailer.send_nowait(mail())
         found = await settled(mailer)
-    assert found == Statistics(waiting=0, sent=20, failed=0, retried=0, refused=0)
+    assert found == Statistics(waiting=0, sent=20, failed=0, retried=0, refused=0, dropped=0)
     assert len(server.messages) == 20
     assert len(set(server.messages)) == 20, "each has an id of its own"
     assert server.most <= limits.MAIL_SENDERS
@@ -91,7 +93,7 @@ async def test_deferred_mail_is_tried_again_with_longer_and_longer_pauses(autoju
     async with running(server) as mailer:
         mailer.send_nowait(mail())
         found = await settled(mailer)
-    assert found == Statistics(waiting=0, sent=1, failed=0, retried=3, refused=0)
+    assert found == Statistics(waiting=0, sent=1, failed=0, retried=3, refused=0, dropped=0)
     first = server.times["ann"][0]
     assert [time - first for time in server.times["ann"]] == pytest.approx([0, 5, 15, 35])
     assert len(set(server.messages)) == 1, "the same message, with the same id, each time"
@@ -102,7 +104,7 @@ async def test_a_refusal_for_good_is_not_tried_again(autojump_clock: MockClock) 
     async with running(server) as mailer:
         mailer.send_nowait(mail())
         found = await settled(mailer)
-    assert found == Statistics(waiting=0, sent=0, failed=1, retried=1, refused=0)
+    assert found == Statistics(waiting=0, sent=0, failed=1, retried=1, refused=0, dropped=0)
 
 
 async def test_it_is_given_up_after_so_many_attempts(autojump_clock: MockClock) -> None:
@@ -110,7 +112,7 @@ async def test_it_is_given_up_after_so_many_attempts(autojump_clock: MockClock) 
     async with running(server) as mailer:
         mailer.send_nowait(mail())
         found = await settled(mailer)
-    assert found == Statistics(waiting=0, sent=0, failed=1, retried=limits.MAIL_ATTEMPTS - 1, refused=0)
+    assert found == Statistics(waiting=0, sent=0, failed=1, retried=limits.MAIL_ATTEMPTS - 1, refused=0, dropped=0)
     assert server.times["ann"][-1] - server.times["ann"][0] > 5 * MINUTES / SECONDS, "greylisting asks for so long"
 
 
@@ -178,6 +180,76 @@ async def test_what_is_told_is_words_and_numbers(autojump_clock: MockClock) -> N
         ("info", "mail_deferred", ("reason", "deferred"), ("number", 451)),
         ("warning", "mail_failed", ("reason", "refused"), ("number", 550)),
     ]
+
+
+SECRET = b"ann@example.org"
+
+
+def held(mailer: Mailer) -> bool:
+    """Whether the queue, or a task that sends, holds Ann's address."""
+    frames = [frame for one in gc.get_objects() if isinstance(one, CoroutineType) and (frame := one.cr_frame)]
+    ours = [
+        value for frame in frames if "identity/mail.py" in frame.f_code.co_filename for value in frame.f_locals.values()
+    ]
+    items = [one for one in (*mailer._queue, *ours) if isinstance(one, _Item)]
+    return any(SECRET in value.encode() for value in ours if isinstance(value, str)) or any(
+        SECRET in item.message or SECRET in item.to.encode() for item in items
+    )
+
+
+async def test_what_is_dropped_between_two_attempts_is_not_tried_again_and_nothing_of_it_stays(
+    autojump_clock: MockClock,
+) -> None:
+    server = Server(ann=[LATER])
+    told: list[str] = []
+    async with running(server) as mailer:
+        drop = mailer.send_nowait(mail(), lambda attempt, state: told.append(state))
+        mailer.send_nowait(mail("bo@example.org"))
+        await wait_all_tasks_blocked()
+        assert held(mailer)
+        drop()
+        assert not held(mailer)
+        drop()
+        await trio.sleep(limits.MAIL_LIFE / SECONDS)
+        assert (len(server.times["ann"]), told) == (1, ["deferred"])
+        assert mailer.statistics() == Statistics(waiting=0, sent=1, failed=0, retried=0, refused=0, dropped=1)
+
+
+async def test_an_attempt_under_way_is_cut_off_and_the_next_e_mail_takes_its_place(autojump_clock: MockClock) -> None:
+    server = Server()
+    server.hang.update(f"m{n}" for n in range(limits.MAIL_SENDERS))
+    told: list[str] = []
+    async with running(server) as mailer:
+        drops = [
+            mailer.send_nowait(mail(f"m{n}@example.org"), lambda attempt, state: told.append(state))
+            for n in range(limits.MAIL_SENDERS)
+        ]
+        mailer.send_nowait(mail())
+        await wait_all_tasks_blocked()
+        assert "ann" not in server.times
+        drops[0]()
+        await wait_all_tasks_blocked()
+        assert (len(server.times["ann"]), told, server.now) == (1, [], limits.MAIL_SENDERS - 1)
+        assert mailer.statistics().dropped == 1
+
+
+async def test_each_attempt_asks_first_whether_it_is_wanted(autojump_clock: MockClock) -> None:
+    server = Server(ann=[LATER])
+    answers = [True, True, False]
+    async with running(server) as mailer:
+        drop = mailer.send_nowait(mail(), wanted=lambda: answers.pop(0))
+        found = await settled(mailer)
+        assert (len(server.times["ann"]), answers, held(mailer)) == (2, [], False)
+        assert (found.dropped, found.failed, found.sent) == (1, 0, 0)
+        drop()
+        assert mailer.statistics() == found
+
+
+async def test_a_task_that_waits_for_the_next_e_mail_keeps_nothing_of_the_last(autojump_clock: MockClock) -> None:
+    async with running(Server()) as mailer:
+        mailer.send_nowait(mail())
+        assert (await settled(mailer)).sent == 1
+        assert not held(mailer)
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**6), st.integers(1, 10**8))

@@ -9,6 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -17,7 +18,7 @@ import trio
 from broker.blobs.keeper import Keeper
 from broker.identity.hashers import InlineHashers
 from broker.identity.letters import Mail
-from broker.identity.mail import Mailer, Told
+from broker.identity.mail import Drop, Mailer, Told, Wanted
 from broker.identity.media import Media, WebRtc
 from broker.identity.passwords import Cost
 from broker.identity.tokens import Signer
@@ -55,12 +56,19 @@ class Post:
     told: list[Told | None] = attrs.field(factory=list)
     """Who wants to know what comes of each."""
 
-    def send_nowait(self, mail: Mail, told: Told | None = None) -> None:
+    wanted: list[Wanted | None] = attrs.field(factory=list)
+    """Who knows whether each is still to be sent."""
+    dropped: list[int] = attrs.field(factory=list)
+    """Which of them were taken back."""
+
+    def send_nowait(self, mail: Mail, told: Told | None = None, wanted: Wanted | None = None) -> Drop:
         """Keep it."""
         if self.full:
             raise trio.WouldBlock
         self.mails.append(mail)
         self.told.append(told)
+        self.wanted.append(wanted)
+        return partial(self.dropped.append, len(self.mails) - 1)
 
 
 class Refused(Exception):

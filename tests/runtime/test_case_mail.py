@@ -15,8 +15,9 @@ from broker.desk.identity import Role
 from broker.desk.outcome import Recorded
 from broker.identity.mail import Mailer, Pace
 from broker.identity.smtp import Attempt, Came, Courier, Settings
+from broker.journal.base import Reply
 from broker.journal.memory import MemoryStore
-from broker.runtime.account import Account
+from broker.runtime.account import Account, Standing
 from broker.runtime.batches import Later, Part
 from broker.runtime.case_mail import CaseMails
 from broker.runtime.why import event_of
@@ -221,3 +222,94 @@ async def test_what_is_deleted_is_not_sent(autojump_clock: MockClock) -> None:
         b.post.full = False
         await b.settle(30)
         assert b.post.mails == []
+
+
+async def test_what_was_deferred_is_taken_back_with_its_case(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        _, case = await answered(b)
+        other, _, _ = await left(b, email="joe@example.org")
+        ann, boss = await b.staff("ann"), await b.staff("boss", "manager")
+        await ann.write("case.take", case=other)
+        await ann.write("case.mail", case=other, text=MAIL)
+        await b.settle(0.5)
+        told = b.post.told[0]
+        assert told is not None
+        told(LATER, "deferred")
+        await boss.write("case.delete", case=case)
+        assert (len(b.post.mails), b.post.dropped) == (2, [0])
+        assert [name for _, name in b.hub.case_mail._sending] == [f"m_{other[2:]}.1"]
+
+
+async def test_what_is_being_read_while_its_case_is_deleted_is_not_sent(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        b.post.full = True
+        _, case = await answered(b)
+        b.post.full = False
+        account, asked = b.hub.accounts["acme"], []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(b.hub.case_mail._asks, "ask", lambda *args, then: asked.append((args[2], then)))
+            b.hub.case_mail.look(account)
+        boss = await b.staff("boss", "manager")
+        await boss.write("case.delete", case=case)
+        ((ids, then),) = asked
+        then(Reply(1, dict.fromkeys(ids, EMAIL)))  # read before they were erased
+        assert (b.post.mails, b.hub.case_mail._sending) == ([], {})
+
+
+async def test_G9_a_deferred_e_mail_never_comes_once_its_case_is_erased(autojump_clock: MockClock) -> None:
+    """As with a mail server that answers 451 until the case is gone."""
+    tried: list[bytes] = []
+
+    async def deliver(to: str, message: bytes) -> Attempt:
+        tried.append(message)
+        return LATER
+
+    mailer = Mailer(deliver, sender="desk@example.org", now=lambda: 0)
+    async with trio.open_nursery() as nursery, broker(mailer=mailer) as b:
+        nursery.start_soon(mailer.run)
+        _, case = await answered(b)
+        assert recorded(b, case) == [("deferred", 1, 451)]
+        assert mailer.statistics().waiting == 1
+        boss = await b.staff("boss", "manager")
+        await boss.write("case.delete", case=case)
+        assert (mailer._queue, mailer.statistics().waiting, mailer.statistics().dropped) == ([], 0, 1)
+        await b.settle(limits.MAIL_LIFE / 1000)
+        assert len(tried) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_a_lost_deletion_took_back_is_sent_after_all(autojump_clock: MockClock) -> None:
+    tried: list[bytes] = []
+
+    async def deliver(to: str, message: bytes) -> Attempt:
+        tried.append(message)
+        return LATER if len(tried) == 1 else SENT
+
+    mailer = Mailer(deliver, sender="desk@example.org", now=lambda: 0)
+    async with trio.open_nursery() as nursery, broker(mailer=mailer) as b:
+        nursery.start_soon(mailer.run)
+        _, case = await answered(b)
+        boss = await b.staff("boss", "manager")
+        b.journal.fail_next()
+        boss.ask_nowait("case.delete", "once", case=case)
+        await b.settle(0.5)
+        assert (mailer.statistics().dropped, len(tried)) == (1, 1)
+        await b.settle(limits.CASE_MAIL_SWEEP / 1000 + 5)
+        assert len(tried) == 2
+        assert recorded(b, case) == [("deferred", 1, 451), ("sent", 2, 0)]
+        nursery.cancel_scope.cancel()
+
+
+async def test_while_an_account_is_read_anew_its_e_mails_wait(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        await answered(b)
+        wanted = b.post.wanted[0]
+        assert wanted is not None
+        assert wanted()
+        account = b.hub.accounts["acme"]
+        account.standing = Standing.LOADING
+        assert not wanted()
+        account.standing = Standing.UP
+        b.hub.case_mail.look(account)
+        await b.settle(0.5)
+        assert [mail.text for mail in b.post.mails] == [MAIL, MAIL]
