@@ -66,13 +66,17 @@ def _stands(state: State) -> Broken:
         elif case.type == ASKED:
             places.append(("asked", ""))
         elif case.ended is not None:
-            places.append(("left", ""))
+            places.append(("left", case.portal))
         for kind, key in places:
             where[kind].setdefault(key, set()).add(case.case)
     for kind, expected in where.items():
         names = {key: set(inner) for key, inner in getattr(shelves, kind).items()}
         if names != expected:
             yield "G4", f"on the shelves {kind} are {names}, and should be {expected}"
+    for inner in (*shelves.over.values(), *shelves.left.values()):
+        rests = [state.cases[name].rests for name in inner if name in state.cases]
+        if rests != sorted(rests):
+            yield "G9", f"{list(inner)} don't stand in the order in which they are to be erased"
     for inner in shelves.unassigned.values():
         listed = [state.cases[name].listed for name in inner if name in state.cases]
         if listed != sorted(listed):

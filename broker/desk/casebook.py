@@ -216,6 +216,8 @@ def settle(state: State, event: Moves, t: int) -> None:
     case.ended, case.representative = now[9], who
     if isinstance(event, e.RequestEnded):
         case.how = event.state
+    elif isinstance(event, e.CaseChanged):
+        case.touched = t
     state.next_listed = max(state.next_listed, case.listed + 1)
     if case.status != "resolved":
         case.resolved = None
@@ -306,7 +308,7 @@ def _places(shelves: Shelves, case: Case) -> Iterator[Place]:
     elif case.type == ASKED:
         yield shelves.asked, ""
     elif case.ended is not None:
-        yield shelves.left, ""
+        yield shelves.left, case.portal
 
 
 def shelve(shelves: Shelves, case: Case) -> None:
@@ -317,7 +319,7 @@ def shelve(shelves: Shelves, case: Case) -> None:
 
 def fill(shelves: Shelves, cases: Collection[Case]) -> None:
     """Put all cases on empty shelves, each in the order in which they came there."""
-    for case in sorted(cases, key=lambda case: (max(case.resolved or 0, case.ended or 0), case.number)):
+    for case in sorted(cases, key=lambda case: (case.rests, case.number)):
         shelve(shelves, case)
     known = {case.case: case for case in cases}
     _order(shelves.unassigned, lambda name: (known[name].listed, 0))
@@ -335,6 +337,8 @@ def _reshelve(shelves: Shelves, case: Case, before: list[Place]) -> None:
         if not any(names is other and key == name for other, name in now):
             _take_off(names, key, case.case)
     for names, key in now:
+        if names is shelves.left:
+            names.get(key, {}).pop(case.case, None)  # at the end, as if it came only now: it rests from now on
         names.setdefault(key, {})[case.case] = None
 
 

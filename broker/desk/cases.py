@@ -232,12 +232,14 @@ def _deletion(state: State, case: Case, reason: str, by: str) -> e.CaseDeleted:
 
 
 def due(state: State, now: int, most: int) -> tuple[str, list[str]]:
-    """(reason, cases to erase now, at most so many): more than there is room for, or past their portal's time."""
+    """(reason, cases to erase now, at most so many): more than there is room for, or past their portal's time. That is
+    a promise to customers about their texts, whether or not anybody resolved the case; but a support request that isn't
+    resolved is work that its customer still waits for."""
     many = len(state.cases) - limits.MAX_CASES
     if many > 0:
         return "full", list(_dispensable(state, min(many, most)))
     found: list[str] = []
-    for names in state.shelves.over.values():
+    for names in (*state.shelves.over.values(), *state.shelves.left.values()):
         for name in names:
             if len(found) >= most or until(state, state.cases[name]) > now:
                 break
@@ -246,15 +248,15 @@ def due(state: State, now: int, most: int) -> tuple[str, list[str]]:
 
 
 def until(state: State, case: Case) -> int:
-    """When a case that is over is erased (ms)."""
+    """When a case whose conversation ended is erased, if it isn't an unresolved support request then (ms)."""
     portal = state.portals.get(case.portal)
     days = limits.RETENTION_DAYS if portal is None else portal.retention_days
-    return max(case.resolved or 0, case.ended or 0) + days * DAYS
+    return case.rests + days * DAYS
 
 
 def _since(case: Case) -> tuple[int, int]:
     """Since when it is over; of two in one moment, the older one first."""
-    return max(case.resolved or 0, case.ended or 0), case.number
+    return case.rests, case.number
 
 
 def _dispensable(state: State, count: int) -> Iterator[str]:
@@ -268,7 +270,7 @@ def _dispensable(state: State, count: int) -> Iterator[str]:
     firsts = [case for cases in over for case in islice(cases, count)]
     firsts.sort(key=_since)
     yield from (case.case for case in firsts[:count])
-    left = (state.cases[name] for name in state.shelves.left.get("", ()))
+    left = (state.cases[name] for names in state.shelves.left.values() for name in names)
     last = nsmallest(max(0, count - len(firsts)), left, key=lambda case: (case.ended or 0, case.number))
     yield from (case.case for case in last)
 

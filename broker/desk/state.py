@@ -450,6 +450,8 @@ class Case:
     """E-mails written: numbers the next."""
     how: str | None = None
     """The final state of its request, once that is over."""
+    touched: int | None = None
+    """When it was last taken, given, resolved or opened again by itself, not along with its request."""
     former: tuple[FormerHolder, ...] = ()
     """Those who had it and don't any more, whoever left last at the end."""
 
@@ -462,6 +464,11 @@ class Case:
     def had(self) -> bool:
         """Whether it was more than a wait: somebody has it, or talked about it, or it is a question that was left."""
         return self.representative is not None or self.talked > 0 or self.type != "live_chat"
+
+    @property
+    def rests(self) -> int:
+        """Once its conversation ended: since when nobody did anything about it (ms)."""
+        return max(self.ended or 0, self.resolved or 0, self.touched or 0)
 
 
 @attrs.define(eq=False)
@@ -498,7 +505,7 @@ class Shelves:
     untouched: dict[str, Names] = attrs.field(factory=dict)
     """Under the empty name: those of them that nobody ever had."""
     left: dict[str, Names] = attrs.field(factory=dict)
-    """Under the empty name: conversations that ended, not resolved."""
+    """By portal, the one that rests longest first: conversations that ended, not resolved."""
     asked: dict[str, Names] = attrs.field(factory=dict)
     """Under the empty name: support requests that aren't resolved."""
 

@@ -204,9 +204,13 @@ class Cases:
 
     def _sweep(self, now: int) -> int:
         for account in self._accounts.values():
-            if account.up and account.name not in self._sweeping:
-                self.sweep(account)
+            self.look(account)
         return now + limits.CASE_SWEEP
+
+    def look(self, account: Account) -> None:
+        """Sweep an account, if it can be asked: again and again, and right after it was read."""
+        if account.up and account.name not in self._sweeping:
+            self.sweep(account)
 
     def sweep(self, account: Account) -> None:
         """Erase some cases of an account whose time is over, and more once these are gone."""

@@ -269,6 +269,7 @@ class Hub:
         """The calls that go upwards."""
         self.conductor.guard = self.faults.run
         self.conductor.decided = self._decided
+        self.recovery.loaded = self.cases.look
         self.entrance.passwords.guard = lambda call, lost: self.faults.run(call, lost=lost)
         self.files.guard = lambda call, lost: self.faults.run(call, lost=lost)
         self.requests.refusals = self.refusals.request

@@ -107,13 +107,13 @@ class Recovery:
         self._since = 0
         self._unproven = False
         """Back after an outage, and nothing committed since."""
-        self._outages = 0
-        self._loads = 0
+        self._outages = self._loads = 0
         self._dropped: dict[Account, None] = {}
         """Accounts to be read once the journal is back."""
         self._doubtful: dict[Account, dict[str, None]] = {}
         """Persons whose keys of the failed commit may or may not be stored."""
         self.down = False
+        self.loaded: Callable[[Account], None] = lambda account: None  # told of each account that is up
         self.starting = True
         """Until every account was read once: what can't be read then refuses the start."""
         self.fatal: str | None = None
@@ -351,6 +351,7 @@ class Recovery:
         self._tell("info", "account.loaded", account=account.name, seq=desk.seq)
         self._feeds.rebase(account, heads)
         self._presence.reassert(account)
+        self.loaded(account)
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""

@@ -13,7 +13,7 @@ from broker.desk.rules import EVOLVE
 from broker.desk.state import State
 from broker.protocol import ops
 from tests.desk.test_casebook import lived
-from tests.support.builders import case_id, customer, request_id
+from tests.support.builders import case_id, customer, representative, request_id
 from tests.support.scene import office
 
 FAULTS: list[tuple[str, Callable[[State], object]]] = [
@@ -55,6 +55,21 @@ def test_caught_an_unassigned_case_that_is_somebodys_and_one_that_stands_before_
     scene.ok(ops.RequestConvert(request_id("four")), customer("four"))
     scene.desk.state.cases[case_id("four")].representative = "ann"
     with pytest.raises(InvariantBroken, match="G2"):
+        invariants.check(scene.desk.state)
+
+
+@pytest.mark.parametrize("shelf", ["over", "left"])
+def test_caught_a_case_that_would_be_erased_before_an_older_one(shelf: str) -> None:
+    scene = office("ann", capacity=2)
+    for name in ("carl", "dora"):
+        scene.end(scene.assign(name, "ann"))
+        scene.now += 1
+        if shelf == "over":
+            scene.ok(ops.CaseResolve(case_id(name)), representative("ann"))
+    names = getattr(scene.desk.state.shelves, shelf)["help"]
+    del names[case_id("carl")]
+    names[case_id("carl")] = None
+    with pytest.raises(InvariantBroken, match="G9"):
         invariants.check(scene.desk.state)
 
 

@@ -106,6 +106,28 @@ def kept_a_day_longer(patch: Patch) -> None:
     patch.setattr(cases, "until", lambda state, case: whole(state, case) + DAYS)
 
 
+def what_nobody_resolved_is_kept(patch: Patch) -> None:
+    whole = cases.due
+
+    def due(state: Any, now: int, most: int) -> Any:
+        reason, found = whole(state, now, most)
+        return reason, [name for name in found if reason == "full" or state.cases[name].status == "resolved"]
+
+    patch.setattr(cases, "due", due)
+
+
+def what_waits_for_an_answer_is_erased(patch: Patch) -> None:
+    whole = cases.due
+
+    def due(state: Any, now: int, most: int) -> Any:
+        reason, found = whole(state, now, most)
+        asked = (state.cases[name] for name in state.shelves.asked.get("", ()))
+        more = [case.case for case in asked if case.ended is not None and cases.until(state, case) <= now]
+        return reason, found if reason == "full" else [*found, *more][:most]
+
+    patch.setattr(cases, "due", due)
+
+
 def who_vanishes_leaves_nothing(patch: Patch) -> None:
     whole = casebook._outcome
 
@@ -133,6 +155,8 @@ FAULTS = [
     any_version_will_do,
     everybody_knows_of_every_case,
     kept_a_day_longer,
+    what_nobody_resolved_is_kept,
+    what_waits_for_an_answer_is_erased,
     who_vanishes_leaves_nothing,
     the_oldest_on_top,
 ]

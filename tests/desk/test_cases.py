@@ -18,6 +18,7 @@ from broker.desk.transitions import ALLOWED
 from broker.protocol import ops
 from broker.units import DAYS, SECONDS
 from tests.desk.test_casebook import case, listed, reachable, status
+from tests.support.agreement import reloaded
 from tests.support.allowed import for_role
 from tests.support.builders import case_id, customer, offer_id, personal, representative, request_id, session_id
 from tests.support.people import DI, MIA, TED, TIM, house
@@ -348,6 +349,57 @@ def test_what_is_over_is_erased_after_its_portals_time(monkeypatch: Patch) -> No
     (deleted,) = [record.event for record in handled.records]
     assert isinstance(deleted, e.CaseDeleted)
     assert (deleted.reason, deleted.by) == ("retention", "broker")
+
+
+@pytest.mark.parametrize("touched", ["resolved", "reopened", "given", "left"])
+def test_a_conversation_that_ended_is_erased_after_its_portals_time_resolved_or_not(touched: str) -> None:
+    scene = office("ann", "bo")
+    scene.end(scene.assign("carl", "ann"))
+    first, state = scene.now + 90 * DAYS, scene.desk.state
+    assert case(scene).status == "assigned"
+    assert cases.due(state, first - 1, 9)[1] == []
+    assert cases.due(state, first, 9) == ("retention", [CARL])
+    scene.now += 80 * DAYS
+    if touched in ("resolved", "reopened"):
+        scene.ok(ops.CaseResolve(CARL), ANN)
+    if touched == "reopened":
+        scene.now += DAYS
+        scene.ok(ops.CaseReopen(CARL), ANN)
+    elif touched == "given":
+        scene.ok(ops.CaseAssign("bo", case=CARL), MIA)
+    elif touched == "left":
+        scene.ok(ops.RepresentativeDelete("ann"), MIA)
+        assert case(scene).status == "unassigned"
+    last = scene.now + 90 * DAYS
+    assert cases.due(reloaded(scene.desk).state, last - 1, 9) == cases.due(state, last - 1, 9) == ("retention", [])
+    assert cases.due(reloaded(scene.desk).state, last, 9) == cases.due(state, last, 9) == ("retention", [CARL])
+
+
+def test_what_rests_longer_is_erased_first_whoever_ended_first() -> None:
+    scene = office("ann", capacity=9)
+    for name in ("carl", "dora", "emil"):
+        scene.end(scene.assign(name, "ann"))
+        scene.now += 1
+    scene.ok(ops.CaseResolve(CARL), ANN)
+    scene.ok(ops.CaseReopen(CARL), ANN)
+    dora = scene.now - 2 + 90 * DAYS
+    assert cases.due(scene.desk.state, dora, 9)[1] == [case_id("dora")]
+    scene.ok(ops.CaseResolve(case_id("dora")), ANN)
+    assert cases.due(scene.desk.state, dora + 1, 9)[1] == [case_id("emil")]
+    scene.pass_time(90 * DAYS)
+    assert cases.due(scene.desk.state, scene.now, 2)[1] == [case_id("dora"), case_id("emil")]
+    assert cases.due(scene.desk.state, scene.now, 9)[1] == [case_id("dora"), case_id("emil"), CARL]
+
+
+def test_who_still_waits_for_an_answer_is_forgotten_by_nobody() -> None:
+    scene = asked()
+    assert cases.due(scene.desk.state, scene.now + 9999 * DAYS, 9) == ("retention", [])
+    scene.ok(ops.CaseTake(case=CARL), ANN)
+    assert cases.due(scene.desk.state, scene.now + 9999 * DAYS, 9) == ("retention", [])
+    scene.ok(ops.CaseResolve(CARL), ANN)
+    assert cases.due(scene.desk.state, scene.now + 90 * DAYS, 9) == ("retention", [CARL])
+    scene.ok(ops.CaseReopen(CARL), ANN)
+    assert cases.due(scene.desk.state, scene.now + 9999 * DAYS, 9) == ("retention", [])
 
 
 def test_the_time_of_a_portal_that_is_gone_is_the_usual_one() -> None:

@@ -13,6 +13,7 @@ import pytest
 from trio.testing import MockClock
 
 from broker import limits
+from broker.desk import cases
 from broker.journal.memory import MemoryStore
 from broker.journal.sqlite import SqliteStore
 from broker.protocol import frames
@@ -249,6 +250,19 @@ async def test_cases_whose_time_is_over_go_by_themselves(
         await b.settle(limits.CASE_SWEEP / 1000 + 1)
         assert b.hub.accounts["acme"].desk.state.cases == {}
         assert not any(text in everything(tmp_path) for text in SECRETS)
+
+
+async def test_what_was_over_while_the_broker_was_down_goes_right_after_the_start(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    async with broker(store=store) as b:
+        case = await chatted(b, await on_duty(b))
+        assert b.hub.accounts["acme"].desk.state.cases[case].status == "assigned"
+    monkeypatch.setattr(cases, "until", lambda state, case: 0)
+    async with broker(store=store, furnished=False) as b:
+        await b.settle()
+        assert b.hub.accounts["acme"].desk.state.cases == {}
 
 
 async def test_past_the_bound_the_one_over_longest_goes(

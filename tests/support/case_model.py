@@ -119,11 +119,11 @@ class Casework:
         if len(self.dossiers) > self.most:
             order = [*self._by_age(had=False), *self._by_age(had=True), *self._left()]
             return "full", order[: len(self.dossiers) - self.most]
-        return "retention", [one for one in self.dossiers if one.over is not None and self._until(one) <= self.now]
+        return "retention", [one for one in self.dossiers if one.rests is not None and self._until(one) <= self.now]
 
     def _until(self, one: Dossier) -> int:
         days = self.kept_days.get(one.portal, USUAL) if one.portal in self.portals else USUAL
-        return (one.over or 0) + days * DAYS
+        return (one.rests or 0) + days * DAYS
 
     def _by_age(self, *, had: bool) -> Iterator[Dossier]:
         found = [one for one in self.dossiers if one.over is not None and one.talked is had]
@@ -158,7 +158,7 @@ class Casework:
             self._list(one)
         if who != one.who or status == "assigned":
             one.got = self._step()
-        one.status, one.who, one.reason = status, who, reason
+        one.status, one.who, one.reason, one.moved = status, who, reason, self.now
         one.had = one.had or who is not None
         one.version += 1
         self._count(one)

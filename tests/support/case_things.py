@@ -52,6 +52,8 @@ class Dossier:
     who: str | None = None
     ended: int | None = None
     resolved: int | None = None
+    moved: int = 0
+    """When its status or its representative last changed."""
     outcome: str | None = None
     rated: int | None = None
     mails: list[str] = attrs.field(factory=list)
@@ -90,6 +92,14 @@ class Dossier:
     def over(self) -> int | None:
         """Since when nothing is left to do."""
         return None if self.ended is None or self.resolved is None else max(self.ended, self.resolved)
+
+    @property
+    def rests(self) -> int | None:
+        """Since when nobody does anything about it, where that is all right: not while its customer is there, or waits
+        for an answer."""
+        if self.live or (self.kind == QUESTION and self.status != "resolved"):
+            return None
+        return max(self.ended or 0, self.moved)
 
     @property
     def talked(self) -> bool:
