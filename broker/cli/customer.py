@@ -55,19 +55,21 @@ def run_export(args: argparse.Namespace) -> int:
     """Ask page by page, and write it whole or not at all."""
     common.refuse_existing(args.out)
 
-    async def talk(client: Client) -> list[object]:
+    async def talk(client: Client) -> tuple[list[object], list[object]]:
         from clients.python.roles import Manager
 
         mia, cases, after = Manager(client), list[object](), None
+        visitors: dict[str, object] = {}
         while True:
             page = await mia.export_customer(email=args.email, visitor=args.visitor, after=after)
             cases += page.cases
+            visitors |= {one["visitor"]: one for one in page.visitors}
             after = page.next
             if after is None:
-                return cases
+                return cases, list(visitors.values())
 
-    cases = remote.ask(args, talk)
-    text = json.dumps({"cases": cases}, ensure_ascii=False, indent=2) + "\n"
+    cases, visitors = remote.ask(args, talk)
+    text = json.dumps({"cases": cases, "visitors": visitors}, ensure_ascii=False, indent=2) + "\n"
     common.write_out(args.out, text, f"{len(cases)} cases are in {args.out}")
     return Exit.OK
 

@@ -11,7 +11,7 @@ from typing import Final
 from broker.desk import case_view, cases, events, pseudonyms, rights
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
-from broker.desk.publish import render, resolve
+from broker.desk.publish import resolve
 from broker.desk.state import Case
 from broker.journal.base import Store
 from broker.limits import LISTED_CASES
@@ -19,14 +19,12 @@ from broker.runtime.texts import refs
 from broker.runtime.why import event_of
 
 PAGE: Final = 200  # records, or cases, looked at between two yields: a few milliseconds
-EXPORT_CASES: Final = 20  # told at once, with all that was said in them
-EXPORT_BYTES: Final = 256 * 1024  # after so many no further case is begun
 
 Found = Generator[None, None, object]
 Person = tuple[str, str, str | None]
 """(person, role, portal)."""
 Texts = Callable[[Store, str, Sequence[str]], Mapping[str, str]]
-_PARTS: Final = ("", ":staff")
+PARTS: Final = ("", ":staff")
 
 
 def visible(desk: Desk, account: str, person: Person) -> Callable[[Case], bool]:
@@ -43,7 +41,8 @@ def visible(desk: Desk, account: str, person: Person) -> Callable[[Case], bool]:
     return lambda case: member is not None and cases.sees(desk.state, member, case)
 
 
-def _told(desk: Desk, value: object) -> object:
+def renamed(desk: Desk, value: object) -> object:
+    """The same, naming nobody who left."""
     former = desk.state.former
     return pseudonyms.of_value(value, former.get) if former else value
 
@@ -53,7 +52,7 @@ def one(store: Store, desk: Desk, account: str, name: str, person: Person, texts
     case = desk.state.cases.get(name)
     if case is None or not visible(desk, account, person)(case):
         return None
-    shown = _told(desk, case_view.details(desk.state, case))
+    shown = renamed(desk, case_view.details(desk.state, case))
     return resolve(shown, texts(store, account, refs(shown)).get)
 
 
@@ -74,7 +73,7 @@ def search(store: Store, desk: Desk, account: str, asked: Mapping[str, object], 
                 break
             yield
     found += _matching(store, account, some, query, texts)
-    rows = _told(desk, [case_view.row(desk.state, case) for case in found[:LISTED_CASES]])
+    rows = renamed(desk, [case_view.row(desk.state, case) for case in found[:LISTED_CASES]])
     told: dict[str, object] = {"cases": resolve(rows, texts(store, account, refs(rows)).get)}
     if len(found) > LISTED_CASES:
         told["next"] = found[LISTED_CASES - 1].number
@@ -103,10 +102,10 @@ def named(store: Store, desk: Desk, account: str, sessions: Sequence[str]) -> Fo
     for session in sessions:
         ids: dict[str, None] = {}
         heads = []
-        for part in _PARTS:
+        for part in PARTS:
             stream = f"session:{session}{part}"
             head = store.stream_head(account, stream)
-            for event, _, _ in _events(store, account, stream, head):
+            for event, _, _ in happened(store, account, stream, head):
                 ids.update(dict.fromkeys(refs(events.pack_body(event))))
             heads.append(head)
             yield
@@ -114,7 +113,7 @@ def named(store: Store, desk: Desk, account: str, sessions: Sequence[str]) -> Fo
     return told
 
 
-def _events(store: Store, account: str, stream: str, head: int) -> Iterator[tuple[events.Event, str, int]]:
+def happened(store: Store, account: str, stream: str, head: int) -> Iterator[tuple[events.Event, str, int]]:
     """(event, wire type, t) of a stream up to an offset."""
     after = 0
     while after < head and (page := store.stream(account, stream, after, PAGE)):
@@ -122,55 +121,3 @@ def _events(store: Store, account: str, stream: str, head: int) -> Iterator[tupl
             after = offset
             kind = next(wire for name, at, wire in record.entries if name == stream and at == offset)
             yield event_of(record), kind, record.t
-
-
-def export(
-    store: Store, desk: Desk, account: str, email: str | None, visitor: str | None, after: int, texts: Texts
-) -> Found:
-    """{cases, next?}: all that is stored about a customer, the oldest first."""
-    told: list[object] = []
-    size = 0
-    some: list[Case] = []
-    for case in desk.state.cases.values():
-        if case.number <= after or (visitor is not None and case.visitor != visitor):
-            continue
-        some.append(case)
-        if len(some) < PAGE:
-            continue
-        chosen, some = _written_by(store, account, some, email, texts), []
-        for each in chosen:
-            told.append((yield from _whole(store, desk, account, each, texts)))
-            size += len(repr(told[-1]))
-            if len(told) == EXPORT_CASES or size > EXPORT_BYTES:
-                return {"cases": told, "next": each.number}
-        yield
-    for each in _written_by(store, account, some, email, texts):
-        told.append((yield from _whole(store, desk, account, each, texts)))
-        size += len(repr(told[-1]))
-        if len(told) == EXPORT_CASES or size > EXPORT_BYTES:
-            return {"cases": told, "next": each.number}
-    return {"cases": told}
-
-
-def _written_by(store: Store, account: str, some: Sequence[Case], email: str | None, texts: Texts) -> list[Case]:
-    if email is None:
-        return list(some)
-    known = texts(store, account, [case.email[0] for case in some if case.email is not None])
-    wanted = email.casefold()
-    return [case for case in some if case.email is not None and known.get(case.email[0], "").casefold() == wanted]
-
-
-def _whole(
-    store: Store, desk: Desk, account: str, case: Case, texts: Texts
-) -> Generator[None, None, dict[str, object]]:
-    """A case, and the events of its session as whoever may see all of them is told."""
-    shown = _told(desk, case_view.details(desk.state, case))
-    happened: list[object] = []
-    for part in _PARTS:
-        stream = f"session:{case.session}{part}"
-        for event, kind, t in _events(store, account, stream, store.stream_head(account, stream)):
-            known = texts(store, account, refs(events.pack_body(event)))
-            data = render(event, kind, stream, known.get, desk.state.former.get if desk.state.former else None)
-            happened.append({"t": t, "stream": "staff" if part else "session", "type": kind, "data": data})
-        yield
-    return {"case": resolve(shown, texts(store, account, refs(shown)).get), "events": happened}

@@ -109,8 +109,9 @@ class Cases:
         after = command.after or 0
 
         def answer(value: object) -> None:
-            """A visitor whom no case knows is nobody here; an address may be anybody's."""
-            if command.visitor is not None and not after and not cast("Mapping[str, object]", value)["cases"]:
+            """A visitor of whom nothing is kept is nobody here; an address may be anybody's."""
+            page = cast("Mapping[str, object]", value)
+            if command.visitor is not None and not after and not page["cases"] and not page["visitors"]:
                 self._answers.fail(connection, number, Code.NO_SUCH, "no such visitor")
             else:
                 self._found(connection, number, value)

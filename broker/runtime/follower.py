@@ -24,7 +24,7 @@ from broker.limits import SNAPSHOT_RECORDS
 from broker.protocol import frames
 from broker.protocol.codec import pack, pack_event, pack_value, unpack_values
 from broker.routing.pins import PinSpace
-from broker.runtime import case_reader, transcript_pages
+from broker.runtime import case_reader, customer_reader, transcript_pages
 from broker.runtime.texts import refs
 from broker.runtime.why import decisions, event_of
 
@@ -222,7 +222,7 @@ class Follower:
     def _customer(self, store: Store, account: str, email: str | None, visitor: str | None, after: int) -> Chunks:
         """All that is stored about a customer, some of it."""
         folded = yield from self._caught_up(store, account)
-        found = yield from case_reader.export(store, folded.desk, account, email, visitor, after, _texts)
+        found = yield from customer_reader.export(store, folded.desk, account, email, visitor, after, _texts)
         return found
 
     def _left(self, store: Store, account: str, known: int, people: Sequence[tuple[str, str]]) -> int:

@@ -208,6 +208,8 @@ class Exported:
     """Each with its ``case`` and the ``events`` of its session."""
     next: int | None
     """There may be more: ask again, after this."""
+    visitors: Sequence[Mapping[str, Any]] = ()
+    """What is kept of the visitors whose cases these are, by the ``visitor`` in each: a page may repeat another's."""
 
 
 @attrs.frozen(kw_only=True)

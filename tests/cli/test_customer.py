@@ -67,6 +67,8 @@ def test_a_customers_data_is_exported_and_erased_without_a_trace(run: Run, serve
     text = Path("all.json").read_text(encoding="utf-8")
     assert all(mark in text for mark in MARKS)
     (exported,) = json.loads(text)["cases"]
+    (visitor,) = json.loads(text)["visitors"]
+    assert (visitor["visitor"], visitor["memory"]["representative"]) == (exported["case"]["visitor"], "ann")
     assert exported["case"]["case"] == case
     assert run("customer", "export", "--email", MARKS[1], "--out", "all.json", *auth)[0] == Exit.USAGE
     assert "there already" in run("customer", "export", "--email", MARKS[1], "--out", "all.json", *auth)[2]
@@ -77,7 +79,7 @@ def test_a_customers_data_is_exported_and_erased_without_a_trace(run: Run, serve
     assert (code, f"{case} is erased" in err) == (Exit.OK, True)
     assert run("case", "delete", case, "--yes", *auth)[0] == Exit.FAILED
     code, out, _ = run("customer", "export", "--email", MARKS[1], *auth)
-    assert (code, json.loads(out)) == (Exit.OK, {"cases": []})
+    assert (code, json.loads(out)) == (Exit.OK, {"cases": [], "visitors": []})
 
     async def gone() -> list[str]:
         with trio.move_on_after(20):  # what readers held back leaves the log a moment later

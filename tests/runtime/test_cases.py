@@ -123,7 +123,7 @@ async def test_a_team_manager_and_an_outsider_find_what_is_theirs(autojump_clock
 async def test_all_about_a_customer_is_exported_and_audited(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.runtime.case_reader.EXPORT_CASES", 1)
+    monkeypatch.setattr("broker.runtime.customer_reader.EXPORT_CASES", 1)
     async with broker() as b:
         ann, boss = await on_duty(b), await b.staff("boss", "manager")
         await boss.ask("subscribe", stream="audit", from_="now")
