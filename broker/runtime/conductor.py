@@ -93,12 +93,13 @@ class Conductor:
         self._fired_at = now
         if self._fired > self._most:
             return now + 1  # the rest in the next tick: somebody may have something more urgent to say
-        self.guard(lambda: self._fire(account, now))
+        self.guard(lambda: self._fire(account))
         return account.desk.next_deadline() if account.up else None
 
-    def _fire(self, account: Account, now: int) -> None:
+    def _fire(self, account: Account) -> None:
         self._touching = account
-        handled = account.desk.fire(now)
+        # Not at the tick's time: a command of this tick may have been decided since, and records never go back in time.
+        handled = account.desk.fire(self._clock.now())
         if handled is not None and handled.records:
             self._record(account, handled.records, ())
         self._touching = None

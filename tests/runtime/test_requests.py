@@ -17,6 +17,8 @@ from trio.testing import MockClock
 
 from broker.codes import Close, Code
 from broker.content import Personal
+from broker.desk.commands import Audit
+from broker.desk.identity import Role
 from broker.protocol import check, codec, frames
 from broker.runtime import hub
 from broker.runtime.options import ROLES, Options
@@ -475,3 +477,21 @@ async def test_a_request_that_goes_elsewhere_at_once_says_so(autojump_clock: Moc
         assert again["state"] == "waiting"
         moved = await joe.event("request.moved")
         assert moved.data == {"request": again["request"], "from": "help-1", "to": "help-2", "on": "staffing"}
+
+
+async def test_a_deadline_that_fires_after_a_command_of_the_same_tick_is_no_earlier(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        account, conductor = b.hub.accounts["acme"], b.hub.conductor
+        ann, joe = await b.staff("ann"), await b.customer()
+        await ann.write("presence.set", presence="available")
+        await joe.write("request.create", text="hello")
+        await b.settle()
+        due = account.desk.next_deadline()
+        assert due is not None
+        b.clock.raise_to(due + 5)  # the tick began when it was due, and has taken this long
+        conductor.tell(account, Audit("boss", Role.MANAGER, None, "account.get", "x"))
+        before = account.seq
+        conductor._wake(account, due)
+        assert account.seq > before
+        await b.settle(1)
+        assert b.hub.recovery.statistics().outages == 0
