@@ -40,3 +40,12 @@ def case_of(name: str) -> str:
     True
     """
     return f"k_{name[2:]}"
+
+
+def session_of(name: str) -> str:
+    """The session of a request or a case.
+
+    >>> session_of("r_0000000000000000")
+    's_0000000000000000'
+    """
+    return f"s_{name[2:]}"

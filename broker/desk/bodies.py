@@ -211,7 +211,7 @@ def _left_to(event: e.RequestEnded | e.RequestRequeued, stream: str) -> str | No
 
 
 def _session_id(event: e.RequestMoved, stream: str) -> str:
-    return f"s_{event.request[2:]}"
+    return ids.session_of(event.request)
 
 
 _CASE = {"type": 0, "status": 1, "reason": 2, "version": 3, "listed": 4, "subportal": 5, "ended": 9}

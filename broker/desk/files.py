@@ -16,7 +16,7 @@ import attrs
 
 from broker import ids, limits
 from broker.codes import Code
-from broker.desk import chat, file_kinds, rights, transcripts
+from broker.desk import chat, file_kinds, rights
 from broker.desk import events as e
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
@@ -203,10 +203,7 @@ def _heard(state: State, identity: Identity, session: str) -> int:
     if identity.role is not Role.REPRESENTATIVE:
         refused = rights.weigh(state, identity, ops.TranscriptGet(session, "text")) is not None
         return _NOTHING if refused else _ALL
-    left = transcripts.left_behind(state, session, identity.person)
-    if found.upto is None or left is None or left[3] is None:
-        return _ALL
-    return left[3]
+    return _ALL if found.messages is None else found.messages
 
 
 def _shown(file: File) -> dict[str, object]:

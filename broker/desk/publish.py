@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from broker import ids
 from broker.content import DOCUMENT
 from broker.desk import events as e
 from broker.desk import pseudonyms
@@ -100,7 +101,7 @@ def _to_colleagues(event: e.OfferMade | e.OfferEnded, wire_type: str) -> Audienc
     """Staff of a session hear who else is asked about it: its customer doesn't."""
     if event.kind not in ("transfer", "invite"):
         return []
-    return [(f"session:s_{event.request[2:]}:staff", wire_type)]  # a request and its session share their token
+    return [(f"session:{ids.session_of(event.request)}:staff", wire_type)]
 
 
 def _offer_ended(event: e.OfferEnded) -> Audience:

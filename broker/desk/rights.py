@@ -357,7 +357,7 @@ def conversation(state: State, identity: Identity, name: str) -> transcripts.Con
     if transcripts.open_to(state, name, identity.person):
         return found
     left = transcripts.left_behind(state, name, identity.person)
-    return None if left is None else attrs.evolve(found, upto=left[1:3])
+    return None if left is None else attrs.evolve(found, upto=left[1:3], messages=left[3])
 
 
 def _oversees(who: Actor, scope: str) -> bool:

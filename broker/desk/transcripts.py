@@ -19,6 +19,8 @@ class Conversation:
     """The portal's time zone, if it has one."""
     upto: tuple[int, int] | None = None
     """How far the session's stream and its staff's are to be read, for whoever had it and left; None: to their ends."""
+    messages: int | None = None
+    """Up to which message, likewise."""
 
 
 def find(state: State, name: str) -> Conversation | None:

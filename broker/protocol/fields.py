@@ -147,7 +147,7 @@ def _str(spec: Spec) -> Check:
     def check(value: object) -> str:
         if type(value) is not str or len(value) < low:  # each character is at least a byte
             raise Wrong("", expected)
-        if len(value) > high or (not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > high):
+        if _longer(value, high):
             raise Wrong("", expected, long=True)
         return value
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, cast
 
-from broker import limits
+from broker import ids, limits
 from broker.codes import Code
 from broker.desk import casebook, cases
 from broker.desk.commands import Audit, EraseCases, Gathered
@@ -188,14 +188,14 @@ class Cases:
                 then(None)
                 return
             found = cast("Sequence[tuple[tuple[int, int], Sequence[str]]]", reply.value)
-            for request, (_, ids) in zip(requests, found, strict=True):
-                self._gathered[account.name, request] = ids
+            for request, (_, files) in zip(requests, found, strict=True):
+                self._gathered[account.name, request] = files
                 self._gathered.move_to_end((account.name, request))
             while len(self._gathered) > limits.MAX_ERASING:
                 self._gathered.popitem(last=False)
             then([Gathered((heads[0], heads[1])) for heads, _ in found])
 
-        self._asks.ask("named", account.name, [f"s_{request[2:]}" for request in requests], then=replied)
+        self._asks.ask("named", account.name, [ids.session_of(request) for request in requests], then=replied)
 
     def decided(self, part: Part, records: Sequence[Recorded]) -> None:
         """Told of each command's events, before they are on disk: what goes with a case goes in its commit."""

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol, cast
 
+from broker import ids
 from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import pseudonyms
@@ -156,7 +157,7 @@ def _of_request(account: Account, event: e.RequestMoved) -> Iterable[Cursor]:
 
 
 def _of_case(account: Account, event: e.CaseChanged | e.CaseDeleted) -> Iterable[Cursor]:
-    session = f"session:s_{event.request[2:]}"
+    session = f"session:{ids.session_of(event.request)}"
     streams = [account.streams.get(name) for name in (session, f"{session}:staff")]
     return [cursor for stream in streams if stream is not None for cursor in (*stream.live, *stream.others)]
 

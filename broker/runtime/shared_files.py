@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from broker import ids
 from broker.desk import events as e
 from broker.runtime.why import Read, event_of
 
@@ -33,5 +34,5 @@ def shared_files(read: Read) -> dict[str, Shared]:
             if isinstance(event, e.FileShared):
                 sessions.setdefault(event.session, []).append(Shared(event.file, event.size, event.sha256))
             elif isinstance(event, e.CaseDeleted):
-                sessions.pop(f"s_{event.request[2:]}", None)
+                sessions.pop(ids.session_of(event.request), None)
     return {one.file: one for found in sessions.values() for one in found}

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final, cast
 
 from broker.codes import Code
+from broker.desk.outcome import wrong_state
 from broker.journal.base import Reply
 from broker.protocol.frames import Gap
 from broker.protocol.ops import Subscribe, Unsubscribe
@@ -67,9 +68,9 @@ class Subscriptions:
             start()
 
     def _replaced(self, connection: Connection, number: int) -> None:
-        detail = {"state": "replaced", "allowed": ["subscribe"]}
         text = "another subscribe or unsubscribe of this stream came meanwhile"
-        self._answers.at_once(connection, number, Code.WRONG_STATE, text, detail=detail)
+        refusal = wrong_state("replaced", "subscribe", text=text)
+        self._answers.at_once(connection, number, refusal.code, refusal.text, detail=refusal.detail)
 
     def _lost(self, connection: Connection, number: int, command: Subscribe) -> None:
         """What it waited for was not committed."""

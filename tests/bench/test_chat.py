@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,10 +15,11 @@ from bench.load.chat import ChatPlan
 from bench.load.engine import LoadFailed
 from bench.load.people import EVENT, RESULT
 from bench.peers.talk import FloorTalk, Talking
+from tests.support import compiler
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
+    compiler.NEEDED,
 ]
 
 

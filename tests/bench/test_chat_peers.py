@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import struct
 import threading
@@ -26,10 +25,11 @@ from bench.peers.jetstream import JetStreamTalk
 from bench.peers.postgres import PostgresTalk
 from bench.peers.rabbit import RabbitTalk
 from bench.peers.talk import FloorTalk, Keeper
+from tests.support import compiler
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
+    compiler.NEEDED,
 ]
 Part = str  # of an answer: "ack" or "said"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,10 +14,11 @@ from bench.load.build import NotInstalled, program
 from bench.load.engine import Framing, LoadFailed, Member, Mode, Plan
 from bench.peers.base import EVENT, SIGNAL, Wired, signal_frame
 from bench.peers.plain import FLOOR
+from tests.support import compiler
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cc") is None, reason="the load programs need a C compiler: scripts/setup"),
+    compiler.NEEDED,
 ]
 
 
