@@ -99,7 +99,7 @@ def start(
     """Start a server pinned to its core, as another user if one is named. With no ``port`` it must print
     ``listening PORT`` as its first line."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    log = CACHE / f"{name.replace(' ', '-')}.log"
+    log = _log(name)
     with log.open("wb") as errors, on_core(SERVER_CORE):
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -121,18 +121,29 @@ def start(
     line = process.stdout.readline().split()
     watchdog.cancel()
     if len(line) != 2 or line[0] != b"listening":
-        process.kill()
-        process.wait()
-        raise DidNotStart(f"{name} did not start: {line!r}\n{log.read_text(errors='replace')[-2000:]}")
+        Server(name, process, 0).stop()
+        raise DidNotStart(f"{name} did not start: {line!r}\n{_said(name)}")
     return Server(name, process, int(line[1]))
 
 
-def listening(server: Server) -> Server:
-    """The same server, once it accepts connections."""
-    for _ in range(round(START_SECONDS / 0.05)):
+def listening(server: Server, seconds: float = START_SECONDS) -> Server:
+    """The same server, once it accepts connections: ``DidNotStart`` if it ends before, or takes longer."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and server.process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", server.port)) == 0:
                 return server
         time.sleep(0.05)
+    ended = server.process.returncode
     server.stop()
-    raise DidNotStart(f"{server.name} doesn't listen")
+    what = f"took longer than {seconds:g} s to listen" if ended is None else f"ended with {ended}"
+    raise DidNotStart(f"{server.name} {what}\n{_said(server.name)}")
+
+
+def _log(name: str) -> Path:
+    return CACHE / f"{name.replace(' ', '-')}.log"
+
+
+def _said(name: str) -> str:
+    """The end of what it wrote."""
+    return _log(name).read_text(errors="replace")[-2000:]

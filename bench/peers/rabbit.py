@@ -35,6 +35,8 @@ listeners.tcp.1 = 127.0.0.1:{port}
 default_user = {user}
 default_pass = {password}
 """
+START_SECONDS: Final = 120.0
+"""Until it listens: four seconds on a quiet machine, but much longer on one core beside other work."""
 OPEN_SECONDS: Final = 120.0
 """For all queues to be made."""
 Word = tuple[int, int]
@@ -94,7 +96,7 @@ def _node(name: str, kept: Path) -> Iterator[tuple[Server, str]]:
     }
     register = listening(start("epmd", [names], env=env, port=names_port))
     try:
-        server = listening(start(name, [program], env=env, port=port, cwd=kept))
+        server = listening(start(name, [program], env=env, port=port, cwd=kept), START_SECONDS)
         try:
             yield server, password
         finally:
