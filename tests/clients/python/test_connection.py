@@ -15,6 +15,7 @@ from broker.protocol.handshake import TERMS
 from clients.python.connection import SUBPROTOCOL, Address, Cut, open_link, sign_in
 from clients.python.errors import UnreachableError
 from tests.clients.python.fake_broker import FakeBroker
+from tests.e2e import cutting
 
 WAIT = 10  # seconds; a hang, not a time to be met
 HELLO = Hello([1], [], {"token": "t"}, {})
@@ -70,6 +71,23 @@ async def test_a_server_that_is_no_broker_is_unreachable(answer: bytes) -> None:
 
     with pytest.RaisesGroup(UnreachableError, flatten_subgroups=True):
         await against(serve)
+
+
+@pytest.mark.parametrize("bytes_up", [0, 1, 100])
+async def test_a_connection_that_breaks_before_it_is_asked_for_anything_is_not_waited_for(
+    autojump_clock: trio.testing.MockClock, bytes_up: int
+) -> None:
+    async def dial(address: Address) -> trio.abc.Stream:
+        ours, theirs = trio.testing.memory_stream_pair()
+        kept.append(theirs)
+        return cutting.Breaking(ours, cutting.Cut("up", bytes_up))
+
+    kept: list[trio.abc.Stream] = []
+    began = trio.current_time()
+    with pytest.raises(UnreachableError, match="does not speak"):
+        async with open_link(Address("huntgroup", 80, secure=False), dial=dial):
+            raise AssertionError("nobody is there")
+    assert trio.current_time() - began < 1.0
 
 
 async def test_a_port_where_nobody_listens_is_unreachable() -> None:
