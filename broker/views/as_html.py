@@ -126,12 +126,11 @@ def _inline(one: str | Typed) -> str:
 
 
 def _said(entry: Entry) -> str:
-    text = words.said(entry)
-    if text is None:
+    said = words.said(entry)
+    if said is None:
         return ""
-    erased = text == words.ERASED
-    shade = ' class="erased"' if erased else ""
-    return f'<p dir="auto"{shade}>{escape(words.text_of(text, plain=False))}</p>'
+    shade = ' class="erased"' if said.erased else ""
+    return f'<p dir="auto"{shade}>{escape(words.text_of(said.text, plain=False))}</p>'
 
 
 def _details(entry: Entry) -> str:

@@ -34,7 +34,7 @@ def piece(entry: Entry, zone: str | None) -> str:
     who = _name(entry) if speaks else "*"
     lines = [] if entry["kind"] in ("message", "note") else ["".join(map(_piece, words.sentence(entry)))]
     if (said := words.said(entry)) is not None:
-        lines += _wrapped(said)
+        lines += _wrapped(said.text)
     lines += [f"{_isolated(label.text)}: {_isolated(value.text)}" for label, value in _details(entry)]
     margin = " " * (len(when) + 2)
     if words.width(who) > NAME_COLUMNS:

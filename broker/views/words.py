@@ -22,6 +22,8 @@ class Typed:
     """Words that a person chose: they may hold anything, and stand apart from ours."""
 
     text: str
+    erased: bool = False
+    """Whether it only stands for what was there: somebody may type the same."""
 
 
 Sentence = Sequence[str | Typed]
@@ -69,7 +71,7 @@ def speaks(entry: Entry) -> bool:
 
 def typed(value: object) -> Typed:
     """A text that was typed, or what stands for one that was erased."""
-    return Typed(value if isinstance(value, str) else ERASED)
+    return Typed(value) if isinstance(value, str) else Typed(ERASED, erased=True)
 
 
 def speaker(entry: Entry) -> Typed:
@@ -80,10 +82,10 @@ def speaker(entry: Entry) -> Typed:
     return typed(name)
 
 
-def said(entry: Entry) -> str | None:
+def said(entry: Entry) -> Typed | None:
     """What was typed, of several lines perhaps; None where nothing was."""
     text = entry.get("text", entry.get("comment", entry.get("note")))
-    return None if text is None else typed(text).text
+    return None if text is None else typed(text)
 
 
 def sentence(entry: Entry) -> Sentence:

@@ -126,3 +126,4 @@ def test_a_name_can_not_turn_around_what_stands_beside_it() -> None:
 
 def test_what_was_erased_is_told_so() -> None:
     assert '<p dir="auto" class="erased">(erased)</p>' in document("html", [said(1, {"erased": True})])
+    assert '<p dir="auto">(erased)</p>' in document("html", [said(1, "(erased)")])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from broker.views import words
 from broker.views.entries import People, entry_of
-from broker.views.words import details, sentence
+from broker.views.words import Typed, details, sentence
 from tests.views.talk import ENDED, FILE, JOINED, TALK, Told, document, said, zoned
 
 
@@ -235,7 +235,7 @@ def test_the_e_mails_to_a_customer_are_told() -> None:
     mail = {"mail": "m_1", "by": "ann", "subject": "Your order", "text": "It is on its way."}
     entry = entry_of("case.mailed", mail, People())
     assert entry is not None
-    assert words.said(entry) == "It is on its way."
+    assert words.said(entry) == Typed("It is on its way.")
     assert [value.text for _, value in details(entry)] == ["Your order"]
     tried = entry_of("case.mail_attempted", {"mail": "m_1", "attempt": 2, "state": "sent", "code": 250}, People())
     assert tried is not None
