@@ -42,6 +42,15 @@ def case_of(name: str) -> str:
     return f"k_{name[2:]}"
 
 
+def share_of(leg: str) -> str:
+    """The share that a guest's leg is of.
+
+    >>> share_of("h_0000000000000000.1.2")
+    'h_0000000000000000.1'
+    """
+    return leg.rpartition(".")[0]
+
+
 def session_of(name: str) -> str:
     """The session of a request or a case.
 

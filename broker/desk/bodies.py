@@ -442,6 +442,8 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.ShareRebooting, "share.changed"): _share_body("rebooting", "representative", "until"),
     (e.ShareBack, "share.changed"): _share_body("negotiating", "customer", "until", grant=_grant),
     (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason"),
+    (e.ShareWatched, "share.watched"): _body("share", "session", "leg", "representative", "control", "functions"),
+    (e.ShareUnwatched, "share.unwatched"): _body("share", "session", "leg", "representative", "reason"),
     (e.FileShared, "file.shared"): _body(
         *("session", "file", "size", "type", "sha256", "role"),
         personal={"name": "name"},

@@ -121,7 +121,8 @@ def _offered(
         event.subportal = to
     event.comment = None if command.comment is None else command.comment.ref
     if isinstance(command, ops.SessionInvite):
-        event.view_only, event.masked = bool(command.view_only), bool(command.masked)
+        view_only = state.portals[request.portal].guests == "view_only"
+        event.view_only, event.masked = view_only or bool(command.view_only), bool(command.masked)
     return Decision([event], {"session": session.session, "offer": event.offer})
 
 

@@ -34,6 +34,14 @@ class MachineBack:
 
 
 @attrs.define(frozen=True)
+class Watch:
+    """A guest asks for the media of a share of its session for the first time."""
+
+    share: str
+    representative: str
+
+
+@attrs.define(frozen=True)
 class PinGuessing:
     """Wrong pins from one source (a shortened address) passed the limit."""
 
@@ -159,6 +167,7 @@ Internal = (
     | ConnectionLost
     | ConnectionBack
     | MachineBack
+    | Watch
     | PinGuessing
     | SignIn
     | Refresh

@@ -18,6 +18,7 @@ from broker.desk import (
     audit,
     chat,
     credentials,
+    legs,
     monitors,
     names,
     offers,
@@ -29,12 +30,14 @@ from broker.desk import (
 )
 from broker.desk import events as e
 from broker.desk.casebook import STAMPS
+from broker.desk.commands import MachineBack, Watch
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Entry, Handled, Recorded, Refusal
 from broker.desk.publish import audiences
 from broker.desk.rules import DUE, EVOLVE, RULES
 from broker.desk.state import NORMAL, Context, Share, State, Times
 from broker.desk.transcripts import Conversation
+from broker.desk.watching import Side
 from broker.routing import estimate
 from broker.routing.matching import next_match
 from broker.routing.model import Statistics as RoutingStatistics
@@ -255,15 +258,24 @@ class Desk:
             for place, request in self.state.router.in_line(subportal, first, count)
         ]
 
-    def shares(self) -> Iterator[tuple[str, str, str]]:
-        """(share, customer, representative) of the shares between whose ends SIGNAL is relayed."""
+    def shares(self) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
+        """(share, customer, representative, [(leg, guest), …]) of the shares between whose ends SIGNAL is relayed."""
         for share in self.state.shares.values():
             if share.state in share_ends.RELAYED:
-                yield share.share, share.visitor, share.representative
+                guests = legs.of(share, self.state.sessions.get(share.session))
+                yield share.share, share.visitor, share.representative, guests
 
     def share_to_join(self, identity: Identity, share: str) -> Share | Refusal:
-        """The share, if this is one of its ends and its media may be set up now."""
+        """The share, if this is one of its ends, or a guest of its session, and its media may be set up now."""
         return rights.told_to(identity, shares.join(self.state, identity, share))
+
+    def joins(self, identity: Identity, share: Share) -> MachineBack | Watch | None:
+        """What is to be carried out before this one's media is set up."""
+        return shares.joins(self.state, share, identity)
+
+    def side(self, identity: Identity, share: Share) -> Side:
+        """Who has the media so, and what it may do."""
+        return shares.side(self.state, share, identity)
 
     def held_contents(self) -> set[str]:
         """Ids of the contents that live things refer to."""

@@ -131,6 +131,8 @@ class PortalPut:
     """Bytes of one file, of all of a session, and types."""
     monitoring: str = "off"
     """off, announced or silent."""
+    guests: str = "full"
+    """full or view_only."""
 
 
 @attrs.define
@@ -928,6 +930,8 @@ class MemberLeft:
     reason: str
     """left, removed, released (whoever invited has gone), ended (with the session), transferred (it has the session
     now), function_off, signed_out, representative_lost."""
+    leg: str | None = None
+    """Of the share that it looked at: with the guest it is over."""
 
 
 @attrs.define
@@ -1300,6 +1304,40 @@ class ShareBack:
 
 
 @attrs.define
+class ShareWatched:
+    """A guest of the session looks at the screen, or its functions have changed: SIGNAL is relayed on its leg between
+    it and ``holder``, who passes the picture on, until it leaves, looks no more, or the share ends or restarts."""
+
+    TYPE: ClassVar[str] = "share.watched"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    leg: str
+    representative: str
+    holder: str
+    masked: bool
+    control: bool
+    """Whether it may control as well, where the share's grant has that."""
+    functions: tuple[str, ...]
+    """What is on for this guest at the portal."""
+
+
+@attrs.define
+class ShareUnwatched:
+    """A guest of the session looks at the screen no more."""
+
+    TYPE: ClassVar[str] = "share.unwatched"
+    VERSION: ClassVar[int] = 1
+    share: str
+    session: str
+    leg: str
+    representative: str
+    masked: bool
+    reason: str
+    """stopped, function_off."""
+
+
+@attrs.define
 class ShareEnded:
     """The share was refused, or is over."""
 
@@ -1447,6 +1485,8 @@ Event = (
     | ShareGrantChanged
     | ShareRebooting
     | ShareBack
+    | ShareWatched
+    | ShareUnwatched
     | ShareEnded
     | FileBegun
     | FileShared

@@ -14,9 +14,9 @@ import attrs
 
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import share_ends
+from broker.desk import legs, share_ends
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such
-from broker.desk.state import Context, Functions, Portal, Representative, Session, State
+from broker.desk.state import Context, Functions, Portal, Representative, Session, Share, State
 from broker.protocol import ops
 
 FUNCTIONS: Final[Mapping[str, bool]] = {
@@ -229,11 +229,13 @@ def act(plan: Plan) -> list[e.Event]:
     """What ends in running shares, or changes, because other functions will be on for them."""
     state = plan.state
     happened: list[e.Event] = []
+    over = set[str]()
     for share in state.shares.values():
         portal, person = state.portals[share.portal], state.representatives[share.representative]
         now = plan.on(portal, person)
         if "screen_share" not in now:
             happened.append(share_ends.end(share, "function_off"))
+            over.add(share.share)
         elif share.state in share_ends.AGREED and now != share.functions:
             changed = e.ShareGrantChanged(
                 share=share.share,
@@ -256,7 +258,21 @@ def act(plan: Plan) -> list[e.Event]:
             portal = state.portals[state.requests[session.request].portal]
             if "collaboration" not in plan.on(portal, state.representatives[session.lead]):
                 happened += _alone(state, session)
+            elif session.share is not None and session.share not in over:
+                happened += _watching(plan, portal, session, state.shares[session.share])
     return happened
+
+
+def _watching(plan: Plan, portal: Portal, session: Session, share: Share) -> Iterator[e.Event]:
+    """Guests who look at the screen, and won't, or won't as before."""
+    for who, member in session.members.items():
+        if member.leg is None:
+            continue
+        now = plan.on(portal, plan.state.representatives[who])
+        if "screen_share" not in now:
+            yield legs.unwatched(share, who, member, "function_off")
+        elif now != member.functions:
+            yield legs.watched(share, session, who, member.leg, now)
 
 
 def _alone(state: State, session: Session) -> list[e.Event]:
@@ -268,7 +284,7 @@ def _alone(state: State, session: Session) -> list[e.Event]:
             e.OfferEnded(offer.offer, offer.request, place, offer.kind, offer.representative, "revoked", None, offer.by)
         )
     for name, member in session.members.items():
-        happened.append(e.MemberLeft(session.session, name, member.masked, "function_off"))
+        happened.append(e.MemberLeft(session.session, name, member.masked, "function_off", member.leg))
     return happened
 
 

@@ -53,7 +53,8 @@ def leave_all(state: State, person: Representative, reason: str) -> list[e.Event
 
 def left(session: Session, who: str, reason: str) -> e.MemberLeft:
     """A guest goes."""
-    return e.MemberLeft(session.session, who, session.members[who].masked, reason)
+    member = session.members[who]
+    return e.MemberLeft(session.session, who, member.masked, reason, member.leg)
 
 
 # --- evolve ----------------------------------------------------------------------------------------

@@ -114,6 +114,7 @@ def _event(
         survey=survey,
         survey_labels=None if command.survey is None else command.survey.ref,
         monitoring=command.monitoring or "off",
+        guests=command.guests or "full",
     )
     event.wake = portal_state.wake(opened, event.closing_ms, event.mode, context.now)
     return event
@@ -211,6 +212,7 @@ def words(portal: Portal | e.PortalPut) -> dict[str, object]:
         "survey": portal.survey_labels,
         "files": file_kinds.shown(portal.files),
         "monitoring": portal.monitoring,
+        "guests": portal.guests,
         "hours": as_data(portal.hours) if isinstance(portal.hours, Hours) else portal.hours,
     }
 
@@ -266,7 +268,8 @@ def portal_put(state: State, event: e.PortalPut, t: int) -> None:
     portal.texts, portal.languages, portal.language = event.texts, event.languages, event.language
     portal.closing_ms, portal.origins = event.closing_ms, event.origins
     state.deadlines.set("hours", event.portal, event.wake)
-    portal.functions, portal.web_chat, portal.monitoring = event.functions, event.web_chat, event.monitoring
+    portal.functions, portal.web_chat = event.functions, event.web_chat
+    portal.monitoring, portal.guests = event.monitoring, event.guests
     portal.retention_days = event.retention_days
     portal.outcomes, portal.survey, portal.survey_labels = event.outcomes, event.survey, event.survey_labels
     portal.files = event.files

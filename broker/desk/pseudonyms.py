@@ -83,6 +83,8 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.ShareConfirmed: ("representative",),
     e.ShareGrantChanged: ("representative",),
     e.ShareBack: ("representative",),
+    e.ShareWatched: ("representative", "holder"),
+    e.ShareUnwatched: ("representative",),
     e.FileBegun: ("by",),
     e.FileShared: ("by",),
     e.FileEnded: ("by",),

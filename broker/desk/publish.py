@@ -202,7 +202,7 @@ def _request_ended(event: e.RequestEnded) -> Audience:
     return told + _case(event.case, event.representative)
 
 
-def _in_session(event: e.MemberJoined | e.MemberLeft) -> str:
+def _in_session(event: e.MemberJoined | e.MemberLeft | e.ShareWatched | e.ShareUnwatched) -> str:
     """Masked ones are told of to staff alone."""
     return f"session:{event.session}:staff" if event.masked else f"session:{event.session}"
 
@@ -410,6 +410,8 @@ _AUDIENCES: dict[type, Decide] = {
     e.ShareGrantChanged: _granted,
     e.ShareRebooting: _share,
     e.ShareBack: _share,
+    e.ShareWatched: lambda event: [(_in_session(event), "share.watched")],
+    e.ShareUnwatched: lambda event: [(_in_session(event), "share.unwatched")],
     e.ShareEnded: _share,
     e.FileShared: lambda event: [(f"session:{event.session}", "file.shared")],
     e.FileEnded: lambda event: [(f"me:{event.by}", "file.ended")],

@@ -19,6 +19,7 @@ from broker.desk import (
     files,
     functions,
     leaving,
+    legs,
     managers,
     members,
     monitors,
@@ -38,6 +39,7 @@ from broker.desk import (
     support,
     teams,
     waits,
+    watching,
     wrap_up,
 )
 from broker.desk import commands as c
@@ -104,6 +106,7 @@ RULES: dict[type, Rule] = {
     c.ConnectionLost: presence.connection_lost,
     c.ConnectionBack: presence.connection_back,
     c.MachineBack: shares.back,
+    c.Watch: watching.watch,
     c.BrokerStart: presence.broker_start,
     ops.RequestCreate: requests.create,
     ops.RequestPick: requests.pick,
@@ -244,6 +247,8 @@ EVOLVE: dict[type, Apply] = {
     e.ShareGrantChanged: share_state.share_grant_changed,
     e.ShareRebooting: share_state.share_rebooting,
     e.ShareBack: share_state.share_back,
+    e.ShareWatched: legs.share_watched,
+    e.ShareUnwatched: legs.share_unwatched,
     e.ShareEnded: share_state.share_ended,
     e.FileBegun: files.file_begun,
     e.FileShared: files.file_shared,

@@ -6,7 +6,7 @@ from collections import Counter
 
 from broker.desk import functions
 from broker.desk.line_invariants import Broken
-from broker.desk.share_ends import AGREED
+from broker.desk.share_ends import AGREED, RELAYED
 from broker.desk.state import Share, State
 from broker.desk.transitions import SHARE
 
@@ -17,6 +17,7 @@ _TIMED = AGREED - {"active"} | {"requested", "accepted"}
 def shared(state: State) -> Broken:
     """Everybody who must know a share does, and it may do what was consented to and is on, and nothing else."""
     yield from _known(state)
+    yield from _watched(state)
     for share in state.shares.values():
         session = state.sessions.get(share.session)
         if session is not None and (session.visitor, session.representative) != (share.visitor, share.representative):
@@ -27,6 +28,25 @@ def shared(state: State) -> Broken:
             yield "F2", f"{share.share} is of {share.portal}, which isn't there"
         else:
             yield from _granted(state, share)
+
+
+def _watched(state: State) -> Broken:
+    """Guests look at the share of their session, on a leg of their own, where it is on for them."""
+    seen = set[str]()
+    for session in state.sessions.values():
+        looking = [(who, member) for who, member in session.members.items() if member.leg is not None]
+        share = state.shares.get(session.share or "")
+        for who, member in looking:
+            leg = str(member.leg)
+            if share is None or share.state not in RELAYED:
+                yield "F2", f"{who} looks at a share of {session.session} that nothing is relayed of"
+                continue
+            if leg in seen or leg not in {f"{share.share}.{number + 1}" for number in range(share.legs)}:
+                yield "F2", f"{leg} of {who} is no leg of {share.share}, or another's too"
+            seen.add(leg)
+            on = functions.on(state, state.portals[share.portal], state.representatives[who])
+            if member.functions != on or "screen_share" not in on:
+                yield "A11", f"{who} looks with {member.functions}, and {on} are on"
 
 
 def _known(state: State) -> Broken:

@@ -8,7 +8,7 @@ over. Both people know it (``Visitor.shares``, ``Representative.shares``), and s
 from __future__ import annotations
 
 from broker.desk import events as e
-from broker.desk import seats, visitors
+from broker.desk import legs, seats, visitors
 from broker.desk.state import Share, State
 from broker.desk.transitions import SHARE, move
 
@@ -89,6 +89,8 @@ def share_rebooting(state: State, event: e.ShareRebooting, t: int) -> None:
     """Apply ``ShareRebooting``: a customer who is lost already is waited for at least as long as its machine."""
     share = _step(state, event, event.until)
     _answered(state, share)
+    if (session := state.sessions.get(share.session)) is not None:
+        legs.all_done(session)
     visitor = state.visitors[share.visitor]
     if visitor.lost_until is not None and visitor.lost_until < event.until:
         visitor.lost_until = event.until
@@ -110,6 +112,7 @@ def share_ended(state: State, event: e.ShareEnded, t: int) -> None:
     session = state.sessions.get(share.session)
     if session is not None:
         session.share = None
+        legs.all_done(session)
     else:
         state.ended_sessions.move_to_end(share.session)
     visitor, person = state.visitors[share.visitor], state.representatives[share.representative]

@@ -16,14 +16,17 @@ state is in ``share_state``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from broker import limits
-from broker.desk import chat, functions, sessions, share_ends
+from broker.desk import chat, functions, sessions, share_ends, watching
 from broker.desk import events as e
-from broker.desk.commands import MachineBack
+from broker.desk.commands import MachineBack, Watch
 from broker.desk.identity import Identity, Role
 from broker.desk.outcome import Decision, Refusal, no_such, wrong_state
 from broker.desk.state import Context, Share, State
 from broker.desk.transitions import ALLOWED
+from broker.desk.watching import Side
 from broker.protocol import ops
 
 _ALLOWED = ALLOWED["share"]
@@ -154,7 +157,10 @@ def reboot(state: State, command: ops.ShareReboot, context: Context) -> Decision
 
 
 def stop(state: State, command: ops.ShareStop, context: Context) -> Decision | Refusal:
-    """Either side ends it, in whatever state it is."""
+    """Either side ends it, in whatever state it is; a guest looks at it no more."""
+    assert context.identity is not None
+    if (found := watching.guest(state, command.share, context.identity)) is not None:
+        return watching.stop(found[0], context.identity.person, found[1])
     share = _own(state, command.share, context.identity)
     if isinstance(share, Refusal):
         return share
@@ -162,9 +168,27 @@ def stop(state: State, command: ops.ShareStop, context: Context) -> Decision | R
 
 
 def join(state: State, identity: Identity, name: str) -> Share | Refusal:
-    """The share, if this is one of its ends and its media may be set up now. The hub knows the media. While the machine
-    restarts only the customer's end can ask: then it is back (``MachineBack``)."""
+    """The share, if this is one of its ends, or a guest of its session, and that one's media may be set up now. The hub
+    knows the media. While the machine restarts only the customer's end can ask: then it is back."""
+    if (found := watching.guest(state, name, identity)) is not None:
+        return watching.join(state, found[0], identity.person)
     return _at(state, name, ops.ShareJoin.OP, identity)
+
+
+def joins(state: State, share: Share, identity: Identity) -> MachineBack | Watch | None:
+    """What this asker says by joining."""
+    if share.state == "rebooting":
+        return MachineBack(share.share)
+    found = watching.guest(state, share.share, identity)
+    return Watch(share.share, identity.person) if found is not None and found[1].leg is None else None
+
+
+def side(state: State, share: Share, identity: Identity) -> Side:
+    """Which of those who have its media this one is, and what it may do."""
+    found = watching.guest(state, share.share, identity)
+    if found is None:
+        return Side(identity.role.value, None, share.control, share.functions)
+    return watching.side(share, found[1])
 
 
 def back(state: State, command: MachineBack, context: Context) -> Decision:
@@ -248,11 +272,12 @@ def _over(state: State, name: str, identity: Identity) -> Refusal:
     token, _, number = name.removeprefix("h_").partition(".")
     session = f"s_{token}"
     open_, ended = state.sessions.get(session), chat.was_in(state, session, identity)
-    if open_ is not None:
-        party = open_.visitor if identity.role is Role.CUSTOMER else open_.representative
-        made = state.requests[open_.request].shares if party == identity.person else 0
-    else:
-        made = 0 if ended is None else ended.shares
-    if number not in map(str, range(1, made + 1)):
-        return no_such("share")
-    return wrong_state("over", *(_ALLOWED["ended"] if ended is None else chat.instead(ended)))
+    made = 0
+    allowed: Sequence[str] = _ALLOWED["ended"]
+    if open_ is None:
+        made, allowed = (0, ()) if ended is None else (ended.shares, chat.instead(ended))
+    elif identity.person == (open_.visitor if identity.role is Role.CUSTOMER else open_.representative):
+        made = state.requests[open_.request].shares
+    elif identity.role is Role.REPRESENTATIVE and identity.person in open_.members:
+        made, allowed = state.requests[open_.request].shares, watching.INSTEAD
+    return wrong_state("over", *allowed) if number in map(str, range(1, made + 1)) else no_such("share")

@@ -40,7 +40,7 @@ from broker.desk.state import (
 )
 from broker.routing.model import Ticket
 
-VERSION: Final = 11
+VERSION: Final = 12
 """Of this format: a snapshot of another version is ignored, and the whole journal is replayed."""
 
 PART_ROWS: Final = 500  # about 1 ms of reading and packing, which is what a commit may have to wait for

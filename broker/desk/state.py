@@ -113,6 +113,8 @@ class Portal:
     files: FileRules = (limits.FILE_BYTES, limits.SESSION_BYTES, limits.FILE_TYPES)
     monitoring: str = "off"
     """Whether managers may look on in its sessions: off, announced (those in there are told), silent."""
+    guests: str = "full"
+    """What guests of its sessions may do: full (what is on for them) or view_only."""
     hours: Hours | None = None
 
     @property
@@ -538,6 +540,10 @@ class Member:
     view_only: bool = False
     masked: bool = False
     """Whether the customer knows nothing of it."""
+    leg: str | None = None
+    """Of the session's share, where it looks at the screen."""
+    functions: tuple[str, ...] = ()
+    """What was on for it when that was last told."""
 
 
 @attrs.define(eq=False)
@@ -627,6 +633,8 @@ class Share:
     """Until when the customer may answer the question for control that came later."""
     functions: tuple[str, ...] = ()
     """What was on for these two when they were last told."""
+    legs: int = 0
+    """How many guests' legs it has had: numbers the next."""
 
 
 @attrs.define(eq=False)

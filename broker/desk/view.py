@@ -224,7 +224,12 @@ def _members(state: State, name: str, *, masked: bool) -> Iterator[Part]:
     for who, member in session.members.items() if session is not None else ():
         if not member.masked or masked:
             part: Part = {"representative": who, "name": state.representatives[who].name, "since": member.since}
-            yield {**part, "view_only": member.view_only, **({"masked": True} if member.masked else {})}
+            part["view_only"] = member.view_only
+            if member.masked:
+                part["masked"] = True
+            if member.leg is not None:
+                part["leg"] = member.leg
+            yield part
 
 
 def _share_of(state: State, session: str) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""What the two ends of a screen share are given to set their media up, by the back-end that the installation has.
+"""What the ends of a screen share are given to set their media up, by the back-end that the installation has.
 
 The broker carries no media. With ``webrtc`` the ends connect by themselves, helped by STUN and TURN servers; their
 offers and answers go through the broker as SIGNAL. With ``link`` another product (Guacamole, MeshCentral, LiveKit) does
@@ -32,7 +32,9 @@ class End:
     account: str
     share: str
     side: str
-    """customer or representative."""
+    """customer, representative, or guest."""
+    leg: str | None = None
+    """A guest's, of whom there may be several."""
     control: bool
     functions: tuple[str, ...]
 
@@ -61,7 +63,7 @@ class WebRtc:
         until = (now + self.life) // 1000
         servers: list[Mapping[str, object]] = [{"urls": list(self.stun)}] if self.stun else []
         if self.turn and self.secret is not None:
-            name = turn.opaque(self.secret, end.account, end.share, end.side)
+            name = turn.opaque(self.secret, end.account, end.leg or end.share, end.side)
             username, password = turn.credential(self.secret, until, name)
             servers.append({"urls": list(self.turn), "username": username, "credential": password})
         return {"backend": "webrtc", "ice": servers, "until": until * 1000}
@@ -82,7 +84,7 @@ class Link:
         until = (now + self.life) // 1000
         claims = {
             "iss": "huntgroup",
-            "sub": turn.opaque(self.secret, end.account, end.share, end.side),
+            "sub": turn.opaque(self.secret, end.account, end.leg or end.share, end.side),
             "iat": now // 1000,
             "exp": until,
             "account": end.account,

@@ -639,6 +639,7 @@ class PortalPut:
     survey: Personal | None = None
     files: Map | None = None
     monitoring: str | None = None
+    guests: str | None = None
 
 
 @attrs.define

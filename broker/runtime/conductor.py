@@ -7,12 +7,12 @@ from typing import Final
 
 from broker.content import Personal
 from broker.desk.commands import Internal
-from broker.desk.events import ShareEnded, ShareRebooting
 from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
 from broker.ids import ENTROPY_BYTES
 from broker.journal.base import Content
 from broker.protocol.ops import Command
+from broker.runtime import signals
 from broker.runtime.account import Account
 from broker.runtime.batches import Ledger, Part
 from broker.runtime.clock import Clock
@@ -113,8 +113,8 @@ class Conductor:
         for recorded in records:
             ledger.record(part, recorded)
             event = recorded.event
-            if type(event) is ShareEnded or type(event) is ShareRebooting:
-                self._stop_share(account, event.share)
+            if (name := signals.over(event)) is not None:
+                signals.close(account, name)
         part.released.extend(account.desk.drain_released())
         part.erased.extend(account.desk.drain_erased())
         if gone := account.desk.drain_unstored():
@@ -122,10 +122,3 @@ class Conductor:
         if turned := account.desk.drain_turned():
             self.turned(account, turned)
         self.decided(part, records)
-
-    def _stop_share(self, account: Account, share: str) -> None:
-        """Relaying ends at once, not at the commit: whoever is in doubt relays nothing."""
-        account.stopped[share] = account.stopped.get(share, 0) + 1
-        route = account.routes.pop(share, None)
-        if route is not None:
-            route.active = False

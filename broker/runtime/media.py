@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from broker.codes import Code
 from broker.desk import functions
-from broker.desk.commands import MachineBack
 from broker.desk.outcome import Refusal
 from broker.identity.media import End, Media
 from broker.protocol import ops
@@ -25,8 +24,8 @@ class Hand:
         self._retry = retry_most
 
     def join(self, connection: Connection, number: int, command: ops.ShareJoin) -> None:
-        """Answer an end of a share, with consent alone. The answer waits for that to be on disk. The customer's end, if
-        it was waited for after a restart, is back by asking."""
+        """Answer an end of a share, or a guest who looks, with consent alone. The answer waits for that to be on disk.
+        The customer's end, if it was waited for after a restart, is back by asking; a guest has its leg."""
         account, identity = connection.account, connection.identity
         assert account is not None
         assert identity is not None
@@ -35,19 +34,23 @@ class Hand:
         if isinstance(share, Refusal):
             self._answers.fail(connection, number, share.code, share.text, detail=share.detail)
             return
-        if share.state == "rebooting":
+        if (first := desk.joins(identity, share)) is not None:
             if self._conductor.paused:
                 text = "the journal takes no writes now"
                 self._answers.at_once(connection, number, Code.JOURNAL_DOWN, text, retry_ms=self._retry)
                 return
-            self._conductor.carry_out(account, MachineBack(share.share), None)
+            self._conductor.carry_out(account, first, None)
+        side = desk.side(identity, share)
         end = End(
             account=account.name,
             share=share.share,
-            side=identity.role.value,
-            control=share.control,
-            functions=share.functions,
+            side=side.side,
+            leg=side.leg,
+            control=side.control,
+            functions=side.functions,
         )
-        grant = functions.grant(share.functions, control=share.control)
-        told = {**self._media.describe(end, self._clock.now()), "grant": grant}
+        grant = functions.grant(side.functions, control=side.control)
+        told: dict[str, object] = {**self._media.describe(end, self._clock.now()), "grant": grant}
+        if side.leg is not None:
+            told["leg"] = side.leg
         self._answers.result(connection, number, told)

@@ -20,7 +20,7 @@ from broker.runtime.answers import Answers
 from broker.runtime.batches import Answer, Batch, Later, Part
 from broker.runtime.cursors import Cursor, Stream
 from broker.runtime.feeds import Feeds
-from broker.runtime.signals import Signals
+from broker.runtime.signals import Signals, over
 
 Call = Callable[[], None]
 
@@ -85,8 +85,10 @@ class Publisher:
             event = recorded.event
             if type(event) is e.ShareConfirmed or type(event) is e.ShareBack:
                 self._signals.committed(account, event.share, event.customer, event.representative)
-            elif type(event) is e.ShareEnded or type(event) is e.ShareRebooting:
-                self._signals.stopped(account, event.share)
+            elif type(event) is e.ShareWatched:
+                self._signals.watched(account, event.leg, event.holder, event.representative)
+            elif (name := over(event)) is not None:
+                self._signals.stopped(account, name)
             elif type(event) is e.CaseDeleted:
                 self._feeds.renamed(account)  # what was made ready before may have its words
         for person, _, entry in part.keys:

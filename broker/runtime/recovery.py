@@ -19,6 +19,7 @@ from broker.desk.state import Times
 from broker.journal.base import Failed, Journal, Record, Reply
 from broker.protocol.codec import unpack_values
 from broker.routing.pins import PinSpace
+from broker.runtime import signals
 from broker.runtime.account import Account, Standing
 from broker.runtime.asks import Asks
 from broker.runtime.batches import Ledger
@@ -30,7 +31,6 @@ from broker.runtime.options import Options
 from broker.runtime.people import KeyEntry
 from broker.runtime.presence import Presence
 from broker.runtime.publisher import Publisher
-from broker.runtime.signals import Route
 from broker.runtime.timers import Timers
 from broker.runtime.why import event_of
 
@@ -343,8 +343,8 @@ class Recovery:
         account.told.clear()
         account.told_seq = -1
         for route in account.routes.values():
-            route.active = False
-        account.routes = {share: Route(share, customer, who) for share, customer, who in desk.shares()}
+            signals.shut(route)
+        account.routes = signals.routes(desk.shares())
         account.standing = Standing.UP
         self._loads += 1
         self.starting = self.starting and not all(one.up for one in self._accounts.values())

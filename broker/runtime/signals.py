@@ -1,4 +1,5 @@
-"""SIGNAL from one end of a screen share to the other: checked against committed consent, relayed as it came.
+"""SIGNAL from one end of a screen share, or of a guest's leg of it, to the other: checked against committed consent,
+relayed as it came.
 
 The hottest path of the hub. A message whose frames are all SIGNALs of the share that this connection used last
 is never unpacked: its bytes are compared with a kept prefix and walked with the few msgpack headers that such a
@@ -7,11 +8,14 @@ frame can have. Anything else goes the general way, through the codec.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
 
 from broker.codes import Close, Code
+from broker.desk import events as e
+from broker.ids import share_of
 from broker.limits import MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES, MAX_SIGNAL_BYTES
 from broker.protocol.codec import pack
 from broker.protocol.frames import Signal
@@ -28,15 +32,54 @@ _BIN16: Final = 0xC5
 
 @attrs.define(eq=False)
 class Route:
-    """A share whose consent is committed: its two ends."""
+    """A share whose consent is committed, or a guest's leg of it: its two ends."""
 
-    share: str
-    customer: str
-    representative: str
+    name: str
+    """The share's, or the leg's."""
+    source: str
+    """Who shows the screen: the customer; on a leg, whoever passes the picture on."""
+    viewer: str
     active: bool = True
-    customer_at: Connection | None = None
+    source_at: Connection | None = None
     """The connection that last spoke for this end; of a person with several, the one that has the share."""
-    representative_at: Connection | None = None
+    viewer_at: Connection | None = None
+    legs: dict[str, Route] = attrs.field(factory=dict)
+    """Of a share: those of its guests."""
+
+
+def routes(shares: Iterable[tuple[str, str, str, Iterable[tuple[str, str]]]]) -> dict[str, Route]:
+    """Those of (share, customer, representative, [(leg, guest), …])."""
+    found = {}
+    for share, customer, representative, guests in shares:
+        legs = {leg: Route(leg, representative, guest) for leg, guest in guests}
+        found[share] = Route(share, customer, representative, legs=legs)
+    return found
+
+
+_OVER: Final = {e.ShareEnded: "share", e.ShareRebooting: "share", e.ShareUnwatched: "leg", e.MemberLeft: "leg"}
+
+
+def over(event: e.Event) -> str | None:
+    """The share, or the leg, on which nothing is relayed any more after this event."""
+    field = _OVER.get(type(event))
+    return None if field is None else getattr(event, field)
+
+
+def close(account: Account, name: str) -> None:
+    """Nothing is relayed any more on a share and its guests' legs, or on one of these: at once, not when that is on
+    disk. Whoever is in doubt relays nothing."""
+    account.stopped[name] = account.stopped.get(name, 0) + 1
+    route = account.routes.pop(name, None)
+    if route is None and (main := account.routes.get(share_of(name))) is not None:
+        route = main.legs.pop(name, None)
+    if route is not None:
+        shut(route)
+
+
+def shut(route: Route) -> None:
+    """It relays nothing any more, whoever keeps it."""
+    for one in (route, *route.legs.values()):
+        one.active = False
 
 
 @attrs.frozen
@@ -93,15 +136,15 @@ class Signals:
         if size > MAX_SIGNAL_BYTES:
             self._too_large(connection, size, now)
             return
-        route = account.routes.get(signal.share)
-        if route is None or person.person not in (route.customer, route.representative):
+        route = _route(account, signal.share)
+        if route is None or person.person not in (route.source, route.viewer):
             self._refused += 1
             self._answers.fail(connection, 0, Code.NOT_ALLOWED, "SIGNAL: no such share, or no consent to it")
             return
-        if route.customer == person.person:
-            route.customer_at = connection
+        if route.source == person.person:
+            route.source_at = connection
         else:
-            route.representative_at = connection
+            route.viewer_at = connection
         payload = pack(signal)
         connection.route, connection.partner = route, None
         connection.prefix = pack(Signal(signal.share, "ice", b""))[:-6]  # ice as a str is 4 bytes, b"" as a bin 2
@@ -127,12 +170,12 @@ class Signals:
         account = connection.account
         assert account is not None
         # The other end: whichever of the two connections isn't this one.
-        at = route.customer_at if route.representative_at is connection else route.representative_at
+        at = route.source_at if route.viewer_at is connection else route.viewer_at
         if at is not None and not at.closing:
             connection.partner, at.partner = at, connection if at.route is route else at.partner
             self._send(at, payload, frames)
             return
-        other = route.representative if route.customer_at is connection else route.customer
+        other = route.viewer if route.source_at is connection else route.source
         person = account.people.get(other)
         for target in list(person.connections) if person is not None else ():
             self._send(target, payload, frames)
@@ -160,25 +203,40 @@ class Signals:
         if share not in account.stopped:
             account.routes[share] = Route(share, customer, representative)
 
-    def stopped(self, account: Account, share: str) -> None:
-        """A share's end, or its restart, is on disk. (It stopped being relayed when that was decided.)"""
-        left = account.stopped.pop(share, 0) - 1
+    def watched(self, account: Account, leg: str, holder: str, guest: str) -> None:
+        """That a guest looks is on disk, perhaps not for the first time: from now on its leg's frames are relayed."""
+        main = account.routes.get(share_of(leg))  # none: the share was stopped since
+        if main is not None and leg not in main.legs and leg not in account.stopped:
+            main.legs[leg] = Route(leg, holder, guest)
+
+    def stopped(self, account: Account, name: str) -> None:
+        """The end of a share or a leg, or a share's restart, is on disk. (It stopped being relayed when that was
+        decided.)"""
+        left = account.stopped.pop(name, 0) - 1
         if left > 0:
-            account.stopped[share] = left
+            account.stopped[name] = left
 
     def forget(self, connection: Connection) -> None:
         """This connection is gone: its person's other connections may take its place."""
         route = connection.route
         if route is not None:
-            if route.customer_at is connection:
-                route.customer_at = None
-            if route.representative_at is connection:
-                route.representative_at = None
+            if route.source_at is connection:
+                route.source_at = None
+            if route.viewer_at is connection:
+                route.viewer_at = None
         connection.route = connection.prefix = connection.partner = None
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""
         return Statistics(self._relayed, self._unpacked, self._refused)
+
+
+def _route(account: Account, name: str) -> Route | None:
+    """That of a share, or of a leg."""
+    route = account.routes.get(name)
+    if route is None and (main := account.routes.get(share_of(name))) is not None:
+        return main.legs.get(name)
+    return route
 
 
 def _count(message: bytes, prefix: bytes) -> int:

@@ -44,6 +44,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "session.resumed": Kind("resumed", by=None),
     "session.ended": Kind("ended", ("reason",), by=None),
     "share.changed": Kind("share", ("share", "state", "asks", "grant", "until", "reason"), by=None),
+    "share.watched": Kind("watched", ("share", "control"), by="representative", role="guest"),
+    "share.unwatched": Kind("unwatched", ("share", "reason"), by="representative", role="guest"),
     "session.monitored": Kind("monitored", ("on",), by=None, role="manager"),
     "case.mailed": Kind("mail", ("mail", "subject", "text"), role="lead"),
     "case.mail_attempted": Kind(

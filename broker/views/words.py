@@ -112,6 +112,10 @@ def sentence(entry: Entry) -> Sentence:
             return ("Connected again: ", who)
         case "share":
             return (who, f" {_of_share(entry)}", *_because(entry))
+        case "watched":
+            return (who, " looks at the screen too", ", and may control it" if entry.get("control") else "")
+        case "unwatched":
+            return (who, " looks at the screen no more", *_because(entry))
         case "monitored":
             return ("Managers begin to look on" if entry.get("on") else "Managers look on no longer",)
         case "mail":

@@ -20,6 +20,7 @@ Mode = Literal["web", "phone", "queue"]
 Take = Literal["any", "head", "off"]
 """What representatives may take by hand."""
 Monitoring = Literal["off", "announced", "silent"]
+Guests = Literal["full", "view_only"]
 """Whether managers may look on in a portal's sessions, and whether those in there are told."""
 WebChat = Literal["none", "chat_only", "upgradable"]
 """Whether a portal's customers write in the page, and whether that may become a screen share."""
@@ -202,6 +203,7 @@ class PortalSetup:
     """What customers are asked afterwards."""
     files: Files | None = attrs.field(default=None, metadata={MAP: Files})
     monitoring: Monitoring = "off"
+    guests: Guests = "full"
 
 
 @attrs.frozen(kw_only=True)

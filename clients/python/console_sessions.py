@@ -86,7 +86,7 @@ class Sessions:
             case "session.described":
                 return f"{self._in(data)}: {_described(data)}"
             case _:
-                return None
+                return self._looks(item)
 
     def words(self, item: Event | Notice) -> str | None:
         """What happens in a session, in words."""
@@ -101,6 +101,18 @@ class Sessions:
                 return f"{self._in(data)}: {self._called(data)} {how}"
             case "session.left" if data["representative"] != me and data["reason"] not in ("transferred", "ended"):
                 return f"{self._in(data)}: {data['representative']} has left ({data['reason']})"
+            case _:
+                return self._looks(item)
+
+    def _looks(self, item: Event | Notice) -> str | None:
+        """Of a guest who sees the customer's screen."""
+        data = item.data
+        match item.type:
+            case "share.watched":
+                control = ", with control" if data["control"] else ", to view only"
+                return f"{self._in(data)}: {data['representative']} sees the screen too{control}"
+            case "share.unwatched":
+                return f"{self._in(data)}: {data['representative']} sees the screen no more ({data['reason']})"
             case _:
                 return None
 

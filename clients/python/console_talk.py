@@ -109,6 +109,10 @@ class TalkConsole(Console):
                 return f"{self._called(data)} is here as well."
             case "session.left" if data["reason"] not in ("transferred", "ended"):
                 return f"{self._called(data)} has left."
+            case "share.watched":
+                return f"{self._called(data)} sees your screen too{', and may control it' if data['control'] else ''}."
+            case "share.unwatched":
+                return f"{self._called(data)} sees your screen no more."
             case "session.released":
                 self.helper = None
                 return f"{self._called(data)} has left; whoever comes next will read what was said."

@@ -23,6 +23,7 @@ from clients.python.account import (
     Files,
     Function,
     Functions,
+    Guests,
     Hours,
     Mode,
     Monitoring,
@@ -406,6 +407,7 @@ class Manager(_WithCases, _Overseer, People, FileReader, Party):
         survey: Sequence[Field] | None = None,
         files: Files | None = None,
         monitoring: Monitoring | None = None,
+        guests: Guests | None = None,
     ) -> bool:
         """Create a portal or change it to be so; whether anything changed. What isn't given is as by default.
 
@@ -416,7 +418,8 @@ class Manager(_WithCases, _Overseer, People, FileReader, Party):
         customers may connect. ``web_chat``: whether customers write in the page from their first step on, and whether a
         screen share may follow. ``retention_days``: how long its cases are kept after their end. ``outcomes``: what may
         come of its sessions. ``survey``: what customers are asked when they rate one. ``files``: what may be sent where
-        ``file_transfer`` is on. ``monitoring``: whether managers may look on in its sessions."""
+        ``file_transfer`` is on. ``monitoring``: whether managers may look on in its sessions. ``guests``: what those
+        who are asked into its sessions may do there."""
         command = ops.PortalPut(
             portal,
             kind,
@@ -443,6 +446,7 @@ class Manager(_WithCases, _Overseer, People, FileReader, Party):
             document(survey),
             files=a_map(files),
             monitoring=monitoring,
+            guests=guests,
         )
         changed: bool = (await self.request(command))["changed"]
         return changed

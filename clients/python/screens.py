@@ -41,11 +41,14 @@ class Media:
     until: int
     """How long credentials or address are good (ms since 1970 UTC)."""
     grant: Grant = attrs.field(metadata={MAP: Grant})
+    leg: str | None = None
+    """A guest's: the id of its SIGNALs, in the place of the share's. It makes the offers."""
 
 
 @attrs.frozen
 class _End(Role):
-    """Either end of a share. It goes on when its session ends; each end can stop it."""
+    """Either end of a share. It goes on when its session ends; each end can stop it. Guests of the session may look at
+    it, by a leg of their own."""
 
     async def join_share(self, share: str) -> Media:
         """What this end needs for the media. Ask again for each set-up. A customer whose machine was restarted is back
@@ -57,7 +60,7 @@ class _End(Role):
         await self.request(ops.ShareStarted(share))
 
     async def stop_share(self, share: str) -> None:
-        """Enough."""
+        """Enough: it ends. For a guest it goes on, and the guest looks no more."""
         await self.request(ops.ShareStop(share))
 
 

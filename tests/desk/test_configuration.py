@@ -202,6 +202,7 @@ def test_the_account_reads_as_it_was_put_and_says_who_changed_it() -> None:
                     "types": list(limits.FILE_TYPES),
                 },
                 "monitoring": "off",
+                "guests": "full",
                 "hours": None,
             }
         ],

@@ -141,8 +141,8 @@ def test_a_customer_sends_files_while_it_waits_in_a_web_chat_portal() -> None:
     scene.refused(announce(), KIM, Code.NOT_ALLOWED)
 
 
-def guest(scene: Scene, **as_: bool) -> None:
-    scene.desk.state.sessions[SESSION].members["bo"] = Member(scene.now, **as_)
+def guest(scene: Scene, *, view_only: bool = False, masked: bool = False) -> None:
+    scene.desk.state.sessions[SESSION].members["bo"] = Member(scene.now, view_only=view_only, masked=masked)
     scene.desk.state.representatives["bo"].guest[SESSION] = None
 
 

@@ -14,7 +14,7 @@ import attrs
 import pytest
 from sortedcontainers import SortedList
 
-from broker.desk import invariants
+from broker.desk import functions, invariants
 from broker.desk.invariants import InvariantBroken
 from broker.desk.rules import DUE
 from broker.desk.state import Access, Member, Monitor, Offer, Session, State
@@ -30,6 +30,25 @@ Patch = pytest.MonkeyPatch
 
 
 # --- faults in the state: every line of the check, once ---------------------------------------------
+
+
+def _look(state: State, share_state: str, leg: str | None, *, shared: bool = True) -> None:
+    """A guest looks at the share of its session as it can't be."""
+    share = next(iter(state.shares.values()))
+    session = state.sessions[share.session]
+    share.state, share.functions, share.legs = share_state, functions_of(state, share.representative), 1
+    session.members["cy"].leg = leg or f"{share.share}.1"
+    if not shared:
+        session.share = None
+        del state.sharing[session.session], state.shares[share.share]
+        del state.visitors[share.visitor].shares[share.share]
+        del state.representatives[share.representative].shares[share.share]
+        state.deadlines.set("share", share.share, None)
+
+
+def functions_of(state: State, name: str) -> tuple[str, ...]:
+    """What is on for somebody at the first portal."""
+    return functions.on(state, state.portals["help"], state.representatives[name])
 
 
 def _anything() -> Scene:
@@ -118,6 +137,10 @@ FAULTS: dict[str, tuple[str, Callable[[State], object]]] = {
     "a share with somebody else": ("F2", lambda s: _hand_on(s)),
     "a share of nobody": ("F2", lambda s: _set(next(iter(s.shares.values())), "visitor", "v_none")),
     "a share of no portal": ("F2", lambda s: _set(next(iter(s.shares.values())), "portal", "none")),
+    "a look at nothing that is shared": ("F2", lambda s: _look(s, "negotiating", "a.1", shared=False)),
+    "a look before consent": ("F2", lambda s: _look(s, "requested", "a.1")),
+    "a look on another's leg": ("F2", lambda s: _look(s, "negotiating", "a.1")),
+    "a look with what is off": ("A11", lambda s: _look(s, "negotiating", None)),
     "a share of whoever is blocked": ("L5", lambda s: s.blocked.update({"v_talks": "b_none"})),
     "control without consent": ("F9", lambda s: _set(next(iter(s.shares.values())), "control", True)),
     "asked for control before consent": ("F9", lambda s: _set(next(iter(s.shares.values())), "asked", 5)),

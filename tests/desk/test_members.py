@@ -136,3 +136,20 @@ def test_a_guest_is_shown_where_it_is_one() -> None:
     scene = with_guest(masked=True)
     (one,) = listed(scene, "me:bo", BO, "guest_of")
     assert (one["session"], one["representative"], one["view_only"], one["masked"]) == (SESSION, "ann", False, True)
+
+
+def test_where_a_portal_lets_guests_look_on_alone_they_are_asked_for_no_more() -> None:
+    scene = with_guest()
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], guests="view_only"), manager())
+    assert scene.desk.state.sessions[SESSION].members["bo"].view_only is False  # asked before
+    scene.ok(ops.SessionLeave(SESSION), BO)
+    for view_only in (False, True, None):
+        made = scene.ok(ops.SessionInvite(SESSION, "bo", view_only=view_only), ANN)
+        (offer,) = listed(scene, "me:bo", BO, "offers")
+        assert offer["view_only"] is True
+        scene.accept(str(made.value["offer"]), "bo")
+        scene.refused(ops.ChatSend(SESSION, personal("hello")), BO, Code.NOT_ALLOWED)
+        scene.ok(ops.SessionLeave(SESSION), BO)
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"]), manager())
+    scene.ok(ops.SessionInvite(SESSION, "bo"), ANN)
+    assert listed(scene, "me:bo", BO, "offers")[0]["view_only"] is False

@@ -50,7 +50,7 @@ THINGS = frozenset({
     "reasons", "relax", "representative_name", "request", "require", "rights", "role", "rows", "rule", "scopes",
     "session", "sessions", "share", "sign_in", "sign_ins", "skills", "source", "state", "states", "subportal",
     "subportals", "take", "team", "teams", "text", "texts", "title", "upto", "visitor", "web_chat",
-    "data", "monitoring", "outcomes", "reply", "survey", "survey_labels",
+    "data", "guests", "leg", "monitoring", "outcomes", "reply", "survey", "survey_labels",
 })  # fmt: skip
 """Fields that hold no name of a representative, manager or service."""
 ONLY_AUDIT = (e.Audited, e.RefusalsCounted)

@@ -42,7 +42,7 @@ def test_a_share_needs_two_steps_and_only_then_are_the_two_named_to_the_hub() ->
         play.at(118 * SECONDS).given(ops.ShareConfirm(SHARE), CARL).expect(
             seen(e.ShareConfirmed, customer="v_carl", representative="ann", control=False), share=SHARE, control=False
         )
-        assert list(scene.desk.shares()) == [(SHARE, "v_carl", "ann")]
+        assert list(scene.desk.shares()) == [(SHARE, "v_carl", "ann", [])]
         play.at(119 * SECONDS).given(ops.ShareStarted(SHARE), ANN).expect(seen(e.ShareStarted), share=SHARE)
         play.at(119 * SECONDS).given(ops.ShareStarted(SHARE), CARL).expect(share=SHARE)  # the other end says it too
         play.at(9000 * SECONDS).expect()
@@ -361,7 +361,7 @@ def test_F5_the_machine_comes_back_into_the_same_share_with_the_same_grant() -> 
     assert [type(event) for event in of(scene.machine_back(SHARE))] == [e.ShareBack]
     assert told(scene)[-1]["state"] == "negotiating"
     assert told(scene)[-1]["grant"] == {"view": True, "control": True, "functions": GRANT}
-    assert list(scene.desk.shares()) == [(SHARE, "v_carl", "ann")]
+    assert list(scene.desk.shares()) == [(SHARE, "v_carl", "ann", [])]
     scene.ok(ops.ShareStarted(SHARE), CARL)
     assert (the(scene).state, the(scene).control, the(scene).session) == ("active", True, SESSION)
 

@@ -61,7 +61,7 @@ def test_F21_a_loaded_desk_is_the_same_desk() -> None:
     scene = busy()
     same_desk(reloaded(scene.desk), scene.desk)
     assert scene.desk.statistics().offers > 0
-    assert snapshot.VERSION == 11
+    assert snapshot.VERSION == 12
 
 
 def test_F21_a_loaded_desk_decides_as_the_one_it_was_made_of() -> None:

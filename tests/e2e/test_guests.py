@@ -219,6 +219,71 @@ def test_scenario_13_a_masked_helper_changes_no_byte_for_the_customer() -> None:
     assert [data["reason"] for data in seen(beside.bob, "session.left")] == ["removed"]
 
 
+def masked_look(*, invited: bool) -> Script:
+    """Eve, masked, sees the screen that Joe shares with Ann, who passes it on to her; she stops, looks again, goes."""
+
+    async def script(house: House) -> None:
+        session = house.session
+        does = Person.do if invited else Person.idle
+
+        async def signals(person: Person, name: str, data: bytes, *, told: bool = True) -> None:
+            if told:
+                person.send(frames.Signal(name, "ice", data))
+            await person.idle()
+
+        await does(house.ann, "session.invite", session=session, representative="eve", masked=True)
+        await does(house.eve, "offer.accept", offer=house.eve.last("offer") if invited else "")
+        await house.ann.do("share.request", session=session)
+        share = str(house.ann.last("share"))
+        await house.joe.do("share.accept", share=share)
+        await house.joe.do("share.confirm", share=share)
+        for one in (house.joe, house.ann):
+            await one.do("share.join", share=share)
+        for again in (b"first", b"again"):
+            await does(house.eve, "share.join", share=share)
+            leg = str(house.ann.last("leg")) if invited else ""
+            await signals(house.eve, leg, b"eve " + again, told=invited)
+            await signals(house.ann, leg, b"ann " + again, told=invited)
+            await signals(house.joe, share, b"joe " + again)
+            await signals(house.ann, share, b"me " + again)
+            await house.joe.do("subscribe", stream=f"session:{session}", from_="snapshot")
+            await does(house.eve, "share.stop", share=share)
+        await house.joe.do("share.started", share=share)
+        await does(house.eve, "share.join", share=share)
+        await does(house.eve, "session.leave", session=session)
+        await house.joe.do("share.stop", share=share)
+        await house.joe.do("session.end", session=session)
+
+    return script
+
+
+def test_scenario_13_a_masked_guest_who_sees_the_screen_changes_no_byte_for_the_customer() -> None:
+    beside, alone = life(masked_look(invited=True)), life(masked_look(invited=False))
+    assert len(alone.joe.tape) > 20
+    assert beside.joe.tape == alone.joe.tape
+    heard = {
+        name: [frame.data for frame in getattr(beside, name).seen if isinstance(frame, frames.Signal)]
+        for name in ("joe", "ann", "eve")
+    }
+    assert heard == {
+        "joe": [b"me first", b"me again"],
+        "ann": [b"eve first", b"joe first", b"eve again", b"joe again"],
+        "eve": [b"ann first", b"ann again"],
+    }
+    assert [data["representative"] for data in seen(beside.ann, "share.watched")] == ["eve"] * 3
+    assert [data["reason"] for data in seen(beside.ann, "share.unwatched")] == ["stopped"] * 2
+    assert codes(beside.joe) == codes(beside.eve) == []
+
+
+def test_caught_a_masked_look_that_is_told_to_the_customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault planted: whether somebody is masked isn't looked at."""
+    monkeypatch.setitem(
+        publish._AUDIENCES, e.ShareWatched, lambda event: [(f"session:{event.session}", "share.watched")]
+    )
+    beside, alone = life(masked_look(invited=True)), life(masked_look(invited=False))
+    assert beside.joe.tape != alone.joe.tape
+
+
 def test_caught_a_masked_join_that_is_told_to_the_customer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault planted: whether somebody is masked isn't looked at."""
     in_the_open = [("session.joined", e.MemberJoined), ("session.left", e.MemberLeft)]

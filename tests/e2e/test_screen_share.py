@@ -10,8 +10,8 @@ import json
 import subprocess
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -57,6 +57,12 @@ name = "Ann"
 team = "blue"
 capacity = 2
 functions = { file_transfer = true }
+
+[[representative]]
+representative = "bo"
+name = "Bo"
+team = "blue"
+capacity = 1
 """
 CONFIG: Final = """
 [server]
@@ -161,8 +167,22 @@ async def talking(house: House) -> AsyncIterator[Talk]:
         await follow("ann", ann, f"session:{session}")
         await follow("carl", carl, f"session:{session}")
         yield Talk(ann, carl, boss, session, seen)
-        await ann.set_presence("offline", sessions="hand_back")
+        with suppress(WrongState):  # it is over already
+            await ann.end(session)
+        await ann.set_presence("offline")
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def guest(house: House, talk: Talk) -> AsyncIterator[Representative]:
+    """Bo, whom ann asks in, and whom carl isn't told of."""
+    token = house.signer.mint("acme", "bo", "representative", FOREVER)
+    async with open_client(house.url, Auth(token=token), Representative) as bo:
+        await bo.set_presence("available")
+        offer = await talk.ann.invite(talk.session, representative="bo", masked=True)
+        await bo.accept(offer)
+        yield bo
+        await bo.set_presence("offline")
 
 
 async def refused(call: Any) -> Refused:
@@ -222,12 +242,14 @@ class Peer:
     def __init__(self, process: trio.Process) -> None:
         self._process = process
         self._rest = b""
+        self._saying = trio.Lock()
         self.seen: dict[str, Any] = {}
 
     async def say(self, **said: object) -> None:
         """A line for it."""
         assert self._process.stdin is not None
-        await self._process.stdin.send_all(json.dumps(said).encode() + b"\n")
+        async with self._saying:
+            await self._process.stdin.send_all(json.dumps(said).encode() + b"\n")
 
     async def told(self) -> dict[str, Any]:
         """Its next line."""
@@ -241,20 +263,27 @@ class Peer:
         return found
 
     async def run(
-        self, person: Customer | Representative, share: str, ice: list[dict[str, object]], *, offers: bool, relay: bool
+        self,
+        person: Customer | Representative,
+        on: dict[str, str],
+        part: str,
+        *,
+        ice: Sequence[dict[str, object]] = (),
+        relay: bool = False,
     ) -> None:
-        """Its signals through the broker, until it has seen what there is to see."""
-        hears = person.client.signals(share)  # before the other end can have anything to say
-        await self.say(offers=offers, ice=ice, relay=relay)
+        """Its signals through the broker, ``on`` a share or a leg, until it has seen what there is to see."""
+        hears = {name: person.client.signals(share) for name, share in on.items()}  # before anybody speaks
+        await self.say(part=part, ice=ice, relay=relay)
         async with trio.open_nursery() as nursery:
 
-            async def pass_on() -> None:
-                async for one in hears:
-                    await self.say(signal=one.kind, data=b64encode(one.data).decode())
+            async def pass_on(name: str) -> None:
+                async for one in hears[name]:
+                    await self.say(on=name, signal=one.kind, data=b64encode(one.data).decode())
 
-            nursery.start_soon(pass_on)
+            for name in on:
+                nursery.start_soon(pass_on, name)
             while "seen" not in (told := await self.told()):
-                assert person.client.send_signal_nowait(share, told["signal"], b64decode(told["data"]))
+                assert person.client.send_signal_nowait(on[told["on"]], told["signal"], b64decode(told["data"]))
             self.seen = told["seen"]
             nursery.cancel_scope.cancel()
 
@@ -291,8 +320,9 @@ async def test_a_picture_comes_from_one_end_to_the_other(house: House, *, relay:
         ice = {who: as_ice(tuple(found.ice)) if relay else [] for who, found in media.items()}
         with trio.fail_after(PATIENCE):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(lambda: looks.run(talk.ann, share, ice[talk.ann], offers=False, relay=relay))
-                nursery.start_soon(lambda: shows.run(talk.carl, share, ice[talk.carl], offers=True, relay=relay))
+                on = {"share": share}
+                nursery.start_soon(lambda: looks.run(talk.ann, on, "looks", ice=ice[talk.ann], relay=relay))
+                nursery.start_soon(lambda: shows.run(talk.carl, on, "shows", ice=ice[talk.carl], relay=relay))
         kind = "relay" if relay else "host"
         assert shows.seen == {"state": "connected", "pair": [kind, kind], "frames": []}
         assert looks.seen["pair"] == [kind, kind]
@@ -300,6 +330,27 @@ async def test_a_picture_comes_from_one_end_to_the_other(house: House, *, relay:
         assert len(set(looks.seen["frames"])) > 5  # the picture moves
         await talk.ann.share_started(share)
         await talk.changed(share, "active")
+
+
+async def test_a_masked_guest_sees_the_picture_that_is_passed_on_to_it(house: House) -> None:
+    async with talking(house) as talk, guest(house, talk) as bo, peers(3) as (shows, passes, looks):
+        share = await agreed(talk)
+        media = {who: await who.join_share(share) for who in (talk.carl, talk.ann, bo)}
+        assert len({server.username for found in media.values() for server in found.ice}) == 3
+        leg = str(media[bo].leg)
+        with trio.fail_after(PATIENCE):
+            async with trio.open_nursery() as nursery:
+                both = {"share": share, "leg": leg}
+                nursery.start_soon(passes.run, talk.ann, both, "passes")
+                nursery.start_soon(shows.run, talk.carl, {"share": share}, "shows")
+                nursery.start_soon(looks.run, bo, {"leg": leg}, "guest")
+        assert len(set(looks.seen["frames"])) > 5  # the picture moves
+        assert len(set(passes.seen["frames"])) > 5
+        await bo.stop_share(share)
+        await talk.ann.share_started(share)
+        await talk.changed(share, "active")
+        for kind in ("share.watched", "share.unwatched", "session.joined"):
+            assert talk.seen["carl"].events(kind, representative="bo") == []
 
 
 def _soon() -> int:
@@ -319,7 +370,7 @@ async def test_the_relay_takes_a_credential_of_its_secret_and_of_today_alone(hou
     username, credential = MADE[made]()
     ice = [{"urls": [house.relay], "username": username, "credential": credential}]
     async with peers(1) as (one,):
-        await one.say(offers=True, ice=ice, relay=True)
+        await one.say(part="shows", ice=ice, relay=True)
         candidates = []
         with trio.fail_after(PATIENCE):
             while (told := await one.told())["data"]:

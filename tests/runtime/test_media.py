@@ -105,6 +105,28 @@ async def test_a_journal_that_fails_takes_the_answer_with_it(autojump_clock: Moc
         assert refused.value.fail.code in (Code.JOURNAL_DOWN, Code.UNKNOWN_OUTCOME)
 
 
+async def test_a_guest_is_told_of_its_own_media_and_its_leg(autojump_clock: MockClock) -> None:
+    media = Telling()
+    async with broker(media=media) as b:
+        ann, joe, share = await asked(b)
+        await joe.write("share.confirm", share=share)
+        bob = await b.staff("bob")
+        await bob.ask("subscribe", stream="me", from_="now")
+        await bob.write("presence.set", presence="available")
+        session = f"s_{share[2:].partition('.')[0]}"
+        await ann.write("session.invite", session=session, representative="bob", view_only=True)
+        await bob.write("offer.accept", offer=(await bob.event("offer.made")).data["offer"])
+        b.hub.conductor.paused = True
+        with pytest.raises(Refused) as refused:
+            await bob.ask("share.join", share=share)
+        assert refused.value.fail.code == Code.JOURNAL_DOWN
+        b.hub.conductor.paused = False
+        told = await bob.ask("share.join", share=share)
+        assert (told["url"], told["leg"], told["grant"]["control"]) == ("https://x.example/guest", f"{share}.1", False)
+        assert [(end.share, end.side, end.leg) for end, _ in media.told] == [(share, "guest", f"{share}.1")]
+        assert "leg" not in await ann.ask("share.join", share=share)
+
+
 # --- a restart of the customer's machine -----------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """SIGNAL: between the two ends of a share, from committed consent to its end, byte for byte."""
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -211,6 +213,124 @@ async def test_an_end_that_is_decided_after_a_restart_outweighs_the_return(autoj
         b.journal.release()
         await b.settle()
         assert account.stopped == {}
+
+
+# --- guests: a leg each ---------------------------------------------------------------------------------------
+
+
+async def looking(b: Broker, *, masked: bool = False) -> tuple[Client, Client, Client, str, str]:
+    """Ann, joe, and bob, a guest who looks at joe's screen on a leg."""
+    ann, joe, share = await sharing(b)
+    bob = await b.staff("bob")
+    await bob.ask("subscribe", stream="me", from_="now")
+    await bob.write("presence.set", presence="available")
+    session = f"s_{share[2:].partition('.')[0]}"
+    await ann.write("session.invite", session=session, representative="bob", masked=masked)
+    await bob.write("offer.accept", offer=(await bob.event("offer.made")).data["offer"])
+    told = await bob.ask("share.join", share=share)
+    for one in (ann, bob, joe):
+        one.pump()
+    return ann, joe, bob, share, told["leg"]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+async def test_a_leg_is_between_the_guest_and_whoever_has_the_share(autojump_clock: MockClock, *, masked: bool) -> None:
+    async with broker() as b:
+        ann, joe, bob, share, leg = await looking(b, masked=masked)
+        sent = [frames.Signal(leg, kind, b"x" * size) for kind, size in (("offer", 300), ("ice", 0), ("ice", 20))]
+        bob.send(*sent)
+        ann.send(frames.Signal(leg, "answer", b"y"), frames.Signal(share, "ice", b"z"), frames.Signal(leg, "ice", b""))
+        joe.send(frames.Signal(share, "ice", b"j"))
+        await b.settle()
+        assert signals(bob) == [frames.Signal(leg, "answer", b"y"), frames.Signal(leg, "ice", b"")]
+        assert signals(joe) == [frames.Signal(share, "ice", b"z")]
+        assert signals(ann) == [*sent, frames.Signal(share, "ice", b"j")]
+        for stranger, name in ((joe, leg), (bob, share), (bob, f"{leg}.1"), (ann, f"{share}.2")):
+            stranger.send(frames.Signal(name, "ice", b"1"))
+            assert (await stranger.expect(frames.Fail)).code == Code.NOT_ALLOWED
+        await b.settle()
+        assert signals(ann) == signals(joe) == signals(bob) == []
+
+
+@pytest.mark.parametrize("how", ["leaves", "removed", "stops", "ends", "chat over"])
+async def test_nothing_is_relayed_on_a_leg_once_its_end_is_decided(autojump_clock: MockClock, how: str) -> None:
+    async with broker() as b:
+        ann, joe, bob, share, leg = await looking(b)
+        session = f"s_{share[2:].partition('.')[0]}"
+        one = frames.Signal(leg, "ice", b"1")
+        bob.send(one)
+        bob.send(one)
+        ann.send(one)
+        await b.settle()
+        assert (signals(ann), signals(bob)) == ([one, one], [one])
+        b.journal.hold()
+        match how:
+            case "leaves":
+                bob.ask_nowait("session.leave", "k", session=session)
+            case "removed":
+                ann.ask_nowait("session.remove", "k", session=session, representative="bob")
+            case "stops":
+                bob.ask_nowait("share.stop", "k", share=share)
+            case "ends":
+                joe.ask_nowait("share.stop", "k", share=share)
+            case _:
+                joe.ask_nowait("session.end", "k", session=session)
+        await b.settle()
+        for sender in (ann, bob):
+            sender.send(one)
+        await b.settle()
+        assert signals(ann) == signals(bob) == []
+        b.journal.release()
+        await b.settle()
+        account = b.hub.accounts["acme"]
+        assert account.stopped == {}
+        assert list(account.routes) == ([] if how == "ends" else [share])
+        assert all(route.legs == {} for route in account.routes.values())
+
+
+@pytest.mark.parametrize("op", ["share.stop", "session.leave"])
+async def test_a_leg_that_is_over_before_it_is_on_disk_never_lives(autojump_clock: MockClock, op: str) -> None:
+    async with broker() as b:
+        ann, _, bob, share, _ = await looking(b)
+        await bob.write("share.stop", share=share)
+        b.journal.hold()
+        number = bob.ask_nowait("share.join", share=share)
+        await b.settle()
+        assert [frame for frame in bob.pump() if isinstance(frame, frames.Result)] == []
+        args = {"share": share} if op == "share.stop" else {"session": f"s_{share[2:].partition('.')[0]}"}
+        last = bob.ask_nowait(op, "k2", **args)
+        await b.settle()
+        b.journal.release(1)
+        leg = cast("dict[str, str]", (await bob.answer(number)).value)["leg"]
+        assert b.hub.accounts["acme"].routes[share].legs == {}
+        bob.send(frames.Signal(leg, "ice", b"1"))
+        await b.settle()
+        b.journal.release()
+        await bob.answer(last)
+        assert (await bob.expect(frames.Fail)).code == Code.NOT_ALLOWED
+        assert signals(ann) == []
+        assert b.hub.accounts["acme"].stopped == {}
+
+
+async def test_a_leg_goes_on_when_what_is_on_for_its_guest_changes_and_after_a_restart(
+    autojump_clock: MockClock,
+) -> None:
+    store = MemoryStore()
+    async with broker(store=store) as b:
+        ann, _, bob, share, leg = await looking(b)
+        route = b.hub.accounts["acme"].routes[share].legs[leg]
+        boss = await b.staff("boss", "manager")
+        functions = {"file_transfer": True}
+        await boss.write("portal.put", portal="ask", kind="ask", mode="web", subportals=["ask-1"], functions=functions)
+        await b.settle()
+        assert b.hub.accounts["acme"].routes[share].legs[leg] is route
+        bob.send(frames.Signal(leg, "ice", b"1"))
+        assert (await ann.expect(frames.Signal)).data == b"1"
+    async with broker(store=store, furnished=False) as b:
+        ann, bob = await b.staff("ann"), await b.staff("bob")
+        bob.send(frames.Signal(leg, "restart", b""))
+        assert (await ann.expect(frames.Signal)).kind == "restart"
+        assert (await bob.ask("share.join", share=share))["leg"] == leg
 
 
 async def test_strangers_to_a_share_are_refused(autojump_clock: MockClock) -> None:

@@ -27,6 +27,8 @@ from broker.desk.identity import Identity
 from broker.desk.outcome import Handled, Recorded, Refusal
 from broker.desk.portal_state import state_of
 from broker.desk.publish import render, resolve
+from broker.desk.state import Share
+from broker.desk.watching import Side
 from broker.protocol import ops
 from tests.support import builders
 from tests.support.history import History, expect
@@ -200,6 +202,15 @@ class Scene:
     def machine_back(self, share: str) -> Handled:
         """The machine that shows this is back from its restart."""
         return self.ok(MachineBack(share))
+
+    def look(self, name: str, share: str) -> Side:
+        """A representative asks for the media of a share, as the hub carries it out."""
+        identity = builders.representative(name)
+        found = self.desk.share_to_join(identity, share)
+        assert isinstance(found, Share), found
+        if (first := self.desk.joins(identity, found)) is not None:
+            self.ok(first)
+        return self.desk.side(identity, found)
 
     def restart(self) -> Handled:
         """The broker starts."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, MachineBack, PinGuessing
+from broker.desk.commands import BrokerStart, ConnectionBack, ConnectionLost, MachineBack, PinGuessing, Watch
 from broker.desk.identity import Identity
+from broker.desk.state import Share
 from broker.protocol import ops
 from tests.support.builders import customer, document, manager, personal, representative
 from tests.support.scene import Scene
@@ -87,6 +88,8 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
             manager(),
         ),
         (ops.PortalPut("open", "button", "web", ["z"], functions=_switches(chance)), manager()),
+        *((Watch(share, guest), None) for share, guest in _could_look(scene)),
+        (ops.RepresentativePut(name, personal(name), team, 2, functions=_switches(chance)), manager()),
         *(
             (op(some(chance, list(scene.desk.state.sessions), 0.1)), manager(who))
             for who in ("mia", "tim")
@@ -98,6 +101,17 @@ def _of_broker_or_manager(scene: Scene, chance: Random) -> tuple[object, Identit
         (ops.AccountGet(), manager()),
     ]
     return chance.choice(commands)
+
+
+def _could_look(scene: Scene) -> list[tuple[str, str]]:
+    """(share, guest) where the hub may say that this one looks."""
+    found = []
+    for session in scene.desk.state.sessions.values():
+        for guest in session.members:
+            joined = session.share and scene.desk.share_to_join(representative(guest), session.share)
+            if isinstance(joined, Share):
+                found.append((joined.share, guest))
+    return found
 
 
 def _replies(chance: Random, team: str) -> list[object]:

@@ -1,15 +1,17 @@
-"""One end of a WebRTC connection, as a program: aiortc runs on asyncio, the house on trio.
+"""One end of a screen share, as a program: aiortc runs on asyncio, the house on trio.
 
-Reads lines of JSON: first how to set up (``offers``: whether this end shows its screen; ``ice``: servers; ``relay``:
-whether it goes through a relay alone), then the other end's signals. Writes lines of JSON: its own signals, and at the
-end what it saw. All of it stays on the loopback interface.
+Reads lines of JSON: first how to set up (``part``: what it does; ``ice``: servers; ``relay``: whether it goes through a
+relay alone), then the other ends' signals. Writes lines of JSON: its own signals, and at the end what it saw. A signal
+is ``on`` the share, or on the leg of a guest. All of it stays on the loopback interface.
+
+The parts: ``shows`` its screen; ``looks`` at it; ``passes`` it on to a guest, and looks, too; the ``guest``, who asks
+for it.
 """
 
 from __future__ import annotations
 
 import asyncio  # noqa: TID251 (see above)
 import base64
-import contextlib
 import json
 import sys
 from fractions import Fraction
@@ -18,6 +20,7 @@ from typing import Any
 import aioice.ice
 import aioice.stun
 from aiortc import (
+    MediaStreamTrack,
     RTCConfiguration,
     RTCIceServer,
     RTCIceTransportPolicy,
@@ -25,6 +28,7 @@ from aiortc import (
     RTCSessionDescription,
     VideoStreamTrack,
 )
+from aiortc.contrib.media import MediaRelay
 from av import VideoFrame
 
 FRAMES = 15
@@ -61,77 +65,32 @@ def say(**said: object) -> None:
     sys.stdout.flush()
 
 
-def signal(kind: str, data: bytes) -> None:
-    """A line for the other end."""
-    say(signal=kind, data=base64.b64encode(data).decode())
+class Line:
+    """The way to one other end, by the broker."""
 
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.heard = asyncio.Queue[dict[str, Any]]()
 
-class Peer:
-    """The program."""
+    def signal(self, kind: str, data: bytes) -> None:
+        """A line for the other end."""
+        say(on=self._name, signal=kind, data=base64.b64encode(data).decode())
 
-    def __init__(self, lines: asyncio.StreamReader) -> None:
-        self._lines = lines
-
-    async def _next(self) -> dict[str, Any]:
-        line = await self._lines.readline()
-        if not line:
-            raise EOFError("nobody is there any more")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    async def run(self) -> None:
-        """From the first line to what was seen."""
-        given = await self._next()
-        servers = [RTCIceServer(**server) for server in given["ice"]]
-        policy = RTCIceTransportPolicy.RELAY if given["relay"] else RTCIceTransportPolicy.ALL
-        connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
-        connected, tracks = asyncio.Event(), asyncio.Queue[Any]()
-
-        @connection.on("connectionstatechange")
-        def changed() -> None:
-            if connection.connectionState in ("connected", "failed"):
-                connected.set()
-
-        connection.on("track", tracks.put_nowait)
-        try:
-            await self._negotiate(connection, offers=given["offers"])
-            await connected.wait()
-            if connection.connectionState != "connected":
-                say(seen={"state": connection.connectionState})
-                return
-            seen = await self._watch(tracks, offers=given["offers"])
-            say(seen={"state": "connected", "pair": _pair(connection), "frames": seen})
-            with contextlib.suppress(EOFError):
-                await self._next()  # until it is told to go
-        finally:
-            await connection.close()
-
-    async def _negotiate(self, connection: RTCPeerConnection, *, offers: bool) -> None:
-        if offers:
-            connection.addTrack(Screen())
-            await connection.setLocalDescription(await connection.createOffer())
-            self._describe(connection, "offer")
-            await connection.setRemoteDescription(await self._described("answer"))
-        else:
-            await connection.setRemoteDescription(await self._described("offer"))
-            await connection.setLocalDescription(await connection.createAnswer())
-            self._describe(connection, "answer")
-
-    def _describe(self, connection: RTCPeerConnection, kind: str) -> None:
+    def describe(self, connection: RTCPeerConnection, kind: str) -> None:
         """The description, and each candidate by itself."""
         lines = connection.localDescription.sdp.splitlines()
         candidates = [line for line in lines if line.startswith("a=candidate:")]
         rest = [line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
-        signal(kind, "\r\n".join([*rest, ""]).encode())
+        self.signal(kind, "\r\n".join([*rest, ""]).encode())
         for line in candidates:
-            signal("ice", line.encode())
-        signal("ice", END)
+            self.signal("ice", line.encode())
+        self.signal("ice", END)
 
-    async def _described(self, kind: str) -> RTCSessionDescription:
+    async def described(self, kind: str) -> RTCSessionDescription:
         """The other end's, once all its candidates are here."""
         sdp, candidates = "", []
         while True:
-            told = await self._next()
+            told = await self.heard.get()
             data = base64.b64decode(told["data"])
             if told["signal"] == kind:
                 sdp = data.decode()
@@ -141,12 +100,101 @@ class Peer:
                 candidates.append(data.decode())
         return RTCSessionDescription("\r\n".join([sdp.rstrip(), *candidates, "a=end-of-candidates", ""]), kind)
 
-    async def _watch(self, tracks: asyncio.Queue[Any], *, offers: bool) -> list[int]:
-        """The brightness of some pictures, of whoever looks on."""
-        if offers:
-            return []
-        track = await tracks.get()
-        return [bytes((await track.recv()).planes[0])[0] for _ in range(FRAMES)]
+
+class Wire:
+    """A connection to one other end."""
+
+    def __init__(self, given: dict[str, Any], line: Line) -> None:
+        servers = [RTCIceServer(**server) for server in given["ice"]]
+        policy = RTCIceTransportPolicy.RELAY if given["relay"] else RTCIceTransportPolicy.ALL
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, iceTransportPolicy=policy))
+        self.tracks = asyncio.Queue[MediaStreamTrack]()
+        self.connection.on("track", self.tracks.put_nowait)
+        self.connection.on("connectionstatechange", self._changed)
+        self._line = line
+        self._settled = asyncio.Event()
+
+    def _changed(self) -> None:
+        if self.connection.connectionState in ("connected", "failed"):
+            self._settled.set()
+
+    async def offer(self) -> None:
+        """Set it up, speaking first."""
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        self._line.describe(self.connection, "offer")
+        await self.connection.setRemoteDescription(await self._line.described("answer"))
+        await self._connected()
+
+    async def answer(self, *tracks: MediaStreamTrack) -> None:
+        """Set it up as the other end says, with these."""
+        await self.connection.setRemoteDescription(await self._line.described("offer"))
+        for track in tracks:
+            self.connection.addTrack(track)
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        self._line.describe(self.connection, "answer")
+        await self._connected()
+
+    async def _connected(self) -> None:
+        await self._settled.wait()
+        if self.connection.connectionState != "connected":
+            raise ConnectionError(self.connection.connectionState)
+
+
+class Peer:
+    """The program."""
+
+    def __init__(self, lines: asyncio.StreamReader) -> None:
+        self._lines = lines
+        self._ways = {name: Line(name) for name in ("share", "leg")}
+
+    async def run(self) -> None:
+        """From the first line to what was seen."""
+        given = json.loads(await self._lines.readline())
+        hearing = asyncio.create_task(self._hear())
+        on = "leg" if given["part"] == "guest" else "share"
+        wire = Wire(given, self._ways[on])
+        wires = [wire]
+        try:
+            frames: list[int] = []
+            match given["part"]:
+                case "shows":
+                    wire.connection.addTrack(Screen())
+                    await wire.offer()
+                case "looks":
+                    await wire.answer()
+                    frames = await _watch(await wire.tracks.get())
+                case "passes":
+                    await wire.answer()
+                    relay, track = MediaRelay(), await wire.tracks.get()
+                    wires.append(Wire(given, self._ways["leg"]))
+                    await wires[1].answer(relay.subscribe(track))
+                    frames = await _watch(relay.subscribe(track))
+                case _:
+                    wire.connection.addTransceiver("video", direction="recvonly")
+                    await wire.offer()
+                    frames = await _watch(await wire.tracks.get())
+            say(seen={"state": "connected", "pair": _pair(wire.connection), "frames": frames})
+            await hearing  # until whoever runs this goes
+        finally:
+            hearing.cancel()
+            for one in wires:
+                await one.connection.close()
+
+    async def _hear(self) -> None:
+        """What the other ends say, until nobody is there any more."""
+        while line := await self._lines.readline():
+            told = json.loads(line)
+            self._ways[told["on"]].heard.put_nowait(told)
+
+
+async def _watch(track: MediaStreamTrack) -> list[int]:
+    """The brightness of some pictures."""
+    seen = []
+    for _ in range(FRAMES):
+        frame = await track.recv()
+        assert isinstance(frame, VideoFrame)
+        seen.append(bytes(frame.planes[0])[0])
+    return seen
 
 
 def _pair(connection: RTCPeerConnection) -> list[str]:

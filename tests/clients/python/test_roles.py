@@ -407,6 +407,7 @@ CALLS: list[Row] = [
             outcomes=("sold",),
             survey=FORM,
             monitoring="silent",
+            guests="view_only",
         ),
         {
             "portal": "p",
@@ -423,6 +424,7 @@ CALLS: list[Row] = [
             "outcomes": ["sold"],
             "survey": FORM_DATA,
             "monitoring": "silent",
+            "guests": "view_only",
         },
     ),
     (
@@ -673,7 +675,7 @@ def test_what_a_manager_set_up_reads_as_it_was_written() -> None:
     }
     portal: dict[str, Any] = {**plain, "portal": "p", "places": 2, "wrap_up_ms": 1, "take": "head", "hours": HOURS_DATA}
     portal = {**portal, "require": ["text"], "form": FORM_DATA, "texts": None, "language": "de"}
-    portal = {**portal, "closing_ms": 1, "origins": [], "web_chat": "none", "monitoring": "off"}
+    portal = {**portal, "closing_ms": 1, "origins": [], "web_chat": "none", "monitoring": "off", "guests": "view_only"}
     subportal = {"subportal": "s", "portal": "p", "weight": 1, "policy": "weighted", "max_waiting": 9, "sticky_ms": 0}
     needed = {"skill": "german", "level": 5, "asked": True}
     person = {"representative": "ann", "name": {"erased": True}, "team": "t", "capacity": 2, "weight": 3}
