@@ -9,11 +9,13 @@ import pytest
 
 from broker.codes import Code
 from broker.desk import events as e
+from broker.desk import functions, legs, watching
 from broker.desk.outcome import Refusal
 from broker.desk.view import view
 from broker.desk.watching import Side
 from broker.protocol import ops
 from tests.desk.test_members import listed
+from tests.desk.test_planted_faults import breaks
 from tests.support.agreement import reloaded, replay, same_desk, stored
 from tests.support.builders import desk, manager, offer_id, personal, representative
 from tests.support.scene import Scene, of, office
@@ -198,3 +200,35 @@ def test_a_page_that_is_loaded_anew_finds_who_looks(*, masked: bool) -> None:
     scene = looking(masked=masked)
     (bo,) = listed(scene, f"session:{SESSION}:staff", ANN, "members")
     assert bo["leg"] == LEG
+
+
+# --- planted faults --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [ops.ShareReboot(SHARE), ops.ShareStop(SHARE)])
+def test_caught_a_leg_that_outlives_its_share(monkeypatch: pytest.MonkeyPatch, end: object) -> None:
+    scene = looking()
+    monkeypatch.setattr(legs, "all_done", lambda session: None)
+    breaks("F2", lambda: scene.ok(end, ANN))
+
+
+def test_caught_a_guest_who_looks_before_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = in_state("accepted", scene=company())
+    monkeypatch.setattr(watching, "join", lambda state, share, who: share)
+    breaks("F2", lambda: scene.look("bo", SHARE))
+
+
+def test_caught_a_look_that_goes_on_where_it_was_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = looking()
+    monkeypatch.setattr(functions, "_watching", lambda *_: ())
+    off = ops.RepresentativePut("bo", personal("Bo"), "blue", 1, functions={"screen_share": False})
+    breaks("A11", lambda: scene.ok(off, manager()))
+
+
+def test_caught_a_leg_that_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = looking()
+    scene.staff("blue", "cy")
+    scene.ok(ops.SessionInvite(SESSION, "cy"), ANN)
+    scene.accept(offer_id("carl", 3), "cy")
+    the(scene).legs = 0
+    breaks("F2", lambda: scene.look("cy", SHARE))
