@@ -101,6 +101,19 @@ def _grant(event: _Granting, stream: str) -> dict[str, object]:
     return functions.grant(event.functions, control=event.control)
 
 
+def _may_control(event: e.ShareWatched, stream: str) -> bool:
+    return "control" in event.functions
+
+
+def _of_leg(event: e.ShareWatched | e.ShareUnwatched, stream: str) -> str | None:
+    """To its two ends: the numbers of the others would tell of one who is masked."""
+    return event.leg if stream.startswith("me:") else None
+
+
+def _to_ends(event: e.ShareWatched, stream: str) -> list[str] | None:
+    return list(event.functions) if stream.startswith("me:") else None
+
+
 def _why(event: e.ShareConfirmed | e.ShareGrantChanged, stream: str) -> list[dict[str, object]]:
     return functions.told(event.reasons, event.representative)
 
@@ -199,8 +212,7 @@ def _now(at: int) -> Callable[[_CaseMoves, str], object]:
 
 
 def _clock(event: _CaseMoves, stream: str) -> dict[str, object] | None:
-    if event.case is None:
-        return None
+    assert event.case is not None  # else nobody is told
     told: dict[str, object] = {"kind": event.case[6], "ms": event.case[7]}
     return told if event.case[8] is None else {**told, "since": event.case[8]}
 
@@ -442,8 +454,10 @@ BODIES: dict[tuple[type, str], Body] = {
     (e.ShareRebooting, "share.changed"): _share_body("rebooting", "representative", "until"),
     (e.ShareBack, "share.changed"): _share_body("negotiating", "customer", "until", grant=_grant),
     (e.ShareEnded, "share.changed"): _share_body(_Attr("state"), _Attr("by"), "reason"),
-    (e.ShareWatched, "share.watched"): _body("share", "session", "leg", "representative", "control", "functions"),
-    (e.ShareUnwatched, "share.unwatched"): _body("share", "session", "leg", "representative", "reason"),
+    (e.ShareWatched, "share.watched"): _body(
+        "share", "session", "representative", control=_may_control, leg=_of_leg, functions=_to_ends
+    ),
+    (e.ShareUnwatched, "share.unwatched"): _body("share", "session", "representative", "reason", leg=_of_leg),
     (e.FileShared, "file.shared"): _body(
         *("session", "file", "size", "type", "sha256", "role"),
         personal={"name": "name"},

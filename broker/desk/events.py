@@ -1316,10 +1316,10 @@ class ShareWatched:
     representative: str
     holder: str
     masked: bool
-    control: bool
-    """Whether it may control as well, where the share's grant has that."""
     functions: tuple[str, ...]
-    """What is on for this guest at the portal."""
+    """What this guest may do, where the share's grant has it."""
+    told: bool
+    """Whether it is news to the others in the session: that it looks, and whether it may control."""
 
 
 @attrs.define
@@ -1332,6 +1332,7 @@ class ShareUnwatched:
     session: str
     leg: str
     representative: str
+    holder: str
     masked: bool
     reason: str
     """stopped, function_off."""

@@ -268,7 +268,7 @@ def _watching(plan: Plan, portal: Portal, session: Session, share: Share) -> Ite
     for who, member in session.members.items():
         if member.leg is None:
             continue
-        now = plan.on(portal, plan.state.representatives[who])
+        now = legs.may(member, plan.on(portal, plan.state.representatives[who]))
         if "screen_share" not in now:
             yield legs.unwatched(share, who, member, "function_off")
         elif now != member.functions:

@@ -19,6 +19,9 @@ def accompanied(state: State) -> Broken:
     for offer in state.offers.values():
         if (offer.kind in ("transfer", "invite")) != (offer.offer in asked):
             yield "E9", f"{offer.offer} is an offer of kind {offer.kind}, and its session thinks otherwise"
+    for person in state.representatives.values():
+        if person.guest and person.presence == "offline":
+            yield "E9", f"{person.representative} is offline, and a guest of {list(person.guest)}"
     known = sum(len(person.guest) for person in state.representatives.values())
     if known != sum(len(session.members) for session in state.sessions.values()):
         yield "E9", "somebody is a guest of a session that doesn't know"

@@ -322,7 +322,7 @@ def _deadlines(state: State) -> Broken:
     for offer in state.offers.values():
         due["offer", offer.offer] = offer.deadline
     for person in state.representatives.values():
-        idle = person.taken_over and not (person.sessions or person.wrap_ups or person.shares)
+        idle = person.taken_over and not (person.sessions or person.wrap_ups or person.shares or person.guest)
         if idle != (state.deadlines.get("vacate", person.representative) is not None):
             yield "H12", f"{person.representative} was taken over, has nothing open and stays, or leaves too early"
         due["lease", person.representative] = person.lease_until

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from broker.desk import events as e
 from broker.desk.state import Member, Session, Share, State
 
+_DEEDS: Final = frozenset({"chat", "control", "file_transfer", "reboot"})
+"""Functions that do more than look on."""
 
-def watched(share: Share, session: Session, who: str, leg: str, on: tuple[str, ...]) -> e.ShareWatched:
-    """A guest for whom these functions are on looks at the screen."""
+
+def may(member: Member, on: tuple[str, ...]) -> tuple[str, ...]:
+    """What a guest may do of what is on for it at the portal."""
+    return tuple(name for name in on if name not in _DEEDS) if member.view_only else on
+
+
+def watched(share: Share, session: Session, who: str, leg: str, now: tuple[str, ...]) -> e.ShareWatched:
+    """A guest who may do this looks at the screen, or goes on to."""
     member = session.members[who]
     return e.ShareWatched(
         share=share.share,
@@ -16,15 +26,15 @@ def watched(share: Share, session: Session, who: str, leg: str, on: tuple[str, .
         representative=who,
         holder=share.representative,
         masked=member.masked,
-        control="control" in on and not member.view_only,
-        functions=on,
+        functions=now,
+        told=member.leg is None or ("control" in now) != ("control" in member.functions),
     )
 
 
 def unwatched(share: Share, who: str, member: Member, reason: str) -> e.ShareUnwatched:
     """A guest who looked looks no more."""
     assert member.leg is not None
-    return e.ShareUnwatched(share.share, share.session, member.leg, who, member.masked, reason)
+    return e.ShareUnwatched(share.share, share.session, member.leg, who, share.representative, member.masked, reason)
 
 
 def of(share: Share, session: Session | None) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ has the session says so, or with that one.
 
 from __future__ import annotations
 
-from broker.desk import chat, offers
+from broker.desk import chat, offers, seats
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, Member, Representative, Session, State
@@ -74,4 +74,6 @@ def member_joined(state: State, event: e.MemberJoined, t: int) -> None:
 def member_left(state: State, event: e.MemberLeft, t: int) -> None:
     """Apply ``MemberLeft``."""
     del state.sessions[event.session].members[event.representative]
-    del state.representatives[event.representative].guest[event.session]
+    person = state.representatives[event.representative]
+    del person.guest[event.session]
+    seats.done(state, person, t)

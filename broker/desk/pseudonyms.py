@@ -84,7 +84,7 @@ NAMED: Final[Mapping[type, tuple[str, ...]]] = {
     e.ShareGrantChanged: ("representative",),
     e.ShareBack: ("representative",),
     e.ShareWatched: ("representative", "holder"),
-    e.ShareUnwatched: ("representative",),
+    e.ShareUnwatched: ("representative", "holder"),
     e.FileBegun: ("by",),
     e.FileShared: ("by",),
     e.FileEnded: ("by",),

@@ -280,6 +280,16 @@ def _share(event: _OfShare) -> Audience:
     return [(f"session:{event.session}", "share.changed")]
 
 
+def _of_leg(event: e.ShareWatched | e.ShareUnwatched, wire_type: str) -> Audience:
+    """Its two ends."""
+    return [(f"me:{event.holder}", wire_type), (f"me:{event.representative}", wire_type)]
+
+
+def _watched(event: e.ShareWatched) -> Audience:
+    told = _of_leg(event, "share.watched")
+    return [*told, (_in_session(event), "share.watched")] if event.told else told
+
+
 def _granted(event: e.ShareConfirmed | e.ShareGrantChanged) -> Audience:
     """Who may use it is told why, too."""
     return [(f"session:{event.session}", "share.changed"), (f"me:{event.representative}", "share.granted")]
@@ -410,8 +420,8 @@ _AUDIENCES: dict[type, Decide] = {
     e.ShareGrantChanged: _granted,
     e.ShareRebooting: _share,
     e.ShareBack: _share,
-    e.ShareWatched: lambda event: [(_in_session(event), "share.watched")],
-    e.ShareUnwatched: lambda event: [(_in_session(event), "share.unwatched")],
+    e.ShareWatched: _watched,
+    e.ShareUnwatched: lambda event: [*_of_leg(event, "share.unwatched"), (_in_session(event), "share.unwatched")],
     e.ShareEnded: _share,
     e.FileShared: lambda event: [(f"session:{event.session}", "file.shared")],
     e.FileEnded: lambda event: [(f"me:{event.by}", "file.ended")],

@@ -2,8 +2,8 @@
 
 A team's limit counts its members and those of every team beneath it; a sub-team's own limit lies within. It is asked
 when somebody signs in, and only then: a manager who lowers it, or moves somebody, signs nobody out. Who was taken over
-keeps its sessions and shares, gets nothing new and counts no longer; once they are over, with the work after them, it
-is offline.
+keeps its sessions and shares and stays where it is a guest, gets nothing new and counts no longer; once all that is
+over, with the work after it, it is offline.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def taken_over(state: State, event: e.TakenOver, t: int) -> None:
 
 def done(state: State, person: Representative, t: int) -> None:
     """Something of this representative's is over: the last of one who was taken over?"""
-    if person.taken_over and not person.sessions and not person.wrap_ups and not person.shares:
+    if person.taken_over and not (person.sessions or person.wrap_ups or person.shares or person.guest):
         state.deadlines.set("vacate", person.representative, t)
 
 

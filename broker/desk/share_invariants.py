@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from broker.desk import functions
+from broker.desk import functions, legs
 from broker.desk.line_invariants import Broken
 from broker.desk.share_ends import AGREED, RELAYED
 from broker.desk.state import Share, State
@@ -44,7 +44,7 @@ def _watched(state: State) -> Broken:
             if leg in seen or leg not in {f"{share.share}.{number + 1}" for number in range(share.legs)}:
                 yield "F2", f"{leg} of {who} is no leg of {share.share}, or another's too"
             seen.add(leg)
-            on = functions.on(state, state.portals[share.portal], state.representatives[who])
+            on = legs.may(member, functions.on(state, state.portals[share.portal], state.representatives[who]))
             if member.functions != on or "screen_share" not in on:
                 yield "A11", f"{who} looks with {member.functions}, and {on} are on"
 

@@ -1,14 +1,14 @@
 """Screen shares: asked for, accepted, confirmed, set up, under way. Media never passes the broker.
 
-Theory of operation. Consent takes two steps of the customer's and is to be looked at by one person; control is a second
-consent, which is asked for with the first or later, given by itself, and taken back at any time. Saying nothing always
-means no. What a share may do is its *grant*: view, control where it was consented to, and the functions that are on for
-its portal and its representative, told with their reasons. From the commit of ``ShareConfirmed`` on the hub relays
-SIGNAL between the two, and hands out what media needs (``share.join``). Either end says that the media runs; if nobody
-does in time, the share ends. A restart of the customer's machine (``share.reboot``) keeps share and grant: once the
-machine asks for its media again (``share.join``), that is set up anew. A connection of the customer's says nothing of
-the machine: a second device may have stayed, or come back alone; and the machine's own old one may not have been missed
-yet when it is back.
+Theory of operation. Consent takes two steps of the customer's, and is to be looked at by one person, with the guests
+whom that one asks in (``watching``). Control is a second consent, which is asked for with the first or later, given by
+itself, and taken back at any time. Saying nothing always means no. What a share may do is its *grant*: view, control
+where it was consented to, and the functions that are on for its portal and its representative, told with their reasons.
+From the commit of ``ShareConfirmed`` on the hub relays SIGNAL between the two, and hands out what media needs
+(``share.join``). Either end says that the media runs; if nobody does in time, the share ends. A restart of the
+customer's machine (``share.reboot``) keeps share and grant: once the machine asks for its media again (``share.join``),
+that is set up anew. A connection of the customer's says nothing of the machine: a second device may have stayed, or
+come back alone; and the machine's own old one may not have been missed yet when it is back.
 
 The states are a table (``transitions.SHARE``), and so is what may be asked for in each (``ALLOWED``). What changes the
 state is in ``share_state``.
@@ -278,6 +278,6 @@ def _over(state: State, name: str, identity: Identity) -> Refusal:
         made, allowed = (0, ()) if ended is None else (ended.shares, chat.instead(ended))
     elif identity.person == (open_.visitor if identity.role is Role.CUSTOMER else open_.representative):
         made = state.requests[open_.request].shares
-    elif identity.role is Role.REPRESENTATIVE and identity.person in open_.members:
+    elif identity.person in open_.members:
         made, allowed = state.requests[open_.request].shares, watching.INSTEAD
     return wrong_state("over", *allowed) if number in map(str, range(1, made + 1)) else no_such("share")

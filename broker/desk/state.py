@@ -543,7 +543,7 @@ class Member:
     leg: str | None = None
     """Of the session's share, where it looks at the screen."""
     functions: tuple[str, ...] = ()
-    """What was on for it when that was last told."""
+    """What it may do there, where the share's grant has it, as it was last told."""
 
 
 @attrs.define(eq=False)

@@ -12,7 +12,7 @@ from broker.desk import case_view, functions, offers, share_ends
 from broker.desk.casebook import unread
 from broker.desk.desk import Desk
 from broker.desk.identity import Identity, Role
-from broker.desk.state import Offer, Representative, Session, Share, State, Subportal
+from broker.desk.state import Member, Offer, Representative, Session, Share, State, Subportal
 from broker.routing import estimate
 
 Part = dict[str, object]
@@ -157,7 +157,15 @@ def _granted(state: State, person: Representative, session: Session) -> Part:
     granted: Part = {"functions": list(functions.on(state, portal, person)), "offered": _asked(state, session)}
     if portal.own_outcomes:
         granted["outcomes"] = list(portal.own_outcomes)
+    if looking := [_leg(who, member) for who, member in session.members.items() if member.leg is not None]:
+        granted["legs"] = looking
     return {**_session_part(state, session), **granted}
+
+
+def _leg(who: str, member: Member) -> Part:
+    """A guest who looks, as whoever passes the picture on knows it."""
+    control = "control" in member.functions
+    return {"leg": member.leg, "representative": who, "control": control, "functions": list(member.functions)}
 
 
 def _asked(state: State, session: Session) -> list[Part]:
@@ -171,7 +179,8 @@ def _asked(state: State, session: Session) -> list[Part]:
 
 def _guest(state: State, session: Session, name: str) -> Part:
     member = session.members[name]
-    return {**_session_part(state, session), "view_only": member.view_only, "masked": member.masked}
+    part = {**_session_part(state, session), "view_only": member.view_only, "masked": member.masked}
+    return part if member.leg is None else {**part, "leg": member.leg}
 
 
 def _requests_of(state: State, visitor: str) -> Iterator[Part]:
@@ -228,7 +237,7 @@ def _members(state: State, name: str, *, masked: bool) -> Iterator[Part]:
             if member.masked:
                 part["masked"] = True
             if member.leg is not None:
-                part["leg"] = member.leg
+                part["sees_screen"] = True
             yield part
 
 

@@ -9,7 +9,8 @@ it: what it gets is the same whether or not a guest who is masked looks on. A gu
 of the customer's machine, all its legs are over: media is set up anew.
 
 What a guest may do is what the share's grant has *and* what is on for the guest at this portal; one who is in the
-session to view only never controls. What the events change is in ``legs``.
+session to view only looks, and nothing else. The leg's id is told to these two alone: it is numbered, and the numbers
+of the others would tell of one who is masked. What the events change is in ``legs``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import attrs
 
 from broker.desk import functions, legs, share_ends
 from broker.desk.commands import Watch
-from broker.desk.identity import Identity, Role
+from broker.desk.identity import Identity
 from broker.desk.outcome import Decision, Refusal, wrong_state
 from broker.desk.state import Context, Member, Share, State
 from broker.protocol import ops
@@ -45,7 +46,7 @@ def guest(state: State, name: str, identity: Identity) -> tuple[Share, Member] |
     """The share, and this guest of its session, if it is one."""
     share = state.shares.get(name)
     session = None if share is None else state.sessions.get(share.session)
-    if share is None or session is None or identity.role is not Role.REPRESENTATIVE:
+    if share is None or session is None:
         return None
     member = session.members.get(identity.person)
     return None if member is None else (share, member)
@@ -63,17 +64,18 @@ def watch(state: State, command: Watch, context: Context) -> Decision:
     """The guest gets its leg, if it has none."""
     share = state.shares[command.share]
     session = state.sessions[share.session]
-    if session.members[command.representative].leg is not None:
+    member = session.members[command.representative]
+    if member.leg is not None:
         return Decision()
     on = functions.on(state, state.portals[share.portal], state.representatives[command.representative])
     leg = f"{share.share}.{share.legs + 1}"
-    return Decision([legs.watched(share, session, command.representative, leg, on)])
+    return Decision([legs.watched(share, session, command.representative, leg, legs.may(member, on))])
 
 
 def side(share: Share, member: Member) -> Side:
     """A guest who looks: what the grant has and the guest has."""
     on = tuple(name for name in share.functions if name in member.functions)
-    return Side("guest", member.leg, share.control and "control" in on and not member.view_only, on)
+    return Side("guest", member.leg, share.control and "control" in on, on)
 
 
 def stop(share: Share, who: str, member: Member) -> Decision:

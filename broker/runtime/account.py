@@ -64,10 +64,10 @@ class Account:
     streams: dict[str, Stream] = attrs.field(factory=dict)
     """Those that somebody follows, by internal name."""
     routes: dict[str, Route] = attrs.field(factory=dict)
-    """Shares whose consent is committed."""
+    """Shares whose consent is committed; the legs of their guests are in there."""
     stopped: dict[str, int] = attrs.field(factory=dict)
-    """Shares whose end, or restart, is decided and not committed, and how many such events: consent from before them
-    must not come alive on its commit."""
+    """Shares and legs whose end, or restart, is decided and not committed, and how many such events: consent from
+    before them must not come alive on its commit."""
     parts: deque[Part] = attrs.field(factory=deque)
     """Its uncommitted parts of batches, oldest first."""
     told: dict[str, Known] = attrs.field(factory=dict)

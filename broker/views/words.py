@@ -113,7 +113,7 @@ def sentence(entry: Entry) -> Sentence:
         case "share":
             return (who, f" {_of_share(entry)}", *_because(entry))
         case "watched":
-            return (who, " looks at the screen too", ", and may control it" if entry.get("control") else "")
+            return (who, " looks at the screen too", "" if entry.get("control") else ", without control")
         case "unwatched":
             return (who, " looks at the screen no more", *_because(entry))
         case "monitored":

@@ -20,8 +20,9 @@ Mode = Literal["web", "phone", "queue"]
 Take = Literal["any", "head", "off"]
 """What representatives may take by hand."""
 Monitoring = Literal["off", "announced", "silent"]
-Guests = Literal["full", "view_only"]
 """Whether managers may look on in a portal's sessions, and whether those in there are told."""
+Guests = Literal["full", "view_only"]
+"""What guests of a portal's sessions may do: what is on for them, or look on alone."""
 WebChat = Literal["none", "chat_only", "upgradable"]
 """Whether a portal's customers write in the page, and whether that may become a screen share."""
 Function = Literal[

@@ -107,9 +107,11 @@ class Sessions:
     def _looks(self, item: Event | Notice) -> str | None:
         """Of a guest who sees the customer's screen."""
         data = item.data
+        if item.stream == "me":
+            return None  # for programs that have the picture; told to the session as well
         match item.type:
             case "share.watched":
-                control = ", with control" if data["control"] else ", to view only"
+                control = "" if data["control"] else ", without control"
                 return f"{self._in(data)}: {data['representative']} sees the screen too{control}"
             case "share.unwatched":
                 return f"{self._in(data)}: {data['representative']} sees the screen no more ({data['reason']})"

@@ -110,7 +110,7 @@ class TalkConsole(Console):
             case "session.left" if data["reason"] not in ("transferred", "ended"):
                 return f"{self._called(data)} has left."
             case "share.watched":
-                return f"{self._called(data)} sees your screen too{', and may control it' if data['control'] else ''}."
+                return f"{self._called(data)} sees your screen too{'' if data['control'] else ', without control'}."
             case "share.unwatched":
                 return f"{self._called(data)} sees your screen no more."
             case "session.released":

@@ -7,10 +7,13 @@ import pytest
 from broker.codes import Code
 from broker.desk import chat, invariants, rules
 from broker.desk import events as e
+from broker.desk.casebook import heads
+from broker.desk.commands import Gathered
 from broker.desk.identity import Identity
 from broker.desk.outcome import Decision, Refusal
 from broker.desk.state import Context, State
 from broker.desk.transitions import ALLOWED
+from broker.ids import case_of
 from broker.protocol import ops
 from tests.support.allowed import for_role
 from tests.support.builders import customer, manager, offer_id, personal, representative, request_id, session_id
@@ -298,6 +301,9 @@ def test_who_is_in_a_session_is_heard_there_and_nobody_else() -> None:
     audience = scene.desk.audience
     assert audience(CARL, SESSION) == (f"session:{SESSION}", "customer")
     assert audience(ANN, SESSION) == (f"session:{SESSION}", "ann")
+    refusal = scene.desk.audience(CARL, SESSION, 99)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.text.partition(":")[0]) == (Code.BAD_ARGS, "args.upto")
     for who, session in ((BO, SESSION), (customer("eve"), SESSION), (ANN, "s_none")):
         refusal = audience(who, session)
         assert isinstance(refusal, Refusal)
@@ -341,3 +347,12 @@ def test_caught_a_session_that_nobody_has_and_its_representative_thinks_otherwis
     scene.desk.state.sessions[SESSION].representative = None
     with pytest.raises(invariants.InvariantBroken):
         invariants.check(scene.desk.state)
+
+
+def test_whoever_had_it_last_reads_its_end_also_when_its_case_is_erased() -> None:
+    scene = talking("bo")
+    scene.end(SESSION)
+    assert scene.desk.may_read(ANN, f"session:{SESSION}")
+    scene.ok(ops.CaseDelete(case_of(SESSION)), manager(), prepared=Gathered(heads(scene.desk.state, SESSION)))
+    assert scene.desk.may_read(ANN, f"session:{SESSION}")
+    assert not scene.desk.may_read(BO, f"session:{SESSION}")

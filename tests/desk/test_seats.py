@@ -9,13 +9,13 @@ import pytest
 from broker import limits
 from broker.codes import Code
 from broker.desk import events as e
-from broker.desk import invariants, seats
+from broker.desk import invariants, members, seats
 from broker.desk.invariants import InvariantBroken
 from broker.desk.outcome import Refusal
 from broker.protocol import ops
 from broker.units import SECONDS
 from tests.support.agreement import reloaded, same_desk
-from tests.support.builders import customer, manager, offer_id, representative
+from tests.support.builders import customer, manager, offer_id, representative, session_id
 from tests.support.scene import Scene, of
 
 MIA = manager()
@@ -323,3 +323,44 @@ def test_H12_caught_one_who_was_taken_over_and_stays() -> None:
     take(scene, "bo", "ann")
     scene.desk.state.deadlines.set("vacate", "ann", None)
     broken(scene)
+
+
+# --- guests ---------------------------------------------------------------------------------------------
+
+
+def test_D7_who_is_taken_over_stays_where_it_is_a_guest_and_is_offline_afterwards() -> None:
+    scene = desk("ann", "bo", "cy", logins=2)
+    scene.assign("carl", "ann")
+    session = session_id("carl")
+    made = scene.ok(ops.SessionInvite(session, "bo"), representative("ann"))
+    scene.accept(str(made.value["offer"]), "bo")
+    take(scene, "cy", "bo")
+    scene.pass_time(1)
+    bo = scene.desk.state.representatives["bo"]
+    assert (bo.presence, bo.taken_over, list(bo.guest)) == ("away", True, [session])
+    same_desk(scene.desk, reloaded(scene.desk))
+    scene.ok(ops.SessionLeave(session), representative("bo"))
+    scene.pass_time(0)
+    assert (bo.presence, bo.guest) == ("offline", {})
+
+
+def test_D7_who_is_taken_over_and_lost_is_a_guest_no_longer() -> None:
+    scene = desk("ann", "bo", "cy", logins=2)
+    scene.assign("carl", "ann")
+    made = scene.ok(ops.SessionInvite(session_id("carl"), "bo"), representative("ann"))
+    scene.accept(str(made.value["offer"]), "bo")
+    take(scene, "cy", "bo")
+    scene.lose("bo")
+    scene.pass_time(61 * SECONDS)
+    bo = scene.desk.state.representatives["bo"]
+    assert (bo.presence, bo.guest) == ("offline", {})
+
+
+def test_caught_a_guest_who_is_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = desk("ann", "bo", logins=2)
+    scene.assign("carl", "ann")
+    made = scene.ok(ops.SessionInvite(session_id("carl"), "bo"), representative("ann"))
+    scene.accept(str(made.value["offer"]), "bo")
+    monkeypatch.setattr(members, "leave_all", lambda state, person, reason: [])
+    with pytest.raises(InvariantBroken, match="is offline, and a guest"):
+        scene.set("bo", "offline", "hand_back")

@@ -12,8 +12,10 @@ import pytest
 from broker import limits
 from broker.desk import blocks, invariants
 from broker.desk import events as e
+from broker.desk.commands import MachineBack
 from broker.desk.identity import Identity
 from broker.desk.invariants import InvariantBroken
+from broker.desk.state import Share
 from broker.desk.view import view
 from broker.protocol import ops
 from broker.units import HOURS, MINUTES, SECONDS
@@ -313,3 +315,15 @@ def test_who_asks_again_and_shares_has_two_things_open() -> None:
     assert "v_carl" not in scene.desk.state.idle_visitors
     scene.pass_time(MINUTES)
     assert "v_carl" in scene.desk.state.visitors
+
+
+def test_a_machine_restarts_also_when_the_chat_is_over() -> None:
+    scene = in_state("active", control=True)
+    scene.end(SESSION)
+    scene.ok(ops.ShareReboot(SHARE), ANN)
+    share = scene.desk.share_to_join(CARL, SHARE)
+    assert isinstance(share, Share)
+    assert scene.desk.joins(CARL, share) == MachineBack(SHARE)
+    scene.machine_back(SHARE)
+    assert scene.desk.joins(CARL, share) is None
+    assert the(scene).state == "negotiating"

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from broker.codes import Code
 from broker.desk import events as e
 from broker.desk import functions, legs, watching
+from broker.desk.commands import Watch
 from broker.desk.outcome import Refusal
 from broker.desk.view import view
 from broker.desk.watching import Side
@@ -69,7 +70,7 @@ def test_a_guest_looks_on_a_leg_of_its_own_and_asks_for_its_media_as_often_as_it
     for _ in range(2):
         assert scene.look("bo", SHARE) == Side("guest", LEG, True, ALL)
     (event,) = scene.events(e.ShareWatched)
-    assert (event.leg, event.representative, event.holder, event.control) == (LEG, "bo", "ann", True)
+    assert (event.leg, event.representative, event.holder, event.functions) == (LEG, "bo", "ann", ALL)
     assert list(scene.desk.shares()) == [(SHARE, "v_carl", "ann", [(LEG, "bo")])]
     assert scene.look("ann", SHARE) == Side("representative", None, True, ALL)
     same_desk(scene.desk, reloaded(scene.desk))
@@ -84,7 +85,7 @@ def test_it_may_control_where_the_share_may_and_it_is_not_there_to_view_only(
 ) -> None:
     scene = looking(control=control, view_only=view_only)
     assert scene.look("bo", SHARE).control is may
-    assert scene.events(e.ShareWatched)[0].control is not view_only
+    assert ("control" in scene.events(e.ShareWatched)[0].functions) is not view_only
     scene.ok(ops.ShareControl(SHARE, False), CARL)  # taken back, from everybody
     assert scene.look("bo", SHARE).control is False
 
@@ -154,7 +155,8 @@ def test_what_is_switched_off_for_a_guest_ends_what_it_does() -> None:
     bo = ("bo", personal("Bo"), "blue", 1)
     scene.ok(ops.RepresentativePut(*bo, functions={"control": False}), manager())
     (_, changed) = scene.events(e.ShareWatched)
-    assert (changed.leg, changed.control) == (LEG, False)
+    assert (changed.leg, changed.functions) == (LEG, tuple(name for name in ALL if name != "control"))
+    assert (the(scene).legs, len(told(scene))) == (1, 2)
     assert (the(scene).control, scene.look("bo", SHARE).control) == (True, False)
     scene.ok(ops.RepresentativePut(*bo, functions={"screen_share": False}), manager())
     assert [event.reason for event in scene.events(e.ShareUnwatched)] == ["function_off"]
@@ -172,21 +174,17 @@ def test_what_is_switched_off_for_a_guest_ends_what_it_does() -> None:
 
 def test_the_customer_hears_who_looks_and_of_one_who_is_masked_nothing() -> None:
     scene = looking()
-    (one,) = told(scene)
-    assert one == (
-        "share.watched",
-        {
-            "share": SHARE,
-            "session": SESSION,
-            "leg": LEG,
-            "representative": "bo",
-            "control": True,
-            "functions": ALL,
-        },
-    )
+    assert told(scene) == [
+        ("share.watched", {"share": SHARE, "session": SESSION, "representative": "bo", "control": True})
+    ]
     scene.ok(ops.ShareStop(SHARE), BO)
-    assert told(scene)[1][1]["reason"] == "stopped"
+    stopped = {"share": SHARE, "session": SESSION, "representative": "bo", "reason": "stopped"}
+    assert told(scene)[1:] == [("share.unwatched", stopped)]
     assert told(scene, ":staff") == []
+    for end in ("ann", "bo"):
+        (watched, unwatched) = [data for kind, data in scene.told(f"me:{end}") if kind.endswith("watched")]
+        assert (watched["leg"], watched["functions"]) == (LEG, list(ALL))
+        assert unwatched == {**stopped, "leg": LEG}
 
     scene, alone = looking(masked=True), in_state("active", control=True, scene=company(masked=True))
     assert [kind for kind, _ in told(scene, ":staff")] == ["share.watched"]
@@ -199,7 +197,63 @@ def test_the_customer_hears_who_looks_and_of_one_who_is_masked_nothing() -> None
 def test_a_page_that_is_loaded_anew_finds_who_looks(*, masked: bool) -> None:
     scene = looking(masked=masked)
     (bo,) = listed(scene, f"session:{SESSION}:staff", ANN, "members")
-    assert bo["leg"] == LEG
+    assert bo["sees_screen"] is True
+    seen = [one.get("sees_screen") for one in listed(scene, f"session:{SESSION}", CARL, "members")]
+    assert seen == ([] if masked else [True])
+    (mine,) = listed(scene, "me:ann", ANN, "sessions")
+    assert mine["legs"] == [{"leg": LEG, "representative": "bo", "control": True, "functions": list(ALL)}]
+    (its,) = listed(scene, "me:bo", BO, "guest_of")
+    assert its["leg"] == LEG
+
+
+def test_of_a_masked_one_nothing_is_told_by_how_others_look() -> None:
+    def two(*, hidden: bool) -> Scene:
+        scene = company(masked=True)
+        scene.staff("blue", "cy")
+        scene.ok(ops.SessionInvite(SESSION, "cy"), ANN)
+        scene.accept(offer_id("carl", 3), "cy")
+        in_state("active", control=True, scene=scene)
+        if hidden:
+            scene.look("bo", SHARE)
+        scene.look("cy", SHARE)
+        return scene
+
+    beside, alone = two(hidden=True), two(hidden=False)
+    assert [leg for leg, _ in next(guests for *_, guests in beside.desk.shares())] == [LEG, f"{SHARE}.2"]
+    assert beside.told(f"session:{SESSION}") == alone.told(f"session:{SESSION}")
+    assert view(beside.desk, f"session:{SESSION}", CARL) == view(alone.desk, f"session:{SESSION}", CARL)
+
+
+def test_what_is_on_for_the_guest_alone_is_not_in_what_it_may_do() -> None:
+    scene = office("ann", "bo")
+    switch(scene, file_transfer=True)
+    scene.ok(ops.RepresentativePut("ann", personal("Ann"), "blue", 1, functions={"file_transfer": False}), manager())
+    scene.assign("carl", "ann")
+    scene.ok(ops.SessionInvite(SESSION, "bo"), ANN)
+    scene.accept(offer_id("carl", 2), "bo")
+    in_state("active", control=True, scene=scene)
+    assert scene.look("bo", SHARE).functions == ALL
+    assert "file_transfer" in scene.events(e.ShareWatched)[0].functions
+
+
+def test_one_who_is_there_to_view_only_has_nothing_to_act_with() -> None:
+    scene = in_state("active", control=True, scene=company(view_only=True))
+    assert scene.look("bo", SHARE) == Side("guest", LEG, False, ("web_chat", "screen_share", "collaboration"))
+
+
+def test_what_is_no_news_to_the_session_is_told_to_both_ends_of_the_leg_alone() -> None:
+    scene = looking()
+    switch(scene, file_transfer=True)
+    assert len(scene.events(e.ShareWatched)) == 2
+    assert len(told(scene)) == 1
+    for end in ("ann", "bo"):
+        (_, again) = [data for kind, data in scene.told(f"me:{end}") if kind == "share.watched"]
+        assert "file_transfer" in cast("list[str]", again["functions"])
+
+
+def test_a_second_word_of_the_hub_gives_no_second_leg() -> None:
+    scene = looking()
+    assert of(scene.ok(Watch(SHARE, "bo"))) == []
 
 
 # --- planted faults --------------------------------------------------------------------------------

@@ -220,7 +220,8 @@ def test_scenario_13_a_masked_helper_changes_no_byte_for_the_customer() -> None:
 
 
 def masked_look(*, invited: bool) -> Script:
-    """Eve, masked, sees the screen that Joe shares with Ann, who passes it on to her; she stops, looks again, goes."""
+    """Eve, masked, sees the screen that Joe shares with Ann, who passes it on to her; she stops, looks again, goes.
+    Bob, who isn't masked, comes to look as well."""
 
     async def script(house: House) -> None:
         session = house.session
@@ -248,6 +249,11 @@ def masked_look(*, invited: bool) -> Script:
             await signals(house.ann, share, b"me " + again)
             await house.joe.do("subscribe", stream=f"session:{session}", from_="snapshot")
             await does(house.eve, "share.stop", share=share)
+        await house.ann.do("session.invite", session=session, representative="bob")
+        await house.bob.do("offer.accept", offer=house.bob.last("offer"))
+        await house.bob.do("share.join", share=share)
+        await signals(house.bob, str(house.bob.last("leg")), b"bob")
+        await house.joe.do("subscribe", stream=f"session:{session}", from_="snapshot")
         await house.joe.do("share.started", share=share)
         await does(house.eve, "share.join", share=share)
         await does(house.eve, "session.leave", session=session)
@@ -267,19 +273,24 @@ def test_scenario_13_a_masked_guest_who_sees_the_screen_changes_no_byte_for_the_
     }
     assert heard == {
         "joe": [b"me first", b"me again"],
-        "ann": [b"eve first", b"joe first", b"eve again", b"joe again"],
+        "ann": [b"eve first", b"joe first", b"eve again", b"joe again", b"bob"],
         "eve": [b"ann first", b"ann again"],
     }
-    assert [data["representative"] for data in seen(beside.ann, "share.watched")] == ["eve"] * 3
-    assert [data["reason"] for data in seen(beside.ann, "share.unwatched")] == ["stopped"] * 2
+    looked = [data["representative"] for data in seen(beside.ann, "share.watched") if "leg" not in data]
+    assert looked == ["eve", "eve", "bob", "eve"]
+    assert [data["leg"][-1] for data in seen(beside.ann, "share.watched") if "leg" in data] == ["1", "2", "3", "4"]
+    assert [data["reason"] for data in seen(beside.ann, "share.unwatched")] == ["stopped"] * 4
     assert codes(beside.joe) == codes(beside.eve) == []
 
 
 def test_caught_a_masked_look_that_is_told_to_the_customer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault planted: whether somebody is masked isn't looked at."""
-    monkeypatch.setitem(
-        publish._AUDIENCES, e.ShareWatched, lambda event: [(f"session:{event.session}", "share.watched")]
-    )
+
+    def told(event: e.ShareWatched) -> list[tuple[str, str]]:
+        told = (f"me:{event.holder}", f"me:{event.representative}", f"session:{event.session}")
+        return [(name, "share.watched") for name in told]
+
+    monkeypatch.setitem(publish._AUDIENCES, e.ShareWatched, told)
     beside, alone = life(masked_look(invited=True)), life(masked_look(invited=False))
     assert beside.joe.tape != alone.joe.tape
 

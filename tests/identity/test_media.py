@@ -67,6 +67,16 @@ def test_a_link_has_a_signed_token_for_a_short_time() -> None:
         opened(url, "another-secret-than-that")
 
 
+def test_guests_of_one_share_are_told_apart() -> None:
+    guests = [attrs.evolve(END, side="guest", leg=f"h_1.1.{number}") for number in (1, 2)]
+    claims = [opened(str(LINK.describe(one, NOW)["url"]), NORTH.reveal()) for one in (*guests, END)]
+    assert len({one["sub"] for one in claims}) == 3
+    assert {one["share"] for one in claims} == {"h_1.1"}
+    webrtc = WebRtc(turn=TURN, secret=NORTH)
+    servers = [cast("list[dict[str, object]]", webrtc.describe(one, NOW)["ice"]) for one in (*guests, END)]
+    assert len({one[0]["username"] for one in servers}) == 3
+
+
 @pytest.mark.parametrize("backend", [WebRtc(stun=STUN, turn=TURN, secret=NORTH), WebRtc(), LINK])
 def test_what_is_told_is_what_the_protocol_says(backend: Media) -> None:
     told = {**backend.describe(END, NOW), "grant": GRANT}

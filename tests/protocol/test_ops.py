@@ -3,7 +3,8 @@ from typing import Any
 import attrs
 import pytest
 
-from broker.protocol.ops import OPS, PinRedeem, RequestCreate
+from broker.limits import FILE_CHUNK, FILE_COST
+from broker.protocol.ops import OPS, PinRedeem, RequestCreate, weight
 from tests.protocol import agreement
 from tests.protocol.samples import tables
 
@@ -58,3 +59,11 @@ def test_optional_arguments_are_none_unless_given() -> None:
 
 def test_a_secret_is_not_in_a_repr() -> None:
     assert "123456789" not in repr(PinRedeem("123456789"))
+
+
+def test_what_a_request_about_files_weighs() -> None:
+    assert weight("chat.send", {}) == 0
+    assert weight("file.get", None) == FILE_CHUNK
+    assert weight("file.chunk", {"data": bytes(FILE_CHUNK)}) == FILE_CHUNK
+    for args in ({"data": b"x"}, {"data": "text"}, {}, None, 7):
+        assert weight("file.chunk", args) == FILE_COST

@@ -20,10 +20,9 @@ from broker.blobs.keeper import InlineKeeper, Job, Result
 from broker.blobs.memory import MemoryBlobs
 from broker.codes import Close, Code
 from broker.journal.memory import MemoryStore
-from broker.limits import FILE_CHUNK, FILE_COST, FILE_JOBS_BYTES, UPLOAD_LIFE
+from broker.limits import FILE_CHUNK, FILE_JOBS_BYTES, UPLOAD_LIFE
 from broker.protocol import frames
 from broker.protocol.codec import unpack_value
-from broker.protocol.ops import weight
 from broker.runtime.options import Options
 from broker.runtime.texts import refs
 from tests.runtime.harness import Broker, Client, Ended, Refused, broker
@@ -538,14 +537,6 @@ async def test_chunks_count_by_their_bytes_and_not_as_requests(autojump_clock: M
         for _ in range(3):
             await joe.ask("file.get", file=tiny, offset=0)
         assert (await refused(joe.ask("file.get", file=tiny, offset=0))).code == Code.RATE
-
-
-def test_what_a_request_about_files_weighs() -> None:
-    assert weight("chat.send", {}) == 0
-    assert weight("file.get", None) == FILE_CHUNK
-    assert weight("file.chunk", {"data": bytes(FILE_CHUNK)}) == FILE_CHUNK
-    for args in ({"data": b"x"}, {"data": "text"}, {}, None, 7):
-        assert weight("file.chunk", args) == FILE_COST
 
 
 async def test_a_flood_of_chunks_is_stopped_and_ended(autojump_clock: MockClock) -> None:

@@ -15,7 +15,7 @@ from broker.protocol import frames
 from tests.runtime.harness import Broker, Client, Refused, broker
 
 
-async def asked(b: Broker) -> tuple[Client, Client, str]:
+async def asked(b: Broker, *, control: bool | None = None) -> tuple[Client, Client, str]:
     """Ann has asked joe for his screen, and he has taken the first step."""
     ann = await b.staff("ann")
     await ann.ask("subscribe", stream="me", from_="now")
@@ -23,7 +23,7 @@ async def asked(b: Broker) -> tuple[Client, Client, str]:
     joe = await b.customer()
     made = await joe.write("request.create", text="x")
     await ann.write("offer.accept", offer=(await ann.event("offer.made")).data["offer"])
-    share = (await ann.write("share.request", session=made["session"]))["share"]
+    share = (await ann.write("share.request", session=made["session"], control=control))["share"]
     await joe.write("share.accept", share=share)
     return ann, joe, share
 
@@ -105,16 +105,20 @@ async def test_a_journal_that_fails_takes_the_answer_with_it(autojump_clock: Moc
         assert refused.value.fail.code in (Code.JOURNAL_DOWN, Code.UNKNOWN_OUTCOME)
 
 
-async def test_a_guest_is_told_of_its_own_media_and_its_leg(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("view_only", [False, True])
+async def test_a_guest_is_told_of_its_own_media_and_its_leg(autojump_clock: MockClock, *, view_only: bool) -> None:
     media = Telling()
     async with broker(media=media) as b:
-        ann, joe, share = await asked(b)
-        await joe.write("share.confirm", share=share)
+        boss = await b.staff("boss", "manager")
+        portal = {"portal": "help", "kind": "button", "mode": "queue", "subportals": ["help-1"]}
+        await boss.write("portal.put", **portal, functions={"control": True})
+        ann, joe, share = await asked(b, control=True)
+        await joe.write("share.confirm", share=share, control=True)
         bob = await b.staff("bob")
         await bob.ask("subscribe", stream="me", from_="now")
         await bob.write("presence.set", presence="available")
         session = f"s_{share[2:].partition('.')[0]}"
-        await ann.write("session.invite", session=session, representative="bob", view_only=True)
+        await ann.write("session.invite", session=session, representative="bob", view_only=view_only)
         await bob.write("offer.accept", offer=(await bob.event("offer.made")).data["offer"])
         b.hub.conductor.paused = True
         with pytest.raises(Refused) as refused:
@@ -122,8 +126,11 @@ async def test_a_guest_is_told_of_its_own_media_and_its_leg(autojump_clock: Mock
         assert refused.value.fail.code == Code.JOURNAL_DOWN
         b.hub.conductor.paused = False
         told = await bob.ask("share.join", share=share)
-        assert (told["url"], told["leg"], told["grant"]["control"]) == ("https://x.example/guest", f"{share}.1", False)
-        assert [(end.share, end.side, end.leg) for end, _ in media.told] == [(share, "guest", f"{share}.1")]
+        assert (told["url"], told["leg"]) == ("https://x.example/guest", f"{share}.1")
+        ((end, _),) = media.told
+        assert (end.share, end.side, end.leg, end.control) == (share, "guest", f"{share}.1", not view_only)
+        assert told["grant"] == {"view": True, "control": not view_only, "functions": list(end.functions)}
+        assert ("control" in end.functions) is not view_only
         assert "leg" not in await ann.ask("share.join", share=share)
 
 

@@ -13,7 +13,7 @@ from broker.protocol import codec, frames
 from broker.protocol.errors import RemoteProtocolError
 from broker.runtime.options import Options
 from broker.runtime.signals import _count
-from tests.runtime.harness import Broker, Client, broker
+from tests.runtime.harness import Broker, Client, Refused, broker
 
 
 async def sharing(b: Broker) -> tuple[Client, Client, str]:
@@ -252,10 +252,11 @@ async def test_a_leg_is_between_the_guest_and_whoever_has_the_share(autojump_clo
         assert signals(ann) == signals(joe) == signals(bob) == []
 
 
-@pytest.mark.parametrize("how", ["leaves", "removed", "stops", "ends", "chat over"])
+@pytest.mark.parametrize("how", ["leaves", "removed", "stops", "ends", "chat over", "collaboration"])
 async def test_nothing_is_relayed_on_a_leg_once_its_end_is_decided(autojump_clock: MockClock, how: str) -> None:
     async with broker() as b:
         ann, joe, bob, share, leg = await looking(b)
+        boss = await b.staff("boss", "manager")
         session = f"s_{share[2:].partition('.')[0]}"
         one = frames.Signal(leg, "ice", b"1")
         bob.send(one)
@@ -273,6 +274,9 @@ async def test_nothing_is_relayed_on_a_leg_once_its_end_is_decided(autojump_cloc
                 bob.ask_nowait("share.stop", "k", share=share)
             case "ends":
                 joe.ask_nowait("share.stop", "k", share=share)
+            case "collaboration":
+                portal = {"portal": "ask", "kind": "ask", "mode": "web", "subportals": ["ask-1"]}
+                boss.ask_nowait("portal.put", "k", **portal, functions={"collaboration": False})
             case _:
                 joe.ask_nowait("session.end", "k", session=session)
         await b.settle()
@@ -310,6 +314,41 @@ async def test_a_leg_that_is_over_before_it_is_on_disk_never_lives(autojump_cloc
         assert (await bob.expect(frames.Fail)).code == Code.NOT_ALLOWED
         assert signals(ann) == []
         assert b.hub.accounts["acme"].stopped == {}
+
+
+async def test_after_a_failed_commit_legs_are_those_on_disk_and_nobody_keeps_an_old_one(
+    autojump_clock: MockClock,
+) -> None:
+    async with broker() as b:
+        ann, _, bob, share, leg = await looking(b)
+        old = b.hub.accounts["acme"].routes[share]
+        routes = [old, *old.legs.values()]
+        b.journal.fail_next()
+        with pytest.raises(Refused):
+            await bob.answer(bob.ask_nowait("share.stop", "k", share=share))
+        await b.settle(5)
+        assert [route.active for route in routes] == [False, False]
+        assert list(b.hub.accounts["acme"].routes[share].legs) == [leg]
+        bob.send(frames.Signal(leg, "ice", b"1"))
+        assert (await ann.expect(frames.Signal)).data == b"1"
+
+
+async def test_who_is_taken_over_looks_on_until_it_goes(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, joe, bob, share, leg = await looking(b)
+        await joe.write("share.started", share=share)
+        boss = await b.staff("boss", "manager")
+        await boss.write("team.put", team="t5", subportals=["ask-1"], logins=1)
+        for name in ("bob", "dan"):
+            await boss.write("representative.put", representative=name, name=name, team="t5", capacity=3)
+        dan = await b.staff("dan")
+        await dan.write("presence.set", presence="available", takeover="bob")
+        await b.settle(5)
+        bob.send(frames.Signal(leg, "ice", b"1"))
+        assert (await ann.expect(frames.Signal)).data == b"1"
+        bob.cut()
+        await b.settle(70)
+        assert b.hub.accounts["acme"].routes[share].legs == {}
 
 
 async def test_a_leg_goes_on_when_what_is_on_for_its_guest_changes_and_after_a_restart(

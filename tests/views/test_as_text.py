@@ -246,7 +246,7 @@ def test_the_e_mails_to_a_customer_are_told() -> None:
 
 
 def test_who_else_sees_the_screen_is_told() -> None:
-    watched = {"share": "h_1", "session": "s_1", "leg": "h_1.1", "representative": "cy", "functions": ["chat"]}
+    watched = {"share": "h_1", "session": "s_1", "representative": "cy"}
     people = People()
     people.meet("cy", "Cy")
     told = [
@@ -256,8 +256,8 @@ def test_who_else_sees_the_screen_is_told() -> None:
         entry_of("share.unwatched", {**watched, "reason": "stopped"}, people),
     ]
     assert ["".join(one if isinstance(one, str) else one.text for one in sentence(entry or {})) for entry in told] == [
-        "Cy looks at the screen too, and may control it",
         "Cy looks at the screen too",
+        "Cy looks at the screen too, without control",
         "Cy looks at the screen no more (it was turned off)",
         "Cy looks at the screen no more (stopped)",
     ]

@@ -103,11 +103,11 @@ async def test_E4_in_a_web_chat_one_writes_before_anybody_comes(autojump_clock: 
     assert await say.happens("session:s_1", "session.joined", **joined) == []  # told already
     guest = {"session": "s_1", "representative": "cy", "name": "Cy", "role": "guest"}
     assert await say.happens("session:s_1", "session.joined", **guest) == ["Cy is here as well."]
-    looks = {"share": "h_1", "session": "s_1", "leg": "h_1.1", "representative": "cy", "functions": []}
+    looks = {"share": "h_1", "session": "s_1", "representative": "cy"}
     watched = "session:s_1", "share.watched"
-    assert await say.happens(*watched, **looks, control=False) == ["Cy sees your screen too."]
-    assert await say.happens(*watched, **looks, control=True) == ["Cy sees your screen too, and may control it."]
-    stopped = {"share": "h_1", "session": "s_1", "leg": "h_1.1", "representative": "cy", "reason": "stopped"}
+    assert await say.happens(*watched, **looks, control=False) == ["Cy sees your screen too, without control."]
+    assert await say.happens(*watched, **looks, control=True) == ["Cy sees your screen too."]
+    stopped = {"share": "h_1", "session": "s_1", "representative": "cy", "reason": "stopped"}
     assert await say.happens("session:s_1", "share.unwatched", **stopped) == ["Cy sees your screen no more."]
     left = {"session": "s_1", "representative": "cy", "reason": "left"}
     assert await say.happens("session:s_1", "session.left", **left) == ["Cy has left."]
@@ -328,12 +328,14 @@ async def test_what_else_staff_alone_hears_of_a_session(autojump_clock: MockCloc
     looks = {"session": "s_1", "on": True}
     assert await say.happens("session:s_1", "session.monitored", **looks) == ["session 1: a manager looks on"]
     assert await say.happens(STAFF, "session.monitored", **looks) == [], "told already"
-    watched = {"share": "h_1", "session": "s_1", "leg": "h_1.1", "representative": "cy", "functions": []}
+    watched = {"share": "h_1", "session": "s_1", "representative": "cy"}
     told = await say.happens(STAFF, "share.watched", **watched, control=False)
-    assert told == ["session 1: cy sees the screen too, to view only"]
+    assert told == ["session 1: cy sees the screen too, without control"]
+    ends = {"leg": "h_1.1", "functions": ["chat"]}
+    assert await say.happens("me", "share.watched", **watched, **ends, control=False) == [], "told to the session"
     told = await say.happens("session:s_1", "share.watched", **watched, control=True)
-    assert told == ["session 1: cy sees the screen too, with control"]
-    stopped = {"share": "h_1", "session": "s_1", "leg": "h_1.1", "representative": "cy", "reason": "stopped"}
+    assert told == ["session 1: cy sees the screen too"]
+    stopped = {"share": "h_1", "session": "s_1", "representative": "cy", "reason": "stopped"}
     told = await say.happens(STAFF, "share.unwatched", **stopped)
     assert told == ["session 1: cy sees the screen no more (stopped)"]
     outcome = {"session": "s_1", "request": "r_1", "representative": "bo", "outcome": "resolved", "note": "by hand"}
