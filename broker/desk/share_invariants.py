@@ -7,7 +7,7 @@ from collections import Counter
 from broker.desk import functions, legs
 from broker.desk.line_invariants import Broken
 from broker.desk.share_ends import AGREED, RELAYED
-from broker.desk.state import Share, State
+from broker.desk.state import Member, Share, State
 from broker.desk.transitions import SHARE
 
 _TIMED = AGREED - {"active"} | {"requested", "accepted"}
@@ -32,21 +32,24 @@ def shared(state: State) -> Broken:
 
 def _watched(state: State) -> Broken:
     """Guests look at the share of their session, on a leg of their own, where it is on for them."""
-    seen = set[str]()
     for session in state.sessions.values():
         looking = [(who, member) for who, member in session.members.items() if member.leg is not None]
         share = state.shares.get(session.share or "")
-        for who, member in looking:
-            leg = str(member.leg)
-            if share is None or share.state not in RELAYED:
-                yield "F2", f"{who} looks at a share of {session.session} that nothing is relayed of"
-                continue
-            if leg in seen or leg not in {f"{share.share}.{number + 1}" for number in range(share.legs)}:
-                yield "F2", f"{leg} of {who} is no leg of {share.share}, or another's too"
-            seen.add(leg)
-            on = legs.may(member, functions.on(state, state.portals[share.portal], state.representatives[who]))
-            if member.functions != on or "screen_share" not in on:
-                yield "A11", f"{who} looks with {member.functions}, and {on} are on"
+        if share is not None and share.state in RELAYED:
+            yield from _legs(state, share, looking)
+        else:
+            yield from (("F2", f"{who} looks where nothing is relayed: {session.session}") for who, _ in looking)
+
+
+def _legs(state: State, share: Share, looking: list[tuple[str, Member]]) -> Broken:
+    free = {f"{share.share}.{number + 1}" for number in range(share.legs)}
+    for who, member in looking:
+        if member.leg not in free:
+            yield "F2", f"{member.leg} of {who} is no leg of {share.share}, or another's too"
+        free.discard(str(member.leg))
+        on = legs.may(member, functions.on(state, state.portals[share.portal], state.representatives[who]))
+        if member.functions != on or "screen_share" not in on:
+            yield "A11", f"{who} looks with {member.functions}, and {on} are on"
 
 
 def _known(state: State) -> Broken:

@@ -206,6 +206,16 @@ def test_a_page_that_is_loaded_anew_finds_who_looks(*, masked: bool) -> None:
     assert its["leg"] == LEG
 
 
+def test_a_page_that_is_loaded_anew_takes_no_guest_for_one_who_looks() -> None:
+    scene = company()
+    (bo,) = listed(scene, f"session:{SESSION}", CARL, "members")
+    assert bo["representative"] == "bo"
+    assert "sees_screen" not in bo
+    in_state("active", scene=scene)
+    (still,) = listed(scene, f"session:{SESSION}", CARL, "members")
+    assert still == bo
+
+
 def test_of_a_masked_one_nothing_is_told_by_how_others_look() -> None:
     def two(*, hidden: bool) -> Scene:
         scene = company(masked=True)
