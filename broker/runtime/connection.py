@@ -97,8 +97,6 @@ class Connection:
     prefix: bytes | None = None
     """How the SIGNALs of the share last used begin, and where they go (``route``)."""
     route: Route | None = None
-    partner: Connection | None = None
-    """The other end's connection, as far as it has spoken."""
 
     @property
     def open(self) -> bool:

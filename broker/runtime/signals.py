@@ -111,12 +111,17 @@ class Signals:
         ``connection.prefix`` must be set."""
         prefix, route = connection.prefix, connection.route
         if prefix is None or route is None or not route.active:
-            connection.prefix = connection.route = connection.partner = None
+            connection.prefix = connection.route = None
+            return False
+        if route.source_at is connection:
+            partner = route.viewer_at
+        elif route.viewer_at is connection:
+            partner = route.source_at
+        else:  # another connection of the same person has spoken since
             return False
         frames = _count(message, prefix)
         if not frames:
             return False
-        partner = connection.partner
         if partner is None or partner.closing or frames != 1 or partner.link.pending > self._hard:
             self._relay(connection, route, message, frames, now)
             return True
@@ -139,14 +144,15 @@ class Signals:
         route = _route(account, signal.share)
         if route is None or person.person not in (route.source, route.viewer):
             self._refused += 1
-            self._answers.fail(connection, 0, Code.NOT_ALLOWED, "SIGNAL: no such share, or no consent to it")
+            if self._pay(connection, MAX_SIGNAL_BYTES, now):
+                self._answers.fail(connection, 0, Code.NOT_ALLOWED, "SIGNAL: no such share, or no consent to it")
             return
         if route.source == person.person:
             route.source_at = connection
         else:
             route.viewer_at = connection
         payload = pack(signal)
-        connection.route, connection.partner = route, None
+        connection.route = route
         connection.prefix = pack(Signal(signal.share, "ice", b""))[:-6]  # ice as a str is 4 bytes, b"" as a bin 2
         self._unpacked += 1
         self._relay(connection, route, payload, 1, now)
@@ -154,31 +160,33 @@ class Signals:
     def _too_large(self, connection: Connection, size: int, now: int) -> None:
         """Tell the sender; the bytes count, as those of any other."""
         self._refused += 1
-        connection.signal_tokens -= size
-        if connection.signal_tokens >= 0 or self._refill(connection, now):
+        if self._pay(connection, size, now):
             text = f"SIGNAL.data: expected a bin of 0 to {MAX_SIGNAL_BYTES} bytes"
             detail = {"path": "SIGNAL.data", "max_bytes": MAX_SIGNAL_BYTES}
             self._answers.fail(connection, 0, Code.TOO_LARGE, text, detail=detail)
 
     def _relay(self, connection: Connection, route: Route, payload: bytes, frames: int, now: int) -> None:
-        size = len(payload)
-        least = frames * SIGNAL_COST
-        connection.signal_tokens -= size if size > least else least
-        if connection.signal_tokens < 0 and not self._refill(connection, now):
+        """To the other end; ``connection`` is the one that speaks for its own."""
+        if not self._pay(connection, len(payload), now, frames):
             return
         self._relayed += frames
         account = connection.account
         assert account is not None
-        # The other end: whichever of the two connections isn't this one.
-        at = route.source_at if route.viewer_at is connection else route.viewer_at
+        other, at = (
+            (route.viewer, route.viewer_at) if route.source_at is connection else (route.source, route.source_at)
+        )
         if at is not None and not at.closing:
-            connection.partner, at.partner = at, connection if at.route is route else at.partner
             self._send(at, payload, frames)
             return
-        other = route.viewer if route.source_at is connection else route.source
         person = account.people.get(other)
         for target in list(person.connections) if person is not None else ():
             self._send(target, payload, frames)
+
+    def _pay(self, connection: Connection, size: int, now: int, frames: int = 1) -> bool:
+        """Whether its budget has these bytes, relayed or not; False: the connection is ended."""
+        least = frames * SIGNAL_COST
+        connection.signal_tokens -= size if size > least else least
+        return connection.signal_tokens >= 0 or self._refill(connection, now)
 
     def _send(self, target: Connection, payload: bytes, frames: int) -> None:
         if target.link.pending > self._hard:
@@ -224,7 +232,7 @@ class Signals:
                 route.source_at = None
             if route.viewer_at is connection:
                 route.viewer_at = None
-        connection.route = connection.prefix = connection.partner = None
+        connection.route = connection.prefix = None
 
     def statistics(self) -> Statistics:
         """Counts, for metrics and tests."""

@@ -1,5 +1,6 @@
 """SIGNAL: between the two ends of a share, from committed consent to its end, byte for byte."""
 
+from random import Random
 from typing import cast
 
 import pytest
@@ -402,6 +403,54 @@ async def test_the_connection_that_answers_is_the_one_that_is_spoken_to(autojump
         joe.send(frames.Signal(share, "ice", b"4"))
         await b.settle()
         assert len(signals(ann)) == 1
+
+
+async def test_an_end_with_several_connections_is_spoken_to_where_it_spoke_last_and_never_speaks_to_itself(
+    autojump_clock: MockClock,
+) -> None:
+    """Beside a naive model: for each end the connection that spoke last, while it is there; else all it has."""
+    for seed in range(30):
+        await _crowd(Random(seed))
+
+
+async def _crowd(random: Random) -> None:
+    async with broker() as b:
+        ann, joe, share = await sharing(b)
+        there = {"ann": [ann], "joe": [joe]}
+        last: dict[str, Client] = {}
+        visitor = str(joe.welcome.identity["visitor"])  # type: ignore[union-attr]
+        for step in range(25):
+            who = random.choice(["ann", "joe"])
+            mine, theirs = there[who], there["joe" if who == "ann" else "ann"]
+            what = random.choice(["come", "go", *["speak"] * 6])
+            if what == "come" and len(mine) < 3:
+                mine.append(await (b.staff("ann") if who == "ann" else b.customer("acme/ask", visitor=visitor)))
+            elif what == "go" and len(mine) > 1:
+                gone = mine.pop(random.randrange(len(mine)))
+                gone.cut()
+                await b.settle()
+                if last.get(who) is gone:
+                    del last[who]
+            elif what == "speak":
+                speaker = random.choice(mine)
+                said = [frames.Signal(share, "ice", bytes([step, n])) for n in range(random.choice([1, 1, 3]))]
+                speaker.send(*said)
+                await b.settle()
+                last[who] = speaker
+                other = last.get("joe" if who == "ann" else "ann")
+                for client in mine + theirs:
+                    expected = said if client in theirs and other in (None, client) else []
+                    assert signals(client) == expected, (step, who)
+
+
+async def test_whoever_signals_on_no_share_of_its_own_is_sent_away(autojump_clock: MockClock) -> None:
+    async with broker(Options(signal_rate=(50_000, 100_000))) as b:
+        eve = await b.customer("acme/ask")
+        for _ in range(10):
+            eve.send(*[frames.Signal("h_none.1", "ice", b"")] * 10)
+            await b.settle()
+        assert (await eve.ended()).code == Close.TOO_FAST
+        assert b.hub.signals.statistics().refused < 10
 
 
 async def test_a_share_goes_on_after_a_restart(autojump_clock: MockClock) -> None:
