@@ -11,10 +11,10 @@ from typing import Any, Final, get_type_hints
 import attrs
 
 from broker import limits
+from broker.addresses import is_address
 from broker.config import kinds
 from broker.config.kinds import setting
 from broker.config.media_settings import Ice, Media
-from broker.identity.addresses import is_address
 from broker.identity.secrecy import Secret
 from broker.ids import SLUG
 from broker.units import DAYS, HOURS, MINUTES, SECONDS

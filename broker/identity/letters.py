@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from broker.identity.addresses import is_address
+from broker.addresses import is_address
 from broker.limits import MAX_MAIL_BYTES, MAX_SUBJECT_CHARS
 from broker.units import DAYS, HOURS, MINUTES, SECONDS
 
@@ -23,6 +23,10 @@ MAX_NAME_CHARS: Final = 64  # of an account, as we write it into a letter
 _LINK: Final = re.compile(r"https?://[!-~]+", re.ASCII)
 _POLICY: Final = SMTP.clone(cte_type="7bit")  # what isn't ASCII is encoded: not every server takes 8 bits
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_BREAK: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")  # what some programs write where a line ends
+_SPACE: Final = str.maketrans("", "", "\t\n")
+_UNSEEN: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _address(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -38,8 +42,19 @@ def _subject(instance: object, attribute: attrs.Attribute[str], value: str) -> N
 def _text(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
     if len(value.encode("utf-8", "surrogatepass")) > MAX_MAIL_BYTES:
         raise ValueError(f"{attribute.name}: expected at most {MAX_MAIL_BYTES} bytes")
-    if _CONTROL.search(value.replace("\n", "")) is not None:
+    if _CONTROL.search(value.translate(_SPACE)) is not None:
         raise ValueError(f"{attribute.name}: expected plain text")
+
+
+def readable(text: str) -> str:
+    """What somebody wrote, pasted, or had a program write, as a letter's text: each line ends as ours do, and what
+    nobody sees is gone."""
+    return _UNSEEN.sub("", _BREAK.sub("\n", text))
+
+
+def one_line(text: str) -> str:
+    """The same for a subject: empty if nothing was to be seen."""
+    return " ".join(readable(text).split())
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 import trio
 
-from broker.identity.addresses import is_address
+from broker.addresses import is_address
 from broker.identity.secrecy import Secret
 from broker.limits import MAIL_SENDERS, MAIL_TIMEOUT
 from broker.units import SECONDS

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
+from broker.addresses import is_address
 from broker.content import Personal
 from broker.ids import SLUG
-from broker.limits import MAX_BIN_BYTES, MAX_ID_BYTES, MAX_INT, MAX_STR_BYTES, MAX_VALUES
+from broker.limits import MAX_ADDRESS_CHARS, MAX_BIN_BYTES, MAX_ID_BYTES, MAX_INT, MAX_STR_BYTES, MAX_VALUES
 from broker.protocol import schema
 
 Check = Callable[[object], object]
@@ -169,6 +170,18 @@ def _slug(_spec: Spec) -> Check:
     return check
 
 
+def _email(_spec: Spec) -> Check:
+    text = _str({"min": 3, "max": MAX_ADDRESS_CHARS})
+
+    def check(value: object) -> str:
+        address = cast("str", text(value))
+        if not is_address(address):
+            raise Wrong("", "one plain e-mail address, like ann@help.example.org, in ASCII")
+        return address
+
+    return check
+
+
 def _bool(_spec: Spec) -> Check:
     def check(value: object) -> bool:
         if type(value) is not bool:
@@ -250,6 +263,7 @@ def _doc(_spec: Spec) -> Check:
 _PLAIN: Final[dict[str, Callable[[Spec], Check]]] = {
     "id": _id,
     "slug": _slug,
+    "email": _email,
     "str": _str,
     "int": _int,
     "bool": _bool,

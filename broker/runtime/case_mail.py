@@ -25,7 +25,7 @@ from broker.desk.commands import MailAttempted
 from broker.desk.events import CaseDeleted, CaseMailed
 from broker.desk.outcome import Recorded, wrong_state
 from broker.desk.state import CaseMail
-from broker.identity.letters import Mail
+from broker.identity.letters import Mail, one_line, readable
 from broker.identity.mail import Drop
 from broker.identity.smtp import Attempt, Came
 from broker.journal.base import Reply
@@ -137,7 +137,7 @@ class CaseMails:
             if to is None or text is None:
                 del self._sending[key]  # it can't be read now
             else:
-                self._send(account, mail.mail, going, (to, given or subject, text))
+                self._send(account, mail.mail, going, (to, one_line(given or "") or subject, readable(text)))
 
         self._asks.ask("texts", account.name, [ref[0] for ref in refs if ref is not None], then=found)
 

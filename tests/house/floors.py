@@ -20,6 +20,7 @@ FLOORS: Final = {
     "broker.limits": 0,
     "broker.units": 0,
     "broker.content": 0,
+    "broker.addresses": 0,
     # ground
     "broker.protocol": 1,
     "broker.routing": 1,
@@ -73,7 +74,16 @@ SIDEWAYS: Final = {
 """Edges between rooms of one floor."""
 
 CLIENTS: Final = frozenset(
-    {"broker", "broker.ids", "broker.codes", "broker.limits", "broker.units", "broker.content", "broker.protocol"}
+    {
+        "broker",
+        "broker.ids",
+        "broker.codes",
+        "broker.limits",
+        "broker.units",
+        "broker.content",
+        "broker.addresses",
+        "broker.protocol",
+    }
 )
 """What a client may know of the broker: what it would have to be told in any language."""
 

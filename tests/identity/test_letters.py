@@ -1,5 +1,7 @@
 """Letters: one address, one line of subject, nothing that a header could be smuggled in with."""
 
+# covers: broker/addresses.py
+
 import email
 from email.message import EmailMessage
 from email.policy import default
@@ -8,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.identity.addresses import is_address
-from broker.identity.letters import Mail, compose_reset, compose_welcome, duration, write
+from broker.addresses import is_address
+from broker.identity.letters import Mail, compose_reset, compose_welcome, duration, one_line, readable, write
 from broker.limits import MAX_MAIL_BYTES, MAX_SUBJECT_CHARS
 from broker.units import DAYS, HOURS, MINUTES, SECONDS
 
@@ -95,6 +97,15 @@ def test_any_text_arrives_as_it_was(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     found = read(Mail(to="ann@example.org", subject="x", text=text))
     assert found.get_content().splitlines() == text.splitlines()
+
+
+@given(st.text())
+def test_whatever_is_written_can_be_sent_once_it_reads_as_a_letter(text: str) -> None:
+    told = readable(text)
+    assert Mail(to="ann@example.org", subject="x", text=told).text == told == readable(told)
+    assert "\n".join(told.split()) == "\n".join(readable(text.replace("\n", "\r\n")).split())
+    line = one_line(text)
+    assert not line or Mail(to="ann@example.org", subject=line[:MAX_SUBJECT_CHARS], text="x").subject in line
 
 
 @pytest.mark.parametrize("text", ["x\0", "x\r\n.\r\nMAIL FROM:<x>", "\ud800", "x" * (MAX_MAIL_BYTES + 1), "é" * 32769])

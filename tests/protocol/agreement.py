@@ -10,9 +10,9 @@ import attrs
 
 Tables = Mapping[str, Any]
 
-TYPES = {"id", "slug", "str", "int", "bool", "time", "bin", "enum", "list", "map", "doc"}
+TYPES = {"id", "slug", "email", "str", "int", "bool", "time", "bin", "enum", "list", "map", "doc"}
 KEYS = {"name", "type", "optional", "min", "max", "values", "fallback", "of", "fields", "personal", "secret", "unkeyed"}
-PERSONAL = {"str", "map", "list"}
+PERSONAL = {"email", "str", "map", "list"}
 ROLES = {"customer", "representative", "manager", "service"}
 STREAMS = {"me", "subportal", "cases", "session", "session_staff", "team", "account", "audit"}
 
@@ -112,7 +112,7 @@ def _field(
     if not secret and spec.get("secret"):
         faults.append(f"{where}: a secret is in a RESULT only")
     if spec.get("personal") and (kind not in PERSONAL or personal == "nested"):
-        faults.append(f"{where}: only a str, map or list is personal, and of arguments only one at the top")
+        faults.append(f"{where}: only a str, email, map or list is personal, and of arguments only one at the top")
     inside: dict[str, Any] = {"read": read, "secret": secret, "personal": "nested" if personal else ""}
     if kind == "list":
         faults += _field(f"{where}[]", spec["of"], tables, **inside)

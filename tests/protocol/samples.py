@@ -30,7 +30,7 @@ POOL: Mapping[str, object] = {
     "map": {},
 }
 """One value of each msgpack type."""
-WIRE = {"id": "str", "slug": "str", "enum": "str", "time": "int"}
+WIRE = {"id": "str", "slug": "str", "email": "str", "enum": "str", "time": "int"}
 """Schema types to msgpack's, where they differ."""
 
 
@@ -54,6 +54,8 @@ def good(spec: Spec, *, full: bool = True) -> Any:
             return "r_0123456789abcdef"
         case "slug":
             return "first-line"
+        case "email":
+            return "ann@help.example.org"
         case "str":
             return "x" * max(spec.get("min", 0), 1)
         case "int":
@@ -97,6 +99,8 @@ def edges(spec: Spec) -> list[Any]:
             return ["x", "x" * 64, "ü" * 32]
         case "slug":
             return ["a", "0", "a" * 64, "a.b_c-d"]
+        case "email":
+            return ["a@b", "a" * 64 + "@" + ".".join(["b" * 46] * 4) + ".c", "kim+1@xn--bcher-kva.example"]
         case "int":
             return [MAX_INT if high is None else high, -MAX_INT if low is None else low]
         case "time":
@@ -139,6 +143,18 @@ def _beyond(spec: Spec, *, erasable: bool) -> list[Bad]:
             return [("", value) for value in ("", "x" * 65, "ü" * 33)]
         case "slug":
             return [("", value) for value in ("", "A", "-a", "a-", "a b", "a\n", "ü", "a" * 65)]
+        case "email":
+            wrong = [
+                "",
+                "a@",
+                "@b.org",
+                "kim",
+                "a@b\r\nBcc: c@d.org",
+                "a@b.org,c@d.org",
+                "k\u00efm@b.org",
+                "Kim <a@b.org>",
+            ]
+            return [("", value) for value in (*wrong, "a" * 64 + "@" + "b" * 190, "a" * 65 + "@b.org", "   ")]
         case "int":
             return [
                 ("", value)
@@ -205,6 +221,8 @@ def fitting(spec: Spec, *, written: bool = False) -> st.SearchStrategy[Any]:
             made: st.SearchStrategy[Any] = st.text(min_size=1, max_size=16)
         case "slug":
             made = st.from_regex(r"[a-z0-9](?:[a-z0-9_.-]{0,20}[a-z0-9])?", fullmatch=True)
+        case "email":
+            made = st.from_regex(r"[a-z0-9+]{1,20}@[a-z0-9]{1,20}\.org", fullmatch=True)
         case "str":
             made = st.text(min_size=low or 0, max_size=(high or 80) // 4)
         case "int":

@@ -9,6 +9,7 @@ from tests.protocol.samples import bad, bad_maps, edges, good, good_map
 FIELDS: list[dict[str, Any]] = [
     {"type": "id"},
     {"type": "slug"},
+    {"type": "email"},
     {"type": "str"},
     {"type": "str", "min": 1, "max": 5},
     {"type": "str", "max": 200, "personal": True},

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from broker import limits
+from broker.codes import Code
 from broker.desk.commands import Audit
 from broker.desk.events import CaseMailAttempted
 from broker.desk.identity import Role
@@ -17,6 +18,7 @@ from broker.identity.mail import Mailer, Pace
 from broker.identity.smtp import Attempt, Came, Courier, Settings
 from broker.journal.base import Reply
 from broker.journal.memory import MemoryStore
+from broker.protocol import fields
 from broker.runtime.account import Account, Standing
 from broker.runtime.batches import Later, Part
 from broker.runtime.case_mail import CaseMails
@@ -72,7 +74,49 @@ async def test_a_refused_one_is_given_up_and_one_without_a_subject_has_the_numbe
         assert recorded(b, case) == [("failed", 1, 550)]
 
 
-async def test_an_address_that_is_none_fails_at_once(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("op", ["request.create", "request.convert"])
+@pytest.mark.parametrize("email", ["kim", "   ", "a@b.org\r\nBcc: c@d.org", "a@b.org,c@d.org", "kïm@example.org"])
+async def test_an_address_that_no_mail_can_go_to_is_refused_while_its_customer_can_mend_it(
+    autojump_clock: MockClock, op: str, email: str
+) -> None:
+    async with broker() as b:
+        ann = await b.staff("ann")
+        await ann.write("presence.set", presence="available")
+        kim = await b.customer("acme/ask")
+        made = await kim.write("request.create", text="Why?")
+        args = {"request": made["request"]} if op == "request.convert" else {"text": "Why?"}
+        with pytest.raises(Refused) as refused:
+            await kim.write(op, email=email, **args)
+        assert refused.value.fail.code == Code.BAD_ARGS
+        assert (refused.value.fail.detail or {})["path"] == "args.email"
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("one\r\ntwo\rthree\u2028four\x85five", "one\ntwo\nthree\nfour\nfive"),
+        ("a\tb", "a\tb"),
+        ("bell\x07 and \x1b[31mred", "bell and [31mred"),
+    ],
+)
+async def test_what_is_pasted_or_typed_elsewhere_is_sent_as_it_reads(
+    autojump_clock: MockClock, written: str, sent: str
+) -> None:
+    async with broker() as b:
+        case, _, _ = await left(b)
+        ann = await b.staff("ann")
+        await ann.write("case.take", case=case)
+        for subject in ("Hi\r\nBcc: x@y.org", "\t\x00"):
+            await ann.write("case.mail", case=case, text=written, subject=subject)
+        await b.settle(0.5)
+        assert [mail.text for mail in b.post.mails] == [sent, sent]
+        assert [mail.subject for mail in b.post.mails] == ["Hi Bcc: x@y.org", "Your question (1)"]
+
+
+async def test_an_address_from_before_they_were_looked_at_fails_at_once(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "is_address", lambda text: True)
     async with broker() as b:
         _, case = await answered(b, email="no address")
         assert recorded(b, case) == [("failed", 1, 0)]
