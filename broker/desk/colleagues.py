@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from broker import limits
 from broker.codes import Code
-from broker.desk import chat, functions, members, offers, sessions, share_ends
+from broker.desk import chat, functions, members, offers, sessions, share_ends, uploads
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, bad_args, no_such, wrong_state
 from broker.desk.state import Context, Offer, Representative, Session, State
@@ -204,6 +204,9 @@ def _transferred(state: State, session: Session, offer: Offer, person: Represent
             happened.append(members.left(session, name, "transferred"))
         elif "collaboration" not in granted:
             happened.append(members.left(session, name, "function_off"))
+    staying = session.members.keys() if "collaboration" in granted else set[str]()
+    gone = {former.representative, *session.members} - {*staying, person.representative}
+    happened += uploads.left_behind(state, session, gone)
     happened.append(
         e.SessionTransferred(
             offer=offer.offer,

@@ -1398,7 +1398,7 @@ class FileEnded:
     session: str
     by: str
     reason: str
-    """cancelled, expired or function_off."""
+    """cancelled, expired, function_off, or left: its sender went, and the session goes on."""
 
 
 Event = (

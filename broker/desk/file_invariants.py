@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from broker.desk.line_invariants import Broken
-from broker.desk.state import State
+from broker.desk.state import File, Session, State
+
+
+def _in_it(state: State, session: Session, file: File) -> bool:
+    if file.role == "customer":
+        return file.by == state.requests[session.request].visitor
+    return file.by == session.representative or file.by in session.members
 
 
 def files_kept(state: State) -> Broken:
@@ -16,6 +22,8 @@ def files_kept(state: State) -> Broken:
             yield "E7", f"{file.file} is on its way until {file.until}, and listed as {file.file in state.uploads}"
         if file.until is not None and session is None:
             yield "E7", f"{file.file} is on its way in a session that is over"
+        elif session is not None and file.until is not None and not _in_it(state, session, file):
+            yield "E7", f"{file.file} is on its way from {file.by}, who isn't in {file.session}"
         if (file.until is None) != (file.number > 0):
             yield "E7", f"{file.file} has the number {file.number}"
         if session is not None and file.number > session.messages:

@@ -251,7 +251,10 @@ def act(plan: Plan) -> list[e.Event]:
         file = state.files[name]
         session = state.sessions[file.session]
         portal = state.portals[state.requests[session.request].portal]
-        if not _sends(plan, portal, session.representative):
+        alone = file.by in session.members and "collaboration" not in plan.on(
+            portal, state.representatives[session.lead]
+        )
+        if alone or not _sends(plan, portal, session.representative):
             happened.append(e.FileEnded(name, file.session, file.by, "function_off"))
     for session in state.sessions.values():
         if session.members or session.invites:

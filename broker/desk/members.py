@@ -6,7 +6,7 @@ has the session says so, or with that one.
 
 from __future__ import annotations
 
-from broker.desk import chat, offers, seats
+from broker.desk import chat, offers, seats, uploads
 from broker.desk import events as e
 from broker.desk.outcome import Decision, Refusal, no_such
 from broker.desk.state import Context, Member, Representative, Session, State
@@ -22,7 +22,7 @@ def leave(state: State, command: ops.SessionLeave, context: Context) -> Decision
     session = state.sessions.get(command.session)
     if session is None or context.identity.person not in session.members:
         return chat.over(state, command.session, context)
-    return Decision([left(session, context.identity.person, "left")], {"session": session.session})
+    return _goes(state, session, context.identity.person, "left")
 
 
 def remove(state: State, command: ops.SessionRemove, context: Context) -> Decision | Refusal:
@@ -33,7 +33,12 @@ def remove(state: State, command: ops.SessionRemove, context: Context) -> Decisi
         return chat.over(state, command.session, context)
     if command.representative not in session.members:
         return no_such("guest")
-    return Decision([left(session, command.representative, "removed")], {"session": session.session})
+    return _goes(state, session, command.representative, "removed")
+
+
+def _goes(state: State, session: Session, who: str, reason: str) -> Decision:
+    happened: list[e.Event] = [*uploads.left_behind(state, session, (who,)), left(session, who, reason)]
+    return Decision(happened, {"session": session.session})
 
 
 def all_leave(session: Session, reason: str) -> list[e.Event]:
@@ -48,7 +53,9 @@ def revoke_all(state: State, session: Session) -> list[e.Event]:
 
 def leave_all(state: State, person: Representative, reason: str) -> list[e.Event]:
     """A representative leaves wherever it is a guest."""
-    return [left(state.sessions[name], person.representative, reason) for name in person.guest]
+    who = person.representative
+    gone = uploads.left_behind_anywhere(state, person.guest, who)
+    return [*gone, *(left(state.sessions[name], who, reason) for name in person.guest)]
 
 
 def left(session: Session, who: str, reason: str) -> e.MemberLeft:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from broker.desk import chat, files, members, monitors, offers, seats, share_ends, waits, wrap_up
+from broker.desk import chat, files, members, monitors, offers, seats, share_ends, uploads, waits, wrap_up
 from broker.desk import events as e
 from broker.desk.identity import Role
 from broker.desk.outcome import Decision, Refusal, wrong_state
@@ -100,6 +100,7 @@ def give_back(state: State, session: Session, reason: str, load: int | None = No
     person = state.representatives[session.lead]
     if load is None:
         load = state.router.members[person.representative].load
+    happened += uploads.left_behind(state, session)
     happened += _loose_ends(state, session, "released")
     happened.append(
         e.SessionReleased(

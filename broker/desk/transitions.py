@@ -104,6 +104,7 @@ FILE: Final[Table] = {
         f"{e.FileEnded.TYPE}:cancelled": "ended",
         f"{e.FileEnded.TYPE}:expired": "ended",
         f"{e.FileEnded.TYPE}:function_off": "ended",
+        f"{e.FileEnded.TYPE}:left": "ended",
         e.SessionEnded.TYPE: "ended",
         e.RequestEnded.TYPE: "ended",
     },

@@ -3,7 +3,7 @@
 The bytes are the hub's (tests/runtime/test_files.py); here a worker's word stands for them.
 """
 
-# covers: broker/desk/file_invariants.py
+# covers: broker/desk/file_invariants.py broker/desk/uploads.py
 
 from __future__ import annotations
 
@@ -473,6 +473,55 @@ def test_while_nobody_has_the_session_the_portal_alone_decides() -> None:
     assert ended == [e.FileEnded(file, SESSION, "v_kim", "function_off")]
 
 
+GOING: dict[str, tuple[Callable[[Scene], object], set[str]]] = {
+    "its guest leaves": (lambda scene: scene.ok(ops.SessionLeave(SESSION), BO), {"bo"}),
+    "its guest is sent away": (lambda scene: scene.ok(ops.SessionRemove(SESSION, "bo"), ANN), {"bo"}),
+    "its guest signs out": (lambda scene: scene.ok(ops.PresenceSet("offline"), BO), {"bo"}),
+    "guests are switched off": (lambda scene: _functions(scene, collaboration=False), {"bo"}),
+    "files and guests are": (lambda scene: _functions(scene, collaboration=False, files=False), {"ann", "bo", "v_kim"}),
+    "it is handed back": (lambda scene: scene.ok(ops.SessionLeave(SESSION), ANN), {"ann", "bo"}),
+    "who has it is lost": (lambda scene: _lose(scene), {"ann", "bo"}),
+    "a guest takes it over": (lambda scene: _hand_over(scene, "bo"), {"ann"}),
+    "somebody takes it over": (lambda scene: _hand_over(scene, "cy"), {"ann"}),
+}
+
+
+def _functions(scene: Scene, *, collaboration: bool, files: bool = True) -> None:
+    on = {"file_transfer": files, "collaboration": collaboration}
+    scene.ok(ops.PortalPut("help", "ask", "queue", ["help"], functions=on), manager())
+
+
+def _lose(scene: Scene) -> None:
+    scene.lose("ann")
+    scene.pass_time(limits.HOLD)
+
+
+def _hand_over(scene: Scene, to: str) -> None:
+    scene.ok(ops.SessionTransfer(SESSION, to), ANN)
+    scene.accept(offer_id("kim", 3), to)
+
+
+@pytest.mark.parametrize("how", GOING)
+def test_what_somebody_was_sending_who_is_not_in_the_session_any_more_takes_nobodys_room(how: str) -> None:
+    scene = office("ann", "bo", "cy", capacity=3)
+    _functions(scene, collaboration=True)
+    scene.assign("kim", "ann")
+    scene.ok(ops.SessionInvite(SESSION, "bo"), ANN)
+    scene.accept(offer_id("kim", 2), "bo")
+    begun = {one.person: begin(scene, one, f"of {one.person}") for one in (KIM, ANN, BO)}
+    shared = share(scene, BO, "shared")
+    goes, gone = GOING[how]
+    goes(scene)
+    ended = scene.events(e.FileEnded)
+    assert {(one.file, one.by) for one in ended} == {(begun[who], who) for who in gone}
+    assert len(ended) == len(gone)
+    assert set(scene.desk.drain_unstored()) == {begun[who] for who in gone}
+    assert set(scene.desk.state.uploads) == {begun[who] for who in begun.keys() - gone}
+    assert shared == 1
+    assert scene.desk.state.files[file_id("shared")].number == 1
+    same_desk(replay(desk(), [kept(record) for record in scene.records]), scene.desk)
+
+
 def test_after_the_end_nothing_is_sent_and_what_was_shared_is_read(scene: Scene) -> None:
     share(scene)
     file = begin(scene, named="late")
@@ -525,8 +574,9 @@ def test_a_released_session_keeps_its_customers_upload(scene: Scene) -> None:
     file, of_ann = begin(scene), begin(scene, ANN, "hers")
     scene.ok(ops.SessionLeave(SESSION), ANN)
     scene.ok(ops.FileChunk(file, 0, b"x"), KIM)
-    scene.refused(ops.FileChunk(of_ann, 0, b"x"), ANN, Code.WRONG_STATE)
-    scene.ok(ops.FileCancel(of_ann), ANN)
+    scene.refused(ops.FileChunk(of_ann, 0, b"x"), ANN, Code.NO_SUCH)
+    assert scene.told("me:ann")[-1] != ("file.ended", {"file": file, "session": SESSION, "reason": "left"})
+    assert ("file.ended", {"file": of_ann, "session": SESSION, "reason": "left"}) in scene.told("me:ann")
 
 
 def test_erasing_a_session_leaves_nothing_of_its_files(scene: Scene) -> None:
@@ -616,6 +666,8 @@ def test_whatever_happens_files_are_counted_right_and_replay_alike(steps: list[t
         lambda state: setattr(state.files[file_id("file")], "number", 7),
         lambda state: setattr(state.files[file_id("upload")], "number", 1),
         lambda state: setattr(state.files[file_id("upload")], "session", "s_over"),
+        lambda state: setattr(state.files[file_id("upload")], "by", "cy"),
+        lambda state: setattr(state.files[file_id("upload")], "role", "customer"),
     ],
 )
 def test_E7_caught_a_state_that_must_not_be(scene: Scene, spoil: Callable[[Any], Any]) -> None:
