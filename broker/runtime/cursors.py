@@ -47,6 +47,8 @@ class Stream:
     live: dict[Cursor, None] = attrs.field(factory=dict)
     others: dict[Cursor, None] = attrs.field(factory=dict)
     """Cursors that are not live."""
+    marks: dict[str, int] | None = None
+    """Of a session's: up to where each person has read, as far as it was told."""
 
     def push(self, offset: int, wire_type: str, message: Prepared) -> None:
         """A new event at the head."""

@@ -1,6 +1,7 @@
 """Who is writing, and up to where somebody has read: told to the others of a session at once, and never kept.
 
-A NOTICE of a session's stream, the latest of each person. Of a guest whom the customer isn't to see it goes out in the
+A NOTICE of a session's stream, the latest of each person; what was read stays read, whichever of a person's devices
+lags behind. Of a guest whom the customer isn't to see it goes out in the
 staff's stream alone.
 """
 
@@ -53,18 +54,23 @@ class Talk:
         if who != "customer":
             said.update({"role": "representative", "by": who})
         payload = pack(Notice(stream, f"{command.OP}:{who}", command.OP, said))
-        tell = partial(self._tell, account, stream, f"{command.OP}:{who}", payload, identity.person)
+        tell = partial(self._tell, account, stream, f"{command.OP}:{who}", payload, identity.person, upto)
         if account.parts:  # what it rests on isn't on disk yet
             account.parts[-1].waiting.append(Later(tell))
         else:
             tell()
         self._answers.result(connection, number, {"session": command.session})
 
-    def _tell(self, account: Account, name: str, key: str, payload: bytes, person: str) -> None:
+    def _tell(self, account: Account, name: str, key: str, payload: bytes, person: str, upto: int) -> None:
         """To everybody who follows the stream, but whoever it is about."""
         stream = account.streams.get(name)
         if stream is None:
             return
+        if upto:
+            marks = stream.marks = stream.marks or {}
+            if upto < marks.get(key, 0):
+                return
+            marks[key] = upto
         for cursor in (*stream.live, *stream.others):
             connection = cursor.connection
             if connection.closing or connection.identity is None or connection.identity.person == person:

@@ -55,6 +55,20 @@ async def test_the_other_one_sees_who_writes_and_who_has_read_and_the_journal_kn
         assert b.hub.talk.told == 2
 
 
+async def test_what_was_read_stays_read_whichever_device_lags_behind(autojump_clock: MockClock) -> None:
+    async with broker() as b:
+        ann, carl, session = await talking(b)
+        for number in range(4):
+            await ann.write("chat.send", session=session, text=f"{number}")
+        visitor = str(carl.welcome.identity["visitor"])  # type: ignore[union-attr]
+        other = await b.customer(visitor=visitor)
+        for device, upto in ((carl, 2), (other, 3), (carl, 1), (other, 3), (carl, 4), (other, 2)):
+            await device.ask("chat.read", session=session, upto=upto)
+        await ann.ask("chat.read", session=session, upto=1)
+        assert [data["upto"] for _, data in heard(ann)] == [2, 3, 3, 4]
+        assert [data["upto"] for _, data in heard(carl)] == [1]
+
+
 async def test_who_is_in_no_such_session_is_refused_and_nobody_hears_it(autojump_clock: MockClock) -> None:
     async with broker() as b:
         ann, _, session = await talking(b)
