@@ -200,6 +200,9 @@ def serve(state: State, team: Team, subportals: tuple[str, ...]) -> None:
 
 
 def _put_member(state: State, person: Representative, subportals: tuple[str, ...]) -> None:
+    known = state.router.members.get(person.representative)
+    if known is not None and not known.pool.subportals.issuperset(subportals):
+        person.cases_seen = 0  # the lists that come with these were never shown to it
     state.router.put_member(
         person.representative, person.capacity, subportals, weight=person.weight, skills=dict(person.skills)
     )

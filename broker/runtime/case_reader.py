@@ -5,6 +5,7 @@ Each answer is a generator: its ``yield``s let commits go first.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -84,14 +85,19 @@ def _matching(store: Store, account: str, some: Sequence[Case], query: object, t
     """Those with these words in a name, an address, a text, or as their number."""
     if not isinstance(query, str):
         return list(some)
-    words = query.casefold()
+    words = _plain(query.strip() or query)
     spoken = {case.case: refs([case.name, case.email, case.text, case.question]) for case in some}
     known = texts(store, account, [name for names in spoken.values() for name in names])
     return [
         case
         for case in some
-        if words == str(case.number) or any(words in known.get(name, "").casefold() for name in spoken[case.case])
+        if words == str(case.number) or any(words in _plain(known.get(name, "")) for name in spoken[case.case])
     ]
+
+
+def _plain(text: str) -> str:
+    """Compared without capitals, and without how letters are put together (NFC, NFD) or how wide they are."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def named(store: Store, desk: Desk, account: str, sessions: Sequence[str]) -> Found:

@@ -15,8 +15,9 @@ from broker.desk.desk import Desk
 from broker.desk.state import Case
 from broker.protocol import ops
 from broker.units import SECONDS
-from tests.support.agreement import reloaded
-from tests.support.builders import case_id, customer, desk, offer_id, personal, representative, request_id
+from tests.desk.test_members import listed as read
+from tests.support.agreement import reloaded, replay, same_desk, stored
+from tests.support.builders import case_id, customer, desk, manager, offer_id, personal, representative, request_id
 from tests.support.people import MIA
 from tests.support.scene import Scene, office
 
@@ -409,6 +410,35 @@ def test_D4_unread_is_what_was_listed_after_the_last_look() -> None:
     assert not casebook.unread(state, ("help",), 2)
     scene.ok(ops.SessionLeave(session), ANN)
     assert casebook.unread(state, ("help",), 2)
+
+
+def _dot(scene: Scene) -> tuple[object, object]:
+    (ann,) = read(scene, "me:ann", ANN, "presence")
+    return ann["cases_seen"], ann["unread"]
+
+
+@pytest.mark.parametrize("how", ["moves", "serves more", "comes from a team that goes"])
+def test_D4_cases_that_come_with_another_sub_portal_were_never_looked_at(how: str) -> None:
+    scene = office("ann", mode="web")
+    scene.portal("desk", "ask", "web", "far")
+    scene.team("red", "far")
+    scene.staff("red", "cy")
+    scene.ask("one", "desk")
+    scene.ask("two")
+    scene.ok(ops.CasesSeen(2), ANN)
+    assert _dot(scene) == (2, False)
+    match how:
+        case "moves":
+            scene.ok(ops.RepresentativePut("ann", personal("Ann", "c_ann"), "red", 3), manager())
+        case "serves more":
+            scene.ok(ops.TeamPut("blue", ["help", "far"]), manager())
+        case _:
+            scene.ok(ops.TeamDelete("blue", "red"), manager())
+    assert _dot(scene) == (0, True)
+    same_desk(replay(desk(), [stored(record) for record in scene.records]), scene.desk)
+    scene.ok(ops.CasesSeen(2), ANN)
+    scene.ok(ops.TeamPut("red", ["far"]), manager())
+    assert scene.desk.state.representatives["ann"].cases_seen == 2
 
 
 def test_the_case_of_an_open_request_is_nobodys_to_settle() -> None:

@@ -91,6 +91,9 @@ async def test_search_finds_words_in_any_capitals_and_pages(
         assert await found(query="sunday", status="unassigned") == made[::-1]
         assert await found(query="4") == [made[4], made[3]]  # the number, or within a name
         assert await found(query="nobody said this") == []
+        (other, *_) = await left(b, "Mu\u0308ller Stra\u00dfe", "m@example.org", "\uff21pricots?")
+        for query in ("m\u00fcller", "MU\u0308LLER", "strasse", "  apricots "):
+            assert await found(query=query) == [other], query
         assert await found(status="resolved") == []
         assert await found(type="live_chat") == []
 
