@@ -245,6 +245,9 @@ TICK_TLS_HANDSHAKES: Final = 4  # steps of TLS handshakes in one tick: an RSA si
 ACCEPT_PAUSE: Final = 250 * MILLISECONDS  # no accepting after the process ran out of descriptors or memory
 CLOSE_TIMEOUT: Final = 5 * SECONDS  # from our close frame to the peer's answer, what was pending included
 LINGER: Final = 2 * SECONDS  # after our end of the stream, for the peer's: closing at once could cut off our last bytes
+LATE_BYTES: Final = (
+    16 * MIB
+)  # read after our close and thrown away: above what both kernels hold; more is sent on purpose
 LISTEN_BACKLOG: Final = 4096  # connections the kernel holds for us: a reconnect storm; cut to net.core.somaxconn
 HTTP_IDLE: Final = 30 * SECONDS  # a kept-alive HTTP connection without a request
 HTTP_REQUEST_TIMEOUT: Final = 10 * SECONDS  # from a request's first byte to its last

@@ -187,6 +187,11 @@ class Lifecycle:
             self._ended(link)
             return 0
         self._bytes_in += len(raw)
+        if link.stage is Stage.CLOSING or link.stage is Stage.LINGERING:
+            link.late += len(raw)
+            if link.late > limits.LATE_BYTES:
+                self._lost(link, "it sent on after our close", reset=True)
+                return len(raw)
         if link.stage is Stage.LINGERING:
             return len(raw)
         data = raw if link.tls is None else self._decrypted(link, link.tls, raw)

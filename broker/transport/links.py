@@ -73,6 +73,8 @@ class WireLink(Link):
     """We send no more."""
     listed: bool = False
     """On the ready list."""
+    late: int = 0
+    """Bytes that came after our close."""
     farewell: tuple[int, str] = (1000, "")
     """The code and reason we close with."""
 

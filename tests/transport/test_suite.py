@@ -223,6 +223,27 @@ def test_a_peer_that_does_not_answer_our_close_is_cut_in_the_end(world: World) -
     assert [code for code, _ in world.ends(link)] == [1006]
 
 
+@pytest.mark.parametrize("agreed", [False, True])
+def test_a_peer_that_sends_on_after_the_close_is_cut_before_it_costs_much(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, agreed: bool
+) -> None:
+    monkeypatch.setattr(limits, "LATE_BYTES", 100_000)
+    peer, link = world.open()
+    peer.deaf = True
+    if agreed:
+        peer.close()
+    else:
+        world.transport.close(link, 4013, "too fast")
+    world.settle()
+    before = world.transport.statistics().bytes_in
+    for _ in range(20):
+        peer.send(bytes(20_000))
+        world.settle()
+    assert world.transport.statistics().bytes_in - before < 200_000
+    assert world.messages(link) == []
+    assert [code for code, _ in world.ends(link)] == [1000 if agreed else 1006]
+
+
 def test_a_peer_that_keeps_its_socket_after_the_close_is_cut_too(make_world: Callable[..., World]) -> None:
     world = make_world(max_connections=1)
     peer, _ = world.open()
